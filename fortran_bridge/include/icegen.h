@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * icegen: generated Arctic sea ice for Earth-system models. The C interface; Fortran and Python are written over it.
+ *
+ * - Every function but icegen_version is collective over the communicator given to icegen_open: all its ranks call
+ *   the same functions in the same order. MPI is called from the caller's thread only.
+ * - Every function returns a status, the same on all ranks, and on failure fills `message` (at most `message_size`
+ *   bytes, the closing zero included; NULL with size 0 asks for none). After a failed call the emulator is as it was.
+ * - The library never prints, stops, installs signal handlers, or touches MPI_COMM_WORLD, MPI_Init or MPI_Finalize.
+ *   The floating-point environment of the caller is the same after each call.
+ */
+#ifndef ICEGEN_H
+#define ICEGEN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define ICEGEN_API __attribute__((visibility("default")))
+#else
+#define ICEGEN_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum icegen_status {
+  ICEGEN_SUCCESS = 0,
+  ICEGEN_BAD_ARGUMENT = 1, /* an argument of this call */
+  ICEGEN_BAD_NAMELIST = 2, /* the namelist file */
+  ICEGEN_BAD_ARCHIVE = 3,  /* the archive: missing, damaged, of another contract */
+  ICEGEN_BACKEND_ERROR = 4, /* loading or running the model */
+  ICEGEN_MPI_ERROR = 5,
+  ICEGEN_OUT_OF_MEMORY = 6,
+  ICEGEN_INTERNAL_ERROR = 7
+} icegen_status;
+
+typedef struct icegen_emulator icegen_emulator;
+
+/* The version of the library, as "1.2.3". Not collective. */
+ICEGEN_API const char *icegen_version(void);
+
+/*
+ * Open an emulator.
+ * comm: Fortran handle of an intra-communicator (MPI_Comm_c2f); it is duplicated.
+ * namelist: path of a text file with the group &icegen_nml; read on the first rank.
+ * emulator: receives the handle, NULL on failure.
+ */
+ICEGEN_API int icegen_open(int comm, const char *namelist, icegen_emulator **emulator, char *message,
+                           size_t message_size);
+
+/*
+ * Name a set of points at which this rank wants fields. To be done once per set, not per request.
+ * n: this rank's number of points, 0 allowed.  lon, lat: degrees [n]; any longitude convention from -360 to 720.
+ */
+ICEGEN_API int icegen_add_target(icegen_emulator *emulator, const char *target, int64_t n, const double *lon,
+                                 const double *lat, char *message, size_t message_size);
+
+/*
+ * Ask for a sample of `members` members, numbered from 1, at a date. Returns at once; generation goes on beside the
+ * caller. The request takes the place of the one before it.
+ */
+ICEGEN_API int icegen_request(icegen_emulator *emulator, int members, int year, int day_of_year, char *message,
+                              size_t message_size);
+
+/*
+ * Receive one field of the latest request at this rank's points, waiting for it if need be.
+ * variable: id of a variable of the archive ("sic", "sit", ...), in the archive's units.
+ * n: number of points, as given for the target.
+ * values [n]: written where valid, untouched elsewhere.
+ * valid [n]: 1 where the point lies on the archive's ocean, else 0.
+ */
+ICEGEN_API int icegen_receive_f64(icegen_emulator *emulator, const char *target, const char *variable, int member,
+                                  int64_t n, double *values, signed char *valid, char *message, size_t message_size);
+ICEGEN_API int icegen_receive_f32(icegen_emulator *emulator, const char *target, const char *variable, int member,
+                                  int64_t n, float *values, signed char *valid, char *message, size_t message_size);
+
+/* Free everything, waiting for a generation under way. Sets the handle to NULL; a NULL handle is fine. */
+ICEGEN_API int icegen_close(icegen_emulator **emulator, char *message, size_t message_size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a backend offers the bridge: it loads a model from an archive and runs it. A backend is a shared library that
+ * exports icegen_backend_v1; the bridge loads it with dlopen, on generator ranks alone, and calls it from one thread
+ * of its own, whose floating-point traps are masked. Functions return 0, or fill `message` and return another value.
+ */
+#ifndef ICEGEN_BACKEND_H
+#define ICEGEN_BACKEND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct icegen_backend {
+  /*
+   * Load the model. archive: path of a file that the bridge has verified.  device: "cpu" or "cuda".
+   * device_index: which of the node's devices.  threads: CPU threads of the model, at least 1.
+   */
+  int (*create)(const char *archive, const char *device, int device_index, int threads, void **model, char *message,
+                size_t message_size);
+  /*
+   * Generate states. member [members]: their numbers.  condition [conditions]: the same for all members.
+   * state: float32 [members, variable, y, x], of `size` elements in all.
+   */
+  int (*generate)(void *model, int64_t seed, int64_t members, const int64_t *member, int64_t conditions,
+                  const int64_t *condition, int64_t steps, float *state, size_t size, char *message,
+                  size_t message_size);
+  void (*destroy)(void *model);
+} icegen_backend;
+
+typedef const icegen_backend *(*icegen_backend_entry)(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+#include "archive.h"
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "error.h"
+#include "sha256.h"
+
+namespace icegen {
+namespace {
+
+constexpr int kContract = 1;
+const std::string kCommentPrefix = "icegen-archive sha256:";
+const std::size_t kCommentLength = kCommentPrefix.size() + 64;
+
+std::string read_file(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) fail(ICEGEN_BAD_ARCHIVE, "archive ", path, " cannot be read: ", std::strerror(errno));
+  std::string content{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (file.bad()) fail(ICEGEN_BAD_ARCHIVE, "archive ", path, " cannot be read: ", std::strerror(errno));
+  return content;
+}
+
+void verify(const std::string &content, const std::string &path) {
+  const std::size_t size = content.size();
+  if (size < kCommentLength || content.compare(size - kCommentLength, kCommentPrefix.size(), kCommentPrefix) != 0)
+    fail(ICEGEN_BAD_ARCHIVE, path, " is not a whole icegen archive: it does not end with its checksum");
+  const std::string stated = content.substr(size - 64);
+  const std::string actual = sha256(content.data(), size - kCommentLength);
+  if (stated != actual)
+    fail(ICEGEN_BAD_ARCHIVE, path, " is damaged: its checksum is ", actual.substr(0, 12), "..., it says ",
+         stated.substr(0, 12), "...");
+}
+
+// The few fields of a zip file that lead to a stored (uncompressed) entry; little-endian, bounds checked.
+class Zip {
+ public:
+  explicit Zip(const std::string &content) : content_(content) {}
+
+  // Content of the one entry whose name ends in `suffix`.
+  std::string entry(const std::string &suffix) const {
+    const std::size_t end = content_.size() - kCommentLength - 22;  // end-of-central-directory record
+    const std::size_t entries = number(end + 10, 2);
+    std::size_t at = number(end + 16, 4);
+    for (std::size_t i = 0; i < entries; ++i) {
+      const std::size_t name_length = number(at + 28, 2);
+      const std::string name = text(at + 46, name_length);
+      if (name.size() >= suffix.size() && name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0) {
+        const std::size_t stored = number(at + 20, 4), size = number(at + 24, 4), local = number(at + 42, 4);
+        if (number(at + 10, 2) != 0 || stored != size) throw std::out_of_range("compressed entry " + name);
+        return text(local + 30 + number(local + 26, 2) + number(local + 28, 2), size);
+      }
+      at += 46 + name_length + number(at + 30, 2) + number(at + 32, 2);
+    }
+    throw std::out_of_range("no entry " + suffix);
+  }
+
+ private:
+  std::string text(std::size_t at, std::size_t size) const {
+    if (at > content_.size() || size > content_.size() - at) throw std::out_of_range("zip entry beyond the file");
+    return content_.substr(at, size);
+  }
+  std::size_t number(std::size_t at, int bytes) const {
+    const std::string raw = text(at, bytes);
+    std::size_t value = 0;
+    for (int i = bytes - 1; i >= 0; --i) value = value << 8 | static_cast<unsigned char>(raw[i]);
+    return value;
+  }
+  const std::string &content_;
+};
+
+}  // namespace
+
+ArchiveHeader read_header(const std::string &path) {
+  const std::string content = read_file(path);
+  verify(content, path);
+  try {
+    const Zip zip(content);
+    return {zip.entry("/extra/icegen.json"), zip.entry("/extra/ocean.u1")};
+  } catch (const std::out_of_range &error) {
+    fail(ICEGEN_BAD_ARCHIVE, path, " is not an icegen archive: ", error.what());
+  }
+}
+
+Archive parse_header(const ArchiveHeader &header, const std::string &path) {
+  try {
+    const auto json = nlohmann::json::parse(header.metadata);
+    const int contract = json.at("contract").get<int>();
+    if (contract != kContract)
+      fail(ICEGEN_BAD_ARCHIVE, path, " follows archive contract ", contract, "; this icegen reads ", kContract);
+
+    Archive archive;
+    for (const auto &variable : json.at("variables")) archive.variables.push_back(variable.at("id"));
+    for (const auto &condition : json.at("condition"))
+      archive.conditions.push_back(
+          {condition.at("id"), condition.at("range").at(0).get<int>(), condition.at("range").at(1).get<int>()});
+    if (archive.conditions.size() != 2 || archive.conditions[0].id != "year" ||
+        archive.conditions[1].id != "day_of_year")
+      fail(ICEGEN_BAD_ARCHIVE, path, " has other conditions than year and day_of_year, which this icegen takes");
+    archive.steps = json.at("sampler").at("steps");
+
+    const auto &grid = json.at("grid");
+    const auto &mapping = grid.at("mapping");
+    Projection projection;
+    projection.name = mapping.at("grid_mapping_name");
+    projection.latitude_of_origin = mapping.value("latitude_of_projection_origin", 90.0);
+    projection.longitude_of_origin = mapping.value("longitude_of_projection_origin", 0.0);
+    projection.semi_major_axis = mapping.at("semi_major_axis");
+    projection.inverse_flattening = mapping.value("inverse_flattening", 0.0);
+    projection.false_easting = mapping.value("false_easting", 0.0);
+    projection.false_northing = mapping.value("false_northing", 0.0);
+    archive.grid = Grid(projection, grid.at("shape").at(0), grid.at("shape").at(1), grid.at("x0"), grid.at("dx"),
+                        grid.at("y0"), grid.at("dy"), {header.ocean.begin(), header.ocean.end()});
+    return archive;
+  } catch (const nlohmann::json::exception &error) {
+    fail(ICEGEN_BAD_ARCHIVE, path, " does not follow the archive contract: ", error.what());
+  }
+}
+
+}  // namespace icegen

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// A model in a backend that was loaded at run time.
+#pragma once
+
+#include <icegen_backend.h>
+
+#include <string>
+#include <vector>
+
+namespace icegen {
+
+class Model {
+ public:
+  // backend: a name, found as libicegen_backend_<name>.so beside this library, or the path of a shared library.
+  // Throws Error(ICEGEN_BACKEND_ERROR), as the other members do.
+  Model(const std::string &backend, const std::string &archive, const std::string &device, int device_index,
+        int threads);
+  ~Model();
+  Model(const Model &) = delete;
+  Model &operator=(const Model &) = delete;
+
+  // state: float32 [members, variable, y, x].
+  void generate(std::int64_t seed, const std::vector<std::int64_t> &members,
+                const std::vector<std::int64_t> &condition, int steps, std::vector<float> &state);
+
+ private:
+  // The shared library is never unloaded: libtorch does not survive that.
+  const icegen_backend *functions_ = nullptr;
+  void *handle_ = nullptr;
+};
+
+}  // namespace icegen

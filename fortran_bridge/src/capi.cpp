@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// The border to C: nothing is thrown across it, and the caller's floating-point environment stays as it was.
+
+#include <icegen.h>
+
+#include <cfenv>
+#include <cstring>
+#include <new>
+#include <string>
+
+#include "emulator.h"
+#include "error.h"
+
+struct icegen_emulator {
+  icegen::Emulator emulator;
+};
+
+namespace {
+
+// Masks the traps of the caller while it lives.
+class FloatingPointGuard {
+ public:
+  FloatingPointGuard() { std::feholdexcept(&environment_); }
+  ~FloatingPointGuard() { std::fesetenv(&environment_); }
+  FloatingPointGuard(const FloatingPointGuard &) = delete;
+  FloatingPointGuard &operator=(const FloatingPointGuard &) = delete;
+
+ private:
+  std::fenv_t environment_;
+};
+
+void fill(char *message, size_t size, const char *text) {
+  if (message == nullptr || size == 0) return;
+  std::strncpy(message, text, size - 1);
+  message[size - 1] = '\0';
+}
+
+template <class Body>
+int guarded(char *message, size_t size, Body body) {
+  const FloatingPointGuard guard;
+  fill(message, size, "");
+  try {
+    body();
+    return ICEGEN_SUCCESS;
+  } catch (const icegen::Error &error) {
+    fill(message, size, error.what());
+    return error.status;
+  } catch (const std::bad_alloc &) {
+    fill(message, size, "out of memory");
+    return ICEGEN_OUT_OF_MEMORY;
+  } catch (const std::exception &error) {
+    fill(message, size, error.what());
+  } catch (...) {
+    fill(message, size, "unknown exception");
+  }
+  return ICEGEN_INTERNAL_ERROR;
+}
+
+icegen::Emulator &checked(icegen_emulator *handle) {
+  if (handle == nullptr) icegen::fail(ICEGEN_BAD_ARGUMENT, "the emulator is not open");
+  return handle->emulator;
+}
+
+std::string checked(const char *text, const char *name) {
+  if (text == nullptr) icegen::fail(ICEGEN_BAD_ARGUMENT, name, " is a null pointer");
+  return text;
+}
+
+}  // namespace
+
+const char *icegen_version(void) { return ICEGEN_VERSION; }
+
+int icegen_open(int comm, const char *namelist, icegen_emulator **emulator, char *message, size_t message_size) {
+  return guarded(message, message_size, [&] {
+    if (emulator == nullptr) icegen::fail(ICEGEN_BAD_ARGUMENT, "emulator is a null pointer");
+    *emulator = nullptr;
+    *emulator = new icegen_emulator{{comm, checked(namelist, "namelist")}};
+  });
+}
+
+int icegen_add_target(icegen_emulator *emulator, const char *target, int64_t n, const double *lon, const double *lat,
+                      char *message, size_t message_size) {
+  return guarded(message, message_size,
+                 [&] { checked(emulator).add_target(checked(target, "target"), n, lon, lat); });
+}
+
+int icegen_request(icegen_emulator *emulator, int members, int year, int day_of_year, char *message,
+                   size_t message_size) {
+  return guarded(message, message_size, [&] { checked(emulator).request(members, year, day_of_year); });
+}
+
+int icegen_receive_f64(icegen_emulator *emulator, const char *target, const char *variable, int member, int64_t n,
+                       double *values, signed char *valid, char *message, size_t message_size) {
+  return guarded(message, message_size, [&] {
+    checked(emulator).receive(checked(target, "target"), checked(variable, "variable"), member, n, values, valid);
+  });
+}
+
+int icegen_receive_f32(icegen_emulator *emulator, const char *target, const char *variable, int member, int64_t n,
+                       float *values, signed char *valid, char *message, size_t message_size) {
+  return guarded(message, message_size, [&] {
+    checked(emulator).receive(checked(target, "target"), checked(variable, "variable"), member, n, values, valid);
+  });
+}
+
+int icegen_close(icegen_emulator **emulator, char *message, size_t message_size) {
+  return guarded(message, message_size, [&] {
+    if (emulator == nullptr) return;
+    delete *emulator;
+    *emulator = nullptr;
+  });
+}

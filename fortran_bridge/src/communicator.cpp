@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+#include "communicator.h"
+
+#include <climits>
+#include <new>
+
+#include "error.h"
+
+namespace icegen {
+namespace {
+
+void check(int code) {
+  if (code == MPI_SUCCESS) return;
+  char text[MPI_MAX_ERROR_STRING] = "";
+  int length = 0;
+  MPI_Error_string(code, text, &length);
+  fail(ICEGEN_MPI_ERROR, "MPI: ", std::string(text, length));
+}
+
+std::vector<int> displacements(const std::vector<int> &counts, std::size_t &total) {
+  std::vector<int> offsets;
+  total = 0;
+  for (const int count : counts) {
+    offsets.push_back(static_cast<int>(total));
+    total += count;
+  }
+  if (total > INT_MAX) fail(ICEGEN_BAD_ARGUMENT, "a target has ", total, " points in all; wanted at most ", INT_MAX);
+  return offsets;
+}
+
+}  // namespace
+
+Communicator::Communicator(int fortran_handle) {
+  int initialised = 0, finalised = 0;
+  MPI_Initialized(&initialised);
+  MPI_Finalized(&finalised);
+  if (!initialised || finalised)
+    fail(ICEGEN_MPI_ERROR, "MPI is not initialised; the host calls MPI_Init before it opens icegen");
+  check(MPI_Comm_dup(MPI_Comm_f2c(fortran_handle), &comm_));
+  MPI_Comm node = MPI_COMM_NULL;
+  try {
+    check(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN));
+    check(MPI_Comm_rank(comm_, &rank_));
+    check(MPI_Comm_size(comm_, &size_));
+    check(MPI_Comm_split_type(comm_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node));
+    check(MPI_Comm_rank(node, &node_rank_));
+    check(MPI_Comm_size(node, &node_size_));
+    check(MPI_Comm_free(&node));
+  } catch (...) {
+    if (node != MPI_COMM_NULL) MPI_Comm_free(&node);
+    MPI_Comm_free(&comm_);
+    throw;
+  }
+}
+
+Communicator::~Communicator() {
+  int finalised = 0;
+  MPI_Finalized(&finalised);
+  if (!finalised) MPI_Comm_free(&comm_);
+}
+
+void Communicator::settle(const std::function<void()> &local, bool name_the_rank) {
+  icegen_status status = ICEGEN_SUCCESS;
+  std::string message;
+  try {
+    local();
+  } catch (const Error &error) {
+    status = error.status, message = error.what();
+  } catch (const std::bad_alloc &) {
+    status = ICEGEN_OUT_OF_MEMORY, message = "out of memory";
+  } catch (const std::exception &error) {
+    status = ICEGEN_INTERNAL_ERROR, message = error.what();
+  }
+  const bool failed = status != ICEGEN_SUCCESS;
+  // One reduction tells the first rank that failed and whether some rank did not.
+  int mine[2] = {failed ? -rank_ : -size_, failed ? 0 : 1}, all[2];
+  check(MPI_Allreduce(mine, all, 2, MPI_INT, MPI_MAX, comm_));
+  const int first = -all[0];
+  if (first == size_) return;
+  if (name_the_rank && all[1] == 1) message = "on rank " + std::to_string(first) + ": " + message;
+  message.insert(message.begin(), static_cast<char>(status));
+  broadcast(message, first);
+  throw Error(static_cast<icegen_status>(message[0]), message.substr(1));
+}
+
+void Communicator::broadcast(std::string &text, int root) {
+  int size = static_cast<int>(text.size());
+  check(MPI_Bcast(&size, 1, MPI_INT, root, comm_));
+  text.resize(size);
+  check(MPI_Bcast(text.data(), size, MPI_CHAR, root, comm_));
+}
+
+std::vector<int> Communicator::all_gather(int value) {
+  std::vector<int> values(size_);
+  check(MPI_Allgather(&value, 1, MPI_INT, values.data(), 1, MPI_INT, comm_));
+  return values;
+}
+
+std::vector<char> Communicator::gather(const void *records, int count, int record_size, int root,
+                                       std::vector<int> &counts) {
+  if (rank_ == root) counts.resize(size_);
+  check(MPI_Gather(&count, 1, MPI_INT, counts.data(), 1, MPI_INT, root, comm_));
+  std::vector<int> offsets;
+  std::vector<char> all;
+  agree([&] {
+    if (rank_ != root) return;
+    std::size_t total = 0;
+    offsets = displacements(counts, total);
+    all.resize(total * record_size);
+  });
+  MPI_Datatype record;
+  check(MPI_Type_contiguous(record_size, MPI_BYTE, &record));
+  check(MPI_Type_commit(&record));
+  const int code =
+      MPI_Gatherv(records, count, record, all.data(), counts.data(), offsets.data(), record, root, comm_);
+  MPI_Type_free(&record);
+  check(code);
+  return all;
+}
+
+void Communicator::scatter(const float *values, const std::vector<int> &counts, float *mine, int count, int root) {
+  std::size_t total = 0;
+  const std::vector<int> offsets = displacements(counts, total);
+  check(MPI_Scatterv(values, counts.data(), offsets.data(), MPI_FLOAT, mine, count, MPI_FLOAT, root, comm_));
+}
+
+}  // namespace icegen

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+#include "emulator.h"
+
+#include <algorithm>
+#include <climits>
+#include <cmath>
+#include <cstring>
+
+#include "error.h"
+
+namespace icegen {
+namespace {
+
+// Generators are spread evenly over the ranks of a node. Returns this rank's index among its node's, or -1.
+int generator_on_node(int node_rank, int node_size, int wanted) {
+  const int generators = std::min(wanted, node_size);
+  for (int i = 0; i < generators; ++i) {
+    if (static_cast<std::int64_t>(i) * node_size / generators == node_rank) return i;
+  }
+  return -1;
+}
+
+}  // namespace
+
+Emulator::Emulator(int communicator, const std::string &namelist) : comm_(communicator) {
+  std::string text;
+  comm_.agree_on_first([&] { text = serialise(read_configuration(namelist)); });
+  comm_.broadcast(text, 0);
+  comm_.agree([&] { configuration_ = deserialise(text); });
+
+  ArchiveHeader header;
+  comm_.agree_on_first([&] {
+    header = read_header(configuration_.archive);
+    parse_header(header, configuration_.archive);
+  });
+  comm_.broadcast(header.metadata, 0);
+  comm_.broadcast(header.ocean, 0);
+  comm_.agree([&] { archive_ = parse_header(header, configuration_.archive); });
+
+  const int on_node = generator_on_node(comm_.node_rank(), comm_.node_size(), configuration_.generators);
+  const std::vector<int> flags = comm_.all_gather(on_node);
+  for (int rank = 0; rank < comm_.size(); ++rank) {
+    if (flags[rank] < 0) continue;
+    if (rank == comm_.rank()) generator_ = static_cast<int>(generators_.size());
+    generators_.push_back(rank);
+  }
+  comm_.agree([&] {
+    if (!generates()) return;
+    worker_ = std::make_unique<Worker>();
+    worker_
+        ->run([&] {
+          const ArchiveHeader here = read_header(configuration_.archive);
+          if (here.metadata != header.metadata || here.ocean != header.ocean)
+            fail(ICEGEN_BAD_ARCHIVE, configuration_.archive, " is another file on this node than on the first rank's");
+          model_ = std::make_unique<Model>(configuration_.backend, configuration_.archive, configuration_.device,
+                                           on_node, configuration_.threads);
+        })
+        .get();
+  });
+}
+
+Emulator::~Emulator() {
+  if (worker_) worker_->run([this] { model_.reset(); });
+}
+
+void Emulator::add_target(const std::string &name, std::int64_t n, const double *lon, const double *lat) {
+  Target target;
+  std::vector<Stencil> stencils;
+  comm_.agree([&] {
+    if (name.empty()) fail(ICEGEN_BAD_ARGUMENT, "the target's name is empty");
+    if (targets_.count(name) != 0) fail(ICEGEN_BAD_ARGUMENT, "target '", name, "' exists already");
+    if (n < 0 || n > INT_MAX) fail(ICEGEN_BAD_ARGUMENT, "target '", name, "' has ", n, " points; wanted 0 to ", INT_MAX);
+    if (n > 0 && (lon == nullptr || lat == nullptr)) fail(ICEGEN_BAD_ARGUMENT, "lon or lat is a null pointer");
+    target.valid.resize(n);
+    for (std::int64_t i = 0; i < n; ++i) {
+      if (!std::isfinite(lon[i]) || lon[i] < -360.0 || lon[i] > 720.0)
+        fail(ICEGEN_BAD_ARGUMENT, "target '", name, "': lon of point ", i + 1, " is ", lon[i],
+             "; wanted -360 to 720 degrees");
+      if (!std::isfinite(lat[i]) || lat[i] < -90.0 || lat[i] > 90.0)
+        fail(ICEGEN_BAD_ARGUMENT, "target '", name, "': lat of point ", i + 1, " is ", lat[i],
+             "; wanted -90 to 90 degrees");
+      Stencil stencil;
+      target.valid[i] = bilinear(archive_.grid, lon[i], lat[i], stencil);
+      if (target.valid[i]) stencils.push_back(stencil);
+    }
+    target.valid_count = static_cast<int>(stencils.size());
+  });
+  for (const int root : generators_) {
+    const std::vector<char> records =
+        comm_.gather(stencils.data(), target.valid_count, sizeof(Stencil), root, target.counts);
+    comm_.agree([&] {
+      if (comm_.rank() != root || records.empty()) return;
+      target.stencils.resize(records.size() / sizeof(Stencil));
+      std::memcpy(target.stencils.data(), records.data(), records.size());
+    });
+  }
+  targets_[name] = std::move(target);
+}
+
+void Emulator::request(int members, int year, int day_of_year) {
+  auto sample = std::make_shared<Sample>();
+  comm_.agree([&] {
+    if (members < 1) fail(ICEGEN_BAD_ARGUMENT, "members is ", members, "; wanted at least 1");
+    const std::vector<std::int64_t> condition = {year, day_of_year};
+    for (std::size_t i = 0; i < condition.size(); ++i) {
+      const Condition &c = archive_.conditions[i];
+      if (condition[i] < c.first || condition[i] > c.last)
+        fail(ICEGEN_BAD_ARGUMENT, c.id, " is ", condition[i], "; this archive takes ", c.first, " to ", c.last);
+    }
+    sample->members = members;
+    if (!generates()) return;
+    for (int member = 1; member <= members; ++member) {
+      if (generator_of(member) == generator_) sample->mine.push_back(member);
+    }
+    const int steps = configuration_.steps > 0 ? configuration_.steps : archive_.steps;
+    sample->done = worker_->run([this, sample, condition, steps] {
+      if (sample->mine.empty()) return;
+      sample->state.resize(sample->mine.size() * archive_.variables.size() * archive_.grid.rows() *
+                           archive_.grid.columns());
+      model_->generate(configuration_.seed, sample->mine, condition, steps, sample->state);
+    });
+  });
+  sample_ = std::move(sample);
+}
+
+template <class Real>
+void Emulator::receive(const std::string &name, const std::string &variable, int member, std::int64_t n, Real *values,
+                       signed char *valid) {
+  const Target *target = nullptr;
+  std::size_t variable_index = 0;
+  int root = 0;
+  std::vector<float> sent, received;
+  comm_.agree([&] {
+    const auto found = targets_.find(name);
+    if (found == targets_.end()) fail(ICEGEN_BAD_ARGUMENT, "unknown target '", name, "'; add it with add_target");
+    target = &found->second;
+    const auto position = std::find(archive_.variables.begin(), archive_.variables.end(), variable);
+    if (position == archive_.variables.end()) {
+      std::string known;
+      for (const std::string &id : archive_.variables) known += (known.empty() ? "" : ", ") + id;
+      fail(ICEGEN_BAD_ARGUMENT, "unknown variable '", variable, "'; this archive has ", known);
+    }
+    variable_index = position - archive_.variables.begin();
+    if (!sample_) fail(ICEGEN_BAD_ARGUMENT, "nothing was requested yet");
+    if (member < 1 || member > sample_->members)
+      fail(ICEGEN_BAD_ARGUMENT, "member is ", member, "; the request was for 1 to ", sample_->members);
+    if (n != static_cast<std::int64_t>(target->valid.size()))
+      fail(ICEGEN_BAD_ARGUMENT, "target '", name, "' has ", target->valid.size(), " points here; the arrays hold ", n);
+    if (n > 0 && (values == nullptr || valid == nullptr)) fail(ICEGEN_BAD_ARGUMENT, "values or valid is a null pointer");
+    received.resize(target->valid_count);
+    const int generator = generator_of(member);
+    root = generators_[generator];
+    if (generator_ != generator) return;
+    sample_->done.get();
+    const auto mine = std::find(sample_->mine.begin(), sample_->mine.end(), member) - sample_->mine.begin();
+    const std::size_t cells = static_cast<std::size_t>(archive_.grid.rows()) * archive_.grid.columns();
+    sent.resize(target->stencils.size());
+    apply(target->stencils, sample_->state.data() + (mine * archive_.variables.size() + variable_index) * cells,
+          sent.data());
+  });
+  comm_.scatter(sent.data(), target->counts, received.data(), target->valid_count, root);
+  std::size_t next = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    valid[i] = target->valid[i];
+    if (valid[i]) values[i] = static_cast<Real>(received[next++]);
+  }
+}
+
+template void Emulator::receive(const std::string &, const std::string &, int, std::int64_t, double *, signed char *);
+template void Emulator::receive(const std::string &, const std::string &, int, std::int64_t, float *, signed char *);
+
+}  // namespace icegen

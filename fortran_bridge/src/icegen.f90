@@ -1,0 +1,282 @@
+! SPDX-License-Identifier: MIT
+!> icegen: generated Arctic sea ice for Earth-system models.
+!>
+!> All procedures of an emulator are collective over its communicator. `ierr` is 0 on success and the same on all
+!> ranks; on failure `errmsg` says what was seen and what was wanted, and the emulator is as it was before.
+module icegen
+  use, intrinsic :: iso_c_binding, only: c_char, c_double, c_float, c_int, c_int64_t, c_null_char, c_null_ptr, &
+    c_ptr, c_signed_char, c_size_t, c_f_pointer
+  use, intrinsic :: iso_fortran_env, only: int64, real32, real64
+  implicit none
+  private
+  public :: icegen_emulator, icegen_version
+
+  !> Longest message, in characters.
+  integer, parameter :: message_length = 512
+
+  !> A source of generated sea ice. Copies share one emulator; close it once.
+  type :: icegen_emulator
+    private
+    type(c_ptr) :: handle = c_null_ptr
+  contains
+    procedure :: open => emulator_open
+    procedure :: add_target => emulator_add_target
+    procedure :: request => emulator_request
+    generic :: receive => receive_real32, receive_real64
+    procedure :: close => emulator_close
+    procedure, private :: receive_real32
+    procedure, private :: receive_real64
+  end type icegen_emulator
+
+  ! The functions of icegen.h.
+  interface
+    function c_version() bind(c, name='icegen_version')
+      import :: c_ptr
+      type(c_ptr) :: c_version
+    end function c_version
+
+    function c_open(comm, namelist, emulator, message, message_size) bind(c, name='icegen_open') result(status)
+      import :: c_char, c_int, c_ptr, c_size_t
+      integer(c_int), value :: comm
+      character(kind=c_char), intent(in) :: namelist(*)
+      type(c_ptr), intent(out) :: emulator
+      character(kind=c_char), intent(out) :: message(*)
+      integer(c_size_t), value :: message_size
+      integer(c_int) :: status
+    end function c_open
+
+    function c_add_target(emulator, target, n, lon, lat, message, message_size) &
+      bind(c, name='icegen_add_target') result(status)
+      import :: c_char, c_double, c_int, c_int64_t, c_ptr, c_size_t
+      type(c_ptr), value :: emulator
+      character(kind=c_char), intent(in) :: target(*)
+      integer(c_int64_t), value :: n
+      real(c_double), intent(in) :: lon(*), lat(*)
+      character(kind=c_char), intent(out) :: message(*)
+      integer(c_size_t), value :: message_size
+      integer(c_int) :: status
+    end function c_add_target
+
+    function c_request(emulator, members, year, day_of_year, message, message_size) &
+      bind(c, name='icegen_request') result(status)
+      import :: c_char, c_int, c_ptr, c_size_t
+      type(c_ptr), value :: emulator
+      integer(c_int), value :: members, year, day_of_year
+      character(kind=c_char), intent(out) :: message(*)
+      integer(c_size_t), value :: message_size
+      integer(c_int) :: status
+    end function c_request
+
+    function c_receive_f64(emulator, target, variable, member, n, values, valid, message, message_size) &
+      bind(c, name='icegen_receive_f64') result(status)
+      import :: c_char, c_double, c_int, c_int64_t, c_ptr, c_signed_char, c_size_t
+      type(c_ptr), value :: emulator
+      character(kind=c_char), intent(in) :: target(*), variable(*)
+      integer(c_int), value :: member
+      integer(c_int64_t), value :: n
+      real(c_double), intent(inout) :: values(*)
+      integer(c_signed_char), intent(out) :: valid(*)
+      character(kind=c_char), intent(out) :: message(*)
+      integer(c_size_t), value :: message_size
+      integer(c_int) :: status
+    end function c_receive_f64
+
+    function c_receive_f32(emulator, target, variable, member, n, values, valid, message, message_size) &
+      bind(c, name='icegen_receive_f32') result(status)
+      import :: c_char, c_float, c_int, c_int64_t, c_ptr, c_signed_char, c_size_t
+      type(c_ptr), value :: emulator
+      character(kind=c_char), intent(in) :: target(*), variable(*)
+      integer(c_int), value :: member
+      integer(c_int64_t), value :: n
+      real(c_float), intent(inout) :: values(*)
+      integer(c_signed_char), intent(out) :: valid(*)
+      character(kind=c_char), intent(out) :: message(*)
+      integer(c_size_t), value :: message_size
+      integer(c_int) :: status
+    end function c_receive_f32
+
+    function c_close(emulator, message, message_size) bind(c, name='icegen_close') result(status)
+      import :: c_char, c_int, c_ptr, c_size_t
+      type(c_ptr), intent(inout) :: emulator
+      character(kind=c_char), intent(out) :: message(*)
+      integer(c_size_t), value :: message_size
+      integer(c_int) :: status
+    end function c_close
+
+    function c_strlen(text) bind(c, name='strlen') result(length)
+      import :: c_ptr, c_size_t
+      type(c_ptr), value :: text
+      integer(c_size_t) :: length
+    end function c_strlen
+  end interface
+
+contains
+
+  !> The version of the library, for example '0.1.0'.
+  function icegen_version() result(version)
+    character(len=:), allocatable :: version
+    character(kind=c_char), pointer :: text(:)
+    type(c_ptr) :: c_text
+    integer :: i
+
+    c_text = c_version()
+    call c_f_pointer(c_text, text, [c_strlen(c_text)])
+    allocate (character(len=size(text)) :: version)
+    do i = 1, size(text)
+      version(i:i) = text(i)
+    end do
+  end function icegen_version
+
+  !> Open the emulator. An emulator that is open already is refused.
+  subroutine emulator_open(self, comm, namelist, ierr, errmsg)
+    class(icegen_emulator), intent(inout) :: self
+    !> communicator (MPI handle as integer); it is duplicated
+    integer, intent(in) :: comm
+    !> path of the file with the group &icegen_nml; read on the first rank
+    character(len=*), intent(in) :: namelist
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    character(kind=c_char) :: message(message_length)
+
+    call put(message, '')
+    if (c_associated_handle(self)) then
+      ierr = 1
+      call put(message, 'the emulator is open already; close it first')
+    else
+      ierr = c_open(int(comm, c_int), c_text(namelist), self%handle, message, size(message, kind=c_size_t))
+    end if
+    call report(message, errmsg)
+  end subroutine emulator_open
+
+  !> Name a set of points at which this rank wants fields; once per set, not per request.
+  subroutine emulator_add_target(self, name, lon, lat, ierr, errmsg)
+    class(icegen_emulator), intent(in) :: self
+    !> name of the set, for `receive`
+    character(len=*), intent(in) :: name
+    !> longitudes and latitudes of this rank's own points, degrees (n); n may be 0 and differ between ranks
+    real(real64), intent(in) :: lon(:), lat(:)
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    character(kind=c_char) :: message(message_length)
+
+    ierr = c_add_target(self%handle, c_text(name), common_size(size(lon, kind=int64), size(lat, kind=int64)), &
+      lon, lat, message, size(message, kind=c_size_t))
+    call report(message, errmsg)
+  end subroutine emulator_add_target
+
+  !> Ask for a sample. Returns at once; generation proceeds beside the host. Takes the place of the request before it.
+  subroutine emulator_request(self, members, year, day_of_year, ierr, errmsg)
+    class(icegen_emulator), intent(in) :: self
+    !> how many members; they are numbered from 1
+    integer, intent(in) :: members
+    !> date of the sample; day_of_year is 1 on 1 January
+    integer, intent(in) :: year, day_of_year
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    character(kind=c_char) :: message(message_length)
+
+    ierr = c_request(self%handle, int(members, c_int), int(year, c_int), int(day_of_year, c_int), message, &
+      size(message, kind=c_size_t))
+    call report(message, errmsg)
+  end subroutine emulator_request
+
+  !> Receive one field of the latest request at this rank's points of a target, waiting for it if need be.
+  subroutine receive_real64(self, target, variable, member, values, valid, ierr, errmsg)
+    class(icegen_emulator), intent(in) :: self
+    !> name given to add_target;  id of a variable, for example 'sic' (1) or 'sit' (m)
+    character(len=*), intent(in) :: target, variable
+    !> number of the member, from 1
+    integer, intent(in) :: member
+    !> the field (n), in the archive's units; untouched where not valid
+    real(real64), intent(inout) :: values(:)
+    !> true where the point lies on the archive's ocean (n)
+    logical, intent(inout) :: valid(:)
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    character(kind=c_char) :: message(message_length)
+    integer(c_signed_char) :: flags(size(valid))
+
+    ierr = c_receive_f64(self%handle, c_text(target), c_text(variable), int(member, c_int), &
+      common_size(size(values, kind=int64), size(valid, kind=int64)), values, flags, message, &
+      size(message, kind=c_size_t))
+    if (ierr == 0) valid = flags /= 0
+    call report(message, errmsg)
+  end subroutine receive_real64
+
+  !> As receive_real64, for single precision.
+  subroutine receive_real32(self, target, variable, member, values, valid, ierr, errmsg)
+    class(icegen_emulator), intent(in) :: self
+    character(len=*), intent(in) :: target, variable
+    integer, intent(in) :: member
+    real(real32), intent(inout) :: values(:)
+    logical, intent(inout) :: valid(:)
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    character(kind=c_char) :: message(message_length)
+    integer(c_signed_char) :: flags(size(valid))
+
+    ierr = c_receive_f32(self%handle, c_text(target), c_text(variable), int(member, c_int), &
+      common_size(size(values, kind=int64), size(valid, kind=int64)), values, flags, message, &
+      size(message, kind=c_size_t))
+    if (ierr == 0) valid = flags /= 0
+    call report(message, errmsg)
+  end subroutine receive_real32
+
+  !> Free the emulator, waiting for a generation under way. Closing a closed one does nothing.
+  subroutine emulator_close(self, ierr, errmsg)
+    class(icegen_emulator), intent(inout) :: self
+    integer, intent(out), optional :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    character(kind=c_char) :: message(message_length)
+    integer(c_int) :: status
+
+    status = c_close(self%handle, message, size(message, kind=c_size_t))
+    if (present(ierr)) ierr = status
+    call report(message, errmsg)
+  end subroutine emulator_close
+
+  logical function c_associated_handle(self)
+    use, intrinsic :: iso_c_binding, only: c_associated
+    class(icegen_emulator), intent(in) :: self
+    c_associated_handle = c_associated(self%handle)
+  end function c_associated_handle
+
+  !> The size that two arrays share, or -1, which icegen.h refuses on all ranks.
+  pure integer(c_int64_t) function common_size(a, b)
+    integer(int64), intent(in) :: a, b
+    common_size = merge(a, -1_int64, a == b)
+  end function common_size
+
+  !> A Fortran text without trailing blanks, closed by a zero.
+  pure function c_text(text)
+    character(len=*), intent(in) :: text
+    character(kind=c_char, len=len_trim(text) + 1) :: c_text
+    c_text = trim(text)//c_null_char
+  end function c_text
+
+  pure subroutine put(message, text)
+    character(kind=c_char), intent(out) :: message(:)
+    character(len=*), intent(in) :: text
+    integer :: i
+
+    message = c_null_char
+    do i = 1, min(len(text), size(message) - 1)
+      message(i) = text(i:i)
+    end do
+  end subroutine put
+
+  !> Hand a C message to the caller, blank padded.
+  subroutine report(message, errmsg)
+    character(kind=c_char), intent(in) :: message(:)
+    character(len=*), intent(inout), optional :: errmsg
+    integer :: i
+
+    if (.not. present(errmsg)) return
+    errmsg = ''
+    do i = 1, min(size(message), len(errmsg))
+      if (message(i) == c_null_char) exit
+      errmsg(i:i) = message(i)
+    end do
+  end subroutine report
+
+end module icegen

@@ -1,0 +1,95 @@
+! SPDX-License-Identifier: MIT
+!> Reads the group &icegen_nml with the Fortran runtime's own namelist parser.
+module icegen_namelist
+  use, intrinsic :: iso_c_binding, only: c_char, c_int, c_int32_t, c_int64_t, c_null_char
+  implicit none
+  private
+  public :: read_namelist
+
+  integer, parameter :: path_length = 1024, word_length = 64
+
+  !> As declared in configuration.cpp.
+  type, bind(c), public :: namelist_values
+    character(kind=c_char) :: archive(path_length)
+    character(kind=c_char) :: backend(path_length)
+    character(kind=c_char) :: device(word_length)
+    integer(c_int64_t) :: seed
+    integer(c_int32_t) :: steps
+    integer(c_int32_t) :: generators
+    integer(c_int32_t) :: threads
+  end type namelist_values
+
+contains
+
+  !> Fill `values` from the file; entries that it leaves out keep their defaults. Returns 0, or 1 and a message.
+  function read_namelist(path, values, message, message_size) result(status) bind(c, name='icegen_read_namelist')
+    character(kind=c_char), intent(in) :: path(*)  !> closed by a zero
+    type(namelist_values), intent(out) :: values
+    character(kind=c_char), intent(out) :: message(*)  !> closed by a zero
+    integer(c_int), value :: message_size  !> of `message`, the closing zero included
+    integer(c_int) :: status
+
+    character(len=path_length) :: archive, backend
+    character(len=word_length) :: device
+    integer(c_int64_t) :: seed
+    integer(c_int32_t) :: steps, generators, threads
+    namelist /icegen_nml/ archive, backend, device, seed, steps, generators, threads
+
+    character(len=:), allocatable :: file
+    character(len=message_size) :: iomsg
+    integer :: unit, iostat, i
+
+    archive = ''
+    backend = 'torch'
+    device = 'cpu'
+    seed = 0
+    steps = 0
+    generators = 1
+    threads = 1
+
+    i = 0
+    do while (path(i + 1) /= c_null_char)
+      i = i + 1
+    end do
+    allocate (character(len=i) :: file)
+    do i = 1, len(file)
+      file(i:i) = path(i)
+    end do
+
+    iomsg = ''
+    open (newunit=unit, file=file, status='old', action='read', form='formatted', iostat=iostat, iomsg=iomsg)
+    if (iostat == 0) then
+      read (unit, nml=icegen_nml, iostat=iostat, iomsg=iomsg)
+      if (iostat < 0) iomsg = 'found no complete group &icegen_nml ... /'
+      close (unit)
+    end if
+    if (iostat == 0 .and. len_trim(archive) == path_length) then
+      iostat = 1
+      iomsg = 'archive is longer than 1023 characters'
+    end if
+
+    call to_c(archive, values%archive)
+    call to_c(backend, values%backend)
+    call to_c(device, values%device)
+    values%seed = seed
+    values%steps = steps
+    values%generators = generators
+    values%threads = threads
+    call to_c(iomsg, message(:message_size))
+    status = merge(1, 0, iostat /= 0)
+  end function read_namelist
+
+  !> Copy a blank-padded text, closed by a zero, cut to the size of `c`.
+  pure subroutine to_c(text, c)
+    character(len=*), intent(in) :: text
+    character(kind=c_char), intent(out) :: c(:)
+    integer :: i, n
+
+    n = min(len_trim(text), size(c) - 1)
+    do i = 1, n
+      c(i) = text(i:i)
+    end do
+    c(n + 1:) = c_null_char
+  end subroutine to_c
+
+end module icegen_namelist

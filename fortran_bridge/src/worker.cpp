@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#include "worker.h"
+
+#include <cfenv>
+
+namespace icegen {
+
+Worker::Worker() : thread_([this] { loop(); }) {}
+
+Worker::~Worker() {
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+std::shared_future<void> Worker::run(std::function<void()> task) {
+  std::packaged_task<void()> packaged(std::move(task));
+  std::shared_future<void> done = packaged.get_future().share();
+  {
+    const std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(packaged));
+  }
+  wake_.notify_one();
+  return done;
+}
+
+void Worker::loop() {
+  // A new thread inherits the traps of its maker; neural networks overflow and divide by zero without harm.
+  std::fesetenv(FE_DFL_ENV);
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [this] { return closing_ || !tasks_.empty(); });
+    if (tasks_.empty()) return;
+    std::packaged_task<void()> task = std::move(tasks_.front());
+    tasks_.pop_front();
+    lock.unlock();
+    task();
+    lock.lock();
+  }
+}
+
+}  // namespace icegen

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// A thread that runs tasks one after the other, with the floating-point traps of the host masked.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <future>
+#include <mutex>
+#include <thread>
+
+namespace icegen {
+
+class Worker {
+ public:
+  Worker();
+  ~Worker();  // runs what is queued, then ends
+  Worker(const Worker &) = delete;
+  Worker &operator=(const Worker &) = delete;
+
+  // Queue a task. get() of the future waits for it and throws what it threw.
+  std::shared_future<void> run(std::function<void()> task);
+
+ private:
+  void loop();
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::packaged_task<void()>> tasks_;
+  bool closing_ = false;
+  std::thread thread_;  // last: it uses the others
+};
+
+}  // namespace icegen

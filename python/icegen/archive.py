@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: MIT
+"""The archive: one TorchScript file with the whole emulator inside, self-describing and checksummed.
+
+torchscript/README.md states the contract. The file is a zip whose comment holds the SHA-256 of all bytes before it;
+``icegen.json`` and the ocean mask ride inside as extra files that can be read without running anything.
+"""
+
+import hashlib
+import io
+import json
+import warnings
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from icegen.dataset import to_dataset
+from icegen.files import replacing
+from icegen.grid import Grid
+from icegen.variables import Variable
+
+FORMAT = "icegen-archive"
+CONTRACT = 1
+METADATA_FILE = "icegen.json"
+OCEAN_FILE = "ocean.u1"
+COMMENT_PREFIX = b"icegen-archive sha256:"
+COMMENT_LENGTH = len(COMMENT_PREFIX) + 64
+
+
+@dataclass(frozen=True, eq=False)
+class Description:
+    """What an archive says of itself, read without running it."""
+
+    metadata: dict
+    grid: Grid
+    variables: tuple[Variable, ...]
+    sha256: str
+
+
+class Archive:
+    """A loaded archive: samples, encodes and decodes Arctic sea-ice states."""
+
+    def __init__(self, description: Description, module: torch.jit.ScriptModule, device: torch.device):
+        self.metadata = description.metadata
+        self.grid = description.grid
+        self.variables = description.variables
+        self.sha256 = description.sha256
+        self.module = module
+        self.device = device
+
+    @property
+    def default_steps(self) -> int:
+        return self.metadata["sampler"]["steps"]
+
+    def sample(self, members=1, *, seed: int = 0, year: int | None = None, day_of_year: int | None = None, steps=None):
+        """Generate states as a CF-compliant xarray.Dataset with dimensions (realization, y, x).
+
+        members: how many (numbered from 1), or the member numbers themselves.
+        year, day_of_year: the date; leave out both for samples of the whole record (unconditional).
+        steps: noise levels of the sampler; the archive's own by default.
+        Raises ValueError for a request the archive cannot honour.
+        """
+        numbers = list(range(1, members + 1)) if isinstance(members, int) else [int(m) for m in members]
+        states = self.generate(numbers, seed=seed, year=year, day_of_year=day_of_year, steps=steps)
+        return to_dataset(states.cpu().numpy(), self, numbers, seed, year, day_of_year, steps or self.default_steps)
+
+    def generate(self, members: list[int], *, seed: int = 0, year=None, day_of_year=None, steps=None) -> Tensor:
+        """The states themselves: float32 [member, variable, y, x], physical units, 0 on land."""
+        steps = self.default_steps if steps is None else steps
+        self._check_request(members, seed, year, day_of_year, steps)
+        member = torch.tensor(members, dtype=torch.int64, device=self.device)
+        key = [] if year is None else [year, day_of_year]
+        condition = torch.tensor([key] * len(members), dtype=torch.int64, device=self.device).reshape(len(members), -1)
+        with torch.inference_mode():
+            return self.module.generate(seed, member, condition, steps)
+
+    def encode(self, state: Tensor) -> Tensor:
+        """States float32 [n, variable, y, x] in physical units to standardised latents [n, z, y/8, x/8]."""
+        with torch.inference_mode():
+            return self.module.encode(state.to(self.device))
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Standardised latents [n, z, y/8, x/8] to states float32 [n, variable, y, x] in physical units."""
+        with torch.inference_mode():
+            return self.module.decode(latent.to(self.device))
+
+    def _check_request(self, members, seed, year, day_of_year, steps) -> None:
+        if not members or min(members) < 1 or max(members) >= 2**31:
+            raise ValueError(f"members are {members or 0}; wanted at least one, numbered from 1")
+        if not 0 <= seed < 2**63:
+            raise ValueError(f"seed is {seed}; wanted 0 to 2^63 - 1")
+        if steps < 1:
+            raise ValueError(f"steps is {steps}; wanted at least 1")
+        if year is None and day_of_year is None:
+            return
+        for entry, value in zip(self.metadata["condition"], (year, day_of_year), strict=True):
+            first, last = entry["range"]
+            if value is None or not first <= value <= last:
+                raise ValueError(f"{entry['id']} is {value}; this archive takes {first} to {last}")
+
+
+def load(path: str | Path, device: str = "cpu") -> Archive:
+    """Load an archive. Raises ValueError if the file is missing, damaged, or of a contract we do not know."""
+    description, content = _read(path)
+    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device is {device!r}; this machine offers no CUDA device")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        module = torch.jit.load(io.BytesIO(content), map_location=device)
+    return Archive(description, module.to(torch.float32).eval(), torch.device(device))
+
+
+def describe(path: str | Path) -> Description:
+    """Read what an archive says of itself, after verifying its checksum, without running it."""
+    return _read(path)[0]
+
+
+def save(path: str | Path, module: torch.jit.ScriptModule, metadata: dict, ocean: np.ndarray) -> str:
+    """Write an archive whole or not at all; returns its SHA-256."""
+    extra = {METADATA_FILE: json.dumps(metadata, indent=1), OCEAN_FILE: ocean.astype(np.uint8).tobytes()}
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.save(module, buffer, _extra_files=extra)
+    content = bytearray(buffer.getvalue())
+    content[-2:] = COMMENT_LENGTH.to_bytes(2, "little")  # the zip's end record closes with the comment's length
+    digest = hashlib.sha256(content).hexdigest()
+    with replacing(path) as partial:
+        partial.write_bytes(bytes(content) + COMMENT_PREFIX + digest.encode())
+    return digest
+
+
+def _read(path: str | Path) -> tuple[Description, bytes]:
+    """Description and verified content."""
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise ValueError(f"archive {path} cannot be read: {error.strerror}") from None
+    comment = content[-COMMENT_LENGTH:]
+    if not comment.startswith(COMMENT_PREFIX):
+        raise ValueError(f"{path} is not a whole icegen archive: it does not end with its checksum")
+    stated = comment[len(COMMENT_PREFIX) :].decode("ascii", "replace")
+    actual = hashlib.sha256(content[:-COMMENT_LENGTH]).hexdigest()
+    if stated != actual:
+        raise ValueError(f"{path} is damaged: its checksum is {actual[:12]}..., it says {stated[:12]}...")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entries = {name.split("/extra/")[-1]: name for name in archive.namelist() if "/extra/" in name}
+        metadata = json.loads(archive.read(entries[METADATA_FILE]))
+        if metadata.get("contract") != CONTRACT:
+            raise ValueError(f"{path} follows archive contract {metadata.get('contract')}; this icegen reads {CONTRACT}")
+        ny, nx = metadata["grid"]["shape"]
+        ocean = np.frombuffer(archive.read(entries[OCEAN_FILE]), np.uint8).reshape(ny, nx).astype(bool)
+    g = metadata["grid"]
+    x, y = g["x0"] + g["dx"] * np.arange(nx), g["y0"] + g["dy"] * np.arange(ny)
+    description = Description(
+        metadata=metadata,
+        grid=Grid(x, y, g["mapping"]["crs_wkt"], ocean),
+        variables=tuple(Variable(**entry) for entry in metadata["variables"]),
+        sha256=actual,
+    )
+    return description, content

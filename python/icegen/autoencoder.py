@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""Variational autoencoder between states [variable, y, x] and latents [z, y/8, x/8].
+
+Fully convolutional, so it trains on crops and runs on any grid divisible by 8. All values are normalised
+(zero mean, unit variance over the ocean); the ocean mask is an input at every level.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from icegen.config import AutoencoderConfig
+from icegen.layers import ConvBlock
+
+
+class Encoder(nn.Module):
+    """State to latent distribution, at 1/2, 1/4 and 1/8 of the resolution."""
+
+    def __init__(self, variables: int, config: AutoencoderConfig):
+        super().__init__()
+        w0, w1, w2 = config.widths
+        b0, b1, b2 = config.blocks
+        self.stem = nn.Conv2d(4 * (variables + 1), w0, 3, padding=1)
+        self.level0 = nn.Sequential(*[ConvBlock(w0) for _ in range(b0)])
+        self.down1 = nn.Conv2d(4 * (w0 + 1), w1, 1)
+        self.level1 = nn.Sequential(*[ConvBlock(w1) for _ in range(b1)])
+        self.down2 = nn.Conv2d(4 * (w1 + 1), w2, 1)
+        self.level2 = nn.Sequential(*[ConvBlock(w2) for _ in range(b2)])
+        self.head = nn.Conv2d(w2, 2 * config.latent_channels, 1)
+
+    def forward(self, x: Tensor, ocean: Tensor) -> tuple[Tensor, Tensor]:
+        """x [n, variable, y, x], ocean [n, 1, y, x] -> mean and log variance, each [n, z, y/8, x/8]."""
+        h = self.level0(self.stem(F.pixel_unshuffle(torch.cat([x, ocean], 1), 2)))
+        h = self.level1(self.down1(F.pixel_unshuffle(torch.cat([h, F.avg_pool2d(ocean, 2)], 1), 2)))
+        h = self.level2(self.down2(F.pixel_unshuffle(torch.cat([h, F.avg_pool2d(ocean, 4)], 1), 2)))
+        mean, log_var = self.head(h).chunk(2, dim=1)
+        return mean, log_var.clamp(-20.0, 10.0)
+
+
+class Decoder(nn.Module):
+    """Latent to the mean mu of the (censored) Gaussian of each variable."""
+
+    def __init__(self, variables: int, config: AutoencoderConfig):
+        super().__init__()
+        w0, w1, w2 = config.widths
+        b0, b1, b2 = config.blocks
+        self.stem = nn.Conv2d(config.latent_channels + 1, w2, 3, padding=1)
+        self.level2 = nn.Sequential(*[ConvBlock(w2) for _ in range(b2)])
+        self.up1 = nn.Conv2d(w2, 4 * w1, 1)
+        self.merge1 = nn.Conv2d(w1 + 1, w1, 1)
+        self.level1 = nn.Sequential(*[ConvBlock(w1) for _ in range(b1)])
+        self.up0 = nn.Conv2d(w1, 4 * w0, 1)
+        self.merge0 = nn.Conv2d(w0 + 4, w0, 1)
+        self.level0 = nn.Sequential(*[ConvBlock(w0) for _ in range(b0)])
+        self.head = nn.Conv2d(w0, 4 * variables, 3, padding=1)
+
+    def forward(self, z: Tensor, ocean: Tensor) -> Tensor:
+        """z [n, z, y/8, x/8], ocean [n, 1, y, x] -> mu [n, variable, y, x]."""
+        h = self.level2(self.stem(torch.cat([z, F.avg_pool2d(ocean, 8)], 1)))
+        h = F.pixel_shuffle(self.up1(h), 2)
+        h = self.level1(self.merge1(torch.cat([h, F.avg_pool2d(ocean, 4)], 1)))
+        h = F.pixel_shuffle(self.up0(h), 2)
+        h = self.level0(self.merge0(torch.cat([h, F.pixel_unshuffle(ocean, 2)], 1)))
+        return F.pixel_shuffle(self.head(h), 2)
+
+
+class Autoencoder(nn.Module):
+    """Encoder, decoder and the learned scale s of the likelihood of each variable."""
+
+    def __init__(self, variables: int, config: AutoencoderConfig):
+        super().__init__()
+        self.encoder = Encoder(variables, config)
+        self.decoder = Decoder(variables, config)
+        self.log_s = nn.Parameter(torch.full((variables,), math.log(config.initial_scale)))

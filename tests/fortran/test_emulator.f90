@@ -1,0 +1,244 @@
+! SPDX-License-Identifier: MIT
+!> The module icegen on any number of ranks: what works, what is refused, and that all ranks hear the same.
+!>
+!> test_emulator FOLDER: a folder made by tests/tiny.py, in which this program may write.
+program test_emulator
+  use, intrinsic :: ieee_arithmetic, only: ieee_quiet_nan, ieee_value
+  use, intrinsic :: iso_fortran_env, only: error_unit, real32, real64
+  use mpi
+  use icegen, only: icegen_emulator, icegen_version
+  implicit none
+  character(len=512) :: folder, errmsg
+  integer :: rank, ranks, ierr, failures
+  logical :: all_heard_the_same
+
+  call MPI_Init(ierr)
+  call MPI_Comm_rank(MPI_COMM_WORLD, rank, ierr)
+  call MPI_Comm_size(MPI_COMM_WORLD, ranks, ierr)
+  call get_command_argument(1, folder)
+  failures = 0
+
+  call check(len(icegen_version()) >= 5, 'version')
+  call test_open_refusals()
+  call test_namelist_refusals()
+  call test_request_and_receive()
+  call test_two_at_once()
+
+  call MPI_Allreduce(MPI_IN_PLACE, failures, 1, MPI_INTEGER, MPI_SUM, MPI_COMM_WORLD, ierr)
+  if (rank == 0) print '(a)', trim(merge('all checks passed ', 'some checks failed', failures == 0))
+  call MPI_Finalize(ierr)
+  if (failures /= 0) stop 1, quiet=.true.
+
+contains
+
+  subroutine test_open_refusals()
+    call refuse_open('archive = "nowhere.pt"', 3, 'cannot be read')
+    call refuse_open('archive = "'//trim(folder)//'/truncated.pt"', 3, 'does not end with its checksum')
+    call refuse_open('archive = "'//trim(folder)//'/flipped.pt"', 3, 'damaged')
+    call refuse_open('archive = "'//trim(folder)//'/text.pt"', 3, 'not a whole icegen archive')
+    call refuse_open('archive = "'//trim(folder)//'/future.pt"', 3, 'contract 99; this icegen reads 1')
+    call refuse_open(tiny()//', device = "cuda"', 4, 'CUDA')
+    call refuse_open(tiny()//', backend = "nonesuch"', 4, 'nonesuch')
+  end subroutine test_open_refusals
+
+  subroutine test_namelist_refusals()
+    type(icegen_emulator) :: ice
+
+    call ice%open(MPI_COMM_WORLD, trim(folder)//'/nowhere.nml', ierr, errmsg)
+    call expect(2, 'nowhere.nml', 'missing namelist')
+    call refuse_open(tiny()//', sede = 3', 2, 'sede')
+    call refuse_open(tiny()//', seed = "three"', 2, 'three')
+    call refuse_open(tiny()//', seed = -1', 2, 'seed is -1')
+    call refuse_open(tiny()//', steps = -1', 2, 'steps is -1')
+    call refuse_open(tiny()//', threads = 0', 2, 'threads is 0')
+    call refuse_open(tiny()//', generators = 0', 2, 'generators is 0')
+    call refuse_open(tiny()//', device = "tpu"', 2, "device is 'tpu'")
+    call refuse_open('seed = 1', 2, 'archive is empty')
+    call write_namelist('&other_nml seed = 1 /')
+    call ice%open(MPI_COMM_WORLD, scratch(), ierr, errmsg)
+    call expect(2, 'icegen_nml', 'no group')
+  end subroutine test_namelist_refusals
+
+  subroutine test_request_and_receive()
+    type(icegen_emulator) :: ice
+    !> the last point lies outside of the Arctic; rank 1 has no points
+    real(real64) :: lon(3), lat(3), sic(3), sit(3), again(3)
+    real(real32) :: single(3)
+    logical :: valid(3), none(0)
+    real(real64) :: nan, empty(0)
+    integer :: n
+
+    nan = ieee_value(nan, ieee_quiet_nan)
+    lon = [0.0_real64, 350.0_real64, 10.0_real64]
+    lat = [89.0_real64, 86.0_real64, -60.0_real64]
+    n = merge(0, 3, rank == 1)
+
+    call ice%request(1, 2001, 1, ierr, errmsg)
+    call expect(1, 'not open', 'request before open')
+    call ice%open(MPI_COMM_WORLD, trim(folder)//'/icegen.nml', ierr, errmsg)
+    call expect(0, '', 'open')
+    call ice%open(MPI_COMM_WORLD, trim(folder)//'/icegen.nml', ierr, errmsg)
+    call expect(1, 'open already', 'open twice')
+
+    call ice%add_target('T', lon(:n), [lat(:n), 1.0_real64], ierr, errmsg)
+    call expect(1, 'points', 'lon and lat of unequal size')
+    call ice%add_target('T', [nan], [80.0_real64], ierr, errmsg)
+    call expect(1, 'lon of point 1 is', 'lon NaN')
+    call ice%add_target('T', [800.0_real64], [80.0_real64], ierr, errmsg)
+    call expect(1, 'lon of point 1 is 800; wanted', 'lon out of range')
+    call ice%add_target('T', [8.0_real64], [91.0_real64], ierr, errmsg)
+    call expect(1, 'lat of point 1 is 91; wanted', 'lat out of range')
+    if (rank == ranks - 1) then
+      call ice%add_target('T', [8.0_real64], [nan], ierr, errmsg)
+    else
+      call ice%add_target('T', [8.0_real64], [80.0_real64], ierr, errmsg)
+    end if
+    call expect(1, 'lat of point 1 is', 'NaN on the last rank alone')
+    call ice%add_target('T', lon(:n), lat(:n), ierr, errmsg)
+    call expect(0, '', 'add_target')
+    call ice%add_target('T', lon(:n), lat(:n), ierr, errmsg)
+    call expect(1, "'T' exists already", 'add_target twice')
+
+    call ice%receive('T', 'sic', 1, sic(:n), valid(:n), ierr, errmsg)
+    call expect(1, 'nothing was requested', 'receive before request')
+    call ice%request(0, 2001, 60, ierr, errmsg)
+    call expect(1, 'members is 0; wanted at least 1', 'no member')
+    call ice%request(2, 2001, 0, ierr, errmsg)
+    call expect(1, 'day_of_year is 0; this archive takes 1 to 366', 'day 0')
+    call ice%request(2, 2001, 400, ierr, errmsg)
+    call expect(1, 'day_of_year is 400', 'day 400')
+    call ice%request(2, 1800, 60, ierr, errmsg)
+    call expect(1, 'year is 1800', 'year out of the trained range')
+    call ice%request(2, 2001, 60, ierr, errmsg)
+    call expect(0, '', 'request')
+
+    call ice%receive('U', 'sic', 1, sic(:n), valid(:n), ierr, errmsg)
+    call expect(1, "unknown target 'U'", 'unknown target')
+    call ice%receive('T', 'snow', 1, sic(:n), valid(:n), ierr, errmsg)
+    call expect(1, "unknown variable 'snow'; this archive has sic, sit", 'unknown variable')
+    call ice%receive('T', 'sic', 3, sic(:n), valid(:n), ierr, errmsg)
+    call expect(1, 'member is 3; the request was for 1 to 2', 'unknown member')
+    call ice%receive('T', 'sic', 1, sic(:2), valid(:2), ierr, errmsg)
+    call expect(1, 'points here', 'arrays of another size than the target')
+
+    sic = -7
+    call ice%receive('T', 'sic', 1, sic(:n), valid(:n), ierr, errmsg)
+    call expect(0, '', 'receive sic')
+    call ice%receive('T', 'sit', 2, sit(:n), valid(:n), ierr, errmsg)
+    call expect(0, '', 'receive sit')
+    if (n > 0) then
+      call check(all(valid .eqv. [.true., .true., .false.]), 'valid in the Arctic alone')
+      call check(all(sic(:2) >= 0 .and. sic(:2) <= 1), 'concentration within bounds')
+      call check(sic(3) < -6, 'untouched where not valid')
+    end if
+    call ice%receive('T', 'sic', 1, single(:n), valid(:n), ierr, errmsg)
+    call expect(0, '', 'receive in single precision')
+    if (n > 0) call check(all(abs(single(:2) - sic(:2)) <= 0), 'single and double precision agree')
+
+    ! A sample is a function of its key, not of what was asked before.
+    call ice%request(1, 2002, 200, ierr, errmsg)
+    call ice%request(3, 2001, 60, ierr, errmsg)
+    call ice%receive('T', 'sic', 1, again(:n), valid(:n), ierr, errmsg)
+    call expect(0, '', 'receive after further requests')
+    if (n > 0) call check(all(abs(again(:2) - sic(:2)) <= 0), 'the same key gives the same bits')
+
+    ! No rank may need a point at all.
+    call ice%add_target('nowhere', empty, empty, ierr, errmsg)
+    call expect(0, '', 'a target without points')
+    call ice%receive('nowhere', 'sic', 1, empty, none, ierr, errmsg)
+    call expect(0, '', 'receive without points')
+
+    call ice%request(1, 2003, 300, ierr, errmsg)
+    call ice%close(ierr, errmsg)
+    call expect(0, '', 'close with a request in flight')
+    call ice%close(ierr, errmsg)
+    call expect(0, '', 'close twice')
+    call ice%receive('T', 'sic', 1, sic(:n), valid(:n), ierr, errmsg)
+    call expect(1, 'not open', 'use after close')
+  end subroutine test_request_and_receive
+
+  subroutine test_two_at_once()
+    type(icegen_emulator) :: one, two
+    real(real64) :: a(1), b(1)
+    logical :: valid(1)
+
+    call one%open(MPI_COMM_WORLD, trim(folder)//'/icegen.nml', ierr, errmsg)
+    call write_namelist('&icegen_nml '//tiny()//', seed = 99, generators = 8 /')
+    call two%open(MPI_COMM_WORLD, scratch(), ierr, errmsg)
+    call expect(0, '', 'a second emulator, every rank a generator')
+    call one%add_target('pole', [0.0_real64], [90.0_real64], ierr, errmsg)
+    call two%add_target('pole', [0.0_real64], [90.0_real64], ierr, errmsg)
+    call one%request(1, 2001, 250, ierr, errmsg)
+    call two%request(4, 2001, 250, ierr, errmsg)
+    call two%receive('pole', 'sit', 1, b, valid, ierr, errmsg)
+    call expect(0, '', 'receive from the second')
+    call two%receive('pole', 'sit', 4, b, valid, ierr, errmsg)
+    call expect(0, '', 'receive from the last generator')
+    call one%receive('pole', 'sit', 1, a, valid, ierr, errmsg)
+    call expect(0, '', 'receive from the first')
+    call check(abs(a(1) - b(1)) > 0, 'another seed gives another sample')
+    call one%close(ierr)
+    call two%close(ierr)
+  end subroutine test_two_at_once
+
+  !> Opening with these entries must fail with this status and these words.
+  subroutine refuse_open(entries, status, words)
+    character(len=*), intent(in) :: entries, words
+    integer, intent(in) :: status
+    type(icegen_emulator) :: ice
+
+    call write_namelist('&icegen_nml '//entries//' /')
+    call ice%open(MPI_COMM_WORLD, scratch(), ierr, errmsg)
+    call expect(status, words, 'open with '//entries)
+  end subroutine refuse_open
+
+  function tiny()
+    character(len=:), allocatable :: tiny
+    tiny = 'archive = "'//trim(folder)//'/tiny.pt"'
+  end function tiny
+
+  function scratch()
+    character(len=:), allocatable :: scratch
+    character(len=12) :: digits
+    write (digits, '(i0)') ranks
+    scratch = trim(folder)//'/scratch_'//trim(digits)//'.nml'
+  end function scratch
+
+  subroutine write_namelist(text)
+    character(len=*), intent(in) :: text
+    integer :: unit, ignored
+
+    if (rank == 0) then
+      open (newunit=unit, file=scratch(), status='replace', action='write')
+      write (unit, '(a)') text
+      close (unit)
+    end if
+    call MPI_Barrier(MPI_COMM_WORLD, ignored)
+  end subroutine write_namelist
+
+  !> The last call's ierr and errmsg: the wanted status, the same on all ranks, and a message of one line with `words`.
+  subroutine expect(status, words, what)
+    integer, intent(in) :: status
+    character(len=*), intent(in) :: words, what
+    integer :: extremes(2), ignored
+    character(len=len(errmsg)) :: first
+
+    call MPI_Allreduce([ierr, -ierr], extremes, 2, MPI_INTEGER, MPI_MAX, MPI_COMM_WORLD, ignored)
+    first = errmsg
+    call MPI_Bcast(first, len(first), MPI_CHARACTER, 0, MPI_COMM_WORLD, ignored)
+    all_heard_the_same = extremes(1) == -extremes(2) .and. first == errmsg
+    call check(all_heard_the_same, what//': the same on all ranks')
+    call check(ierr == status, what//': status')
+    call check(index(errmsg, words) > 0 .and. index(trim(errmsg), new_line('a')) == 0, what//': message')
+    call check((status == 0) .eqv. (len_trim(errmsg) == 0), what//': a message when it fails, else none')
+  end subroutine expect
+
+  subroutine check(fine, what)
+    logical, intent(in) :: fine
+    character(len=*), intent(in) :: what
+    if (fine) return
+    failures = failures + 1
+    write (error_unit, '(a,i0,5a,i0)') 'FAILED on rank ', rank, ': ', what, ' (message: ', trim(errmsg), ') ierr ', ierr
+  end subroutine check
+
+end program test_emulator

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""A tiny archive, trained for a moment on made-up ice: `python tests/tiny.py FOLDER` writes it and its damaged kin."""
+
+import datetime
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pyproj
+import torch
+
+from icegen import archive, data, export, training
+from icegen.config import Config, from_dict
+
+ROWS, COLUMNS, SPACING = 40, 56, 100e3  # unequal, so that a swapped axis shows; m
+
+CONFIG = from_dict(
+    Config,
+    {
+        "autoencoder": {"latent_channels": 4, "widths": [8, 8, 8], "blocks": [1, 1, 1]},
+        "denoiser": {"widths": [8, 8, 8], "blocks": [1, 1, 1], "embedding": 16, "position_channels": 2, "heads": 2},
+        "autoencoder_training": {"steps": 40, "batch": 4, "crop": 32, "warmup": 5, "learning_rate": 0.003},
+        "diffusion_training": {"steps": 40, "batch": 8, "warmup": 5, "learning_rate": 0.003},
+        "sampler": {"steps": 4},
+    },
+)
+
+
+def write_source(path: Path, years=range(2000, 2004)) -> Path:
+    """A CF file of sic (percent) and sit (m) with a season, one missing patch, and 2003 to validate on."""
+    x = (np.arange(COLUMNS) - (COLUMNS - 1) / 2) * SPACING
+    y = ((ROWS - 1) / 2 - np.arange(ROWS)) * SPACING
+    radius = np.hypot(*np.meshgrid(x, y)) / 1e6
+    rng = np.random.default_rng(0)
+    with netCDF4.Dataset(path, "w") as nc:
+        for name, size in (("time", None), ("y", ROWS), ("x", COLUMNS)):
+            nc.createDimension(name, size)
+        for name, values in (("x", x), ("y", y)):
+            axis = nc.createVariable(name, "f8", (name,))
+            axis.setncatts({"units": "km", "standard_name": f"projection_{name}_coordinate"})
+            axis[:] = values / 1000
+        nc.createVariable("crs", "i4").setncatts(pyproj.CRS("EPSG:6931").to_cf())
+        time = nc.createVariable("time", "f8", ("time",))
+        time.units = "days since 2000-01-01"
+        sic = nc.createVariable("ice", "f4", ("time", "y", "x"), fill_value=-1.0)
+        sic.setncatts({"standard_name": "sea_ice_area_fraction", "units": "%"})
+        sit = nc.createVariable("sit", "f4", ("time", "y", "x"))
+        sit.setncatts({"standard_name": "sea_ice_thickness", "units": "m"})
+        split = nc.createVariable("split", "S1", ("time",))
+        for t, (year, month) in enumerate((year, month) for year in years for month in range(12)):
+            time[t] = netCDF4.date2num(datetime.datetime(year, month + 1, 15), time.units)
+            edge = 1.6 + 0.5 * np.cos(2 * np.pi * (month - 2) / 12) + 0.1 * rng.standard_normal()
+            concentration = np.clip(3 * (edge - radius), 0, 1)
+            concentration[:2, :2] = -0.01
+            sic[t] = 100 * concentration
+            sit[t] = np.clip(1.5 * (edge - radius), 0, None) * (1 + 0.1 * rng.standard_normal())
+            split[t] = b"v" if year == years[-1] else b"t"
+    return path
+
+
+def make(folder: Path) -> Path:
+    """Everything from the source to the archive, in seconds. Returns the archive's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    prepared = data.load(data.prepare(write_source(folder / "source.nc"), folder / "prepared.nc"))
+    training.train_autoencoder(CONFIG, prepared, folder)
+    training.train_diffusion(CONFIG, prepared, folder)
+    path = folder / "tiny.pt"
+    export.export(folder, prepared, path, name="tiny")
+    (folder / "icegen.nml").write_text(f"&icegen_nml archive = '{path}', seed = 7 /\n")
+    return path
+
+
+def make_damaged(path: Path) -> None:
+    """Beside ``path``: a truncated archive, one with a flipped byte, and one of a contract from the future."""
+    content = bytearray(path.read_bytes())
+    (path.parent / "truncated.pt").write_bytes(content[: len(content) // 2])
+    content[len(content) // 3] ^= 1
+    (path.parent / "flipped.pt").write_bytes(content)
+    (path.parent / "text.pt").write_text("This is no archive.\n" * 10)
+    description = archive.describe(path)
+    module = torch.jit.load(str(path))
+    archive.save(path.parent / "future.pt", module, description.metadata | {"contract": 99}, description.grid.ocean)
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore", DeprecationWarning)
+    made = make(Path(sys.argv[1]))
+    make_damaged(made)
+    sys.stdout.write(json.dumps({"archive": str(made), "bytes": made.stat().st_size}) + "\n")
