@@ -2,7 +2,6 @@
 // Runs TorchScript archives with libtorch.
 
 #include <icegen_backend.h>
-
 #include <torch/script.h>
 #include <torch/torch.h>
 
@@ -53,7 +52,8 @@ int create(const char *archive, const char *device, int device_index, int thread
     torch::Device where(torch::kCPU);
     if (std::string(device) == "cuda") {
       const int count = static_cast<int>(torch::cuda::is_available() ? torch::cuda::device_count() : 0);
-      TORCH_CHECK(device_index < count, "device is 'cuda'; wanted CUDA device ", device_index, ", this node has ", count);
+      TORCH_CHECK(device_index < count, "device is 'cuda'; wanted CUDA device ", device_index, ", this node has ",
+                  count);
       where = torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(device_index));
     }
     at::set_num_threads(threads);

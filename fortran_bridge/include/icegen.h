@@ -27,9 +27,9 @@ extern "C" {
 
 typedef enum icegen_status {
   ICEGEN_SUCCESS = 0,
-  ICEGEN_BAD_ARGUMENT = 1, /* an argument of this call */
-  ICEGEN_BAD_NAMELIST = 2, /* the namelist file */
-  ICEGEN_BAD_ARCHIVE = 3,  /* the archive: missing, damaged, of another contract */
+  ICEGEN_BAD_ARGUMENT = 1,  /* an argument of this call */
+  ICEGEN_BAD_NAMELIST = 2,  /* the namelist file */
+  ICEGEN_BAD_ARCHIVE = 3,   /* the archive: missing, damaged, of another contract */
   ICEGEN_BACKEND_ERROR = 4, /* loading or running the model */
   ICEGEN_MPI_ERROR = 5,
   ICEGEN_OUT_OF_MEMORY = 6,

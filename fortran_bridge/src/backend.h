@@ -20,8 +20,8 @@ class Model {
   Model &operator=(const Model &) = delete;
 
   // state: float32 [members, variable, y, x].
-  void generate(std::int64_t seed, const std::vector<std::int64_t> &members,
-                const std::vector<std::int64_t> &condition, int steps, std::vector<float> &state);
+  void generate(std::int64_t seed, const std::vector<std::int64_t> &members, const std::vector<std::int64_t> &condition,
+                int steps, std::vector<float> &state);
 
  private:
   // The shared library is never unloaded: libtorch does not survive that.

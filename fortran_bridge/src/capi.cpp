@@ -80,8 +80,7 @@ int icegen_open(int comm, const char *namelist, icegen_emulator **emulator, char
 
 int icegen_add_target(icegen_emulator *emulator, const char *target, int64_t n, const double *lon, const double *lat,
                       char *message, size_t message_size) {
-  return guarded(message, message_size,
-                 [&] { checked(emulator).add_target(checked(target, "target"), n, lon, lat); });
+  return guarded(message, message_size, [&] { checked(emulator).add_target(checked(target, "target"), n, lon, lat); });
 }
 
 int icegen_request(icegen_emulator *emulator, int members, int year, int day_of_year, char *message,

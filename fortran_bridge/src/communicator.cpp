@@ -111,8 +111,7 @@ std::vector<char> Communicator::gather(const void *records, int count, int recor
   MPI_Datatype record;
   check(MPI_Type_contiguous(record_size, MPI_BYTE, &record));
   check(MPI_Type_commit(&record));
-  const int code =
-      MPI_Gatherv(records, count, record, all.data(), counts.data(), offsets.data(), record, root, comm_);
+  const int code = MPI_Gatherv(records, count, record, all.data(), counts.data(), offsets.data(), record, root, comm_);
   MPI_Type_free(&record);
   check(code);
   return all;

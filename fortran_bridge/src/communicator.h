@@ -27,7 +27,10 @@ class Communicator {
   void agree(const std::function<void()> &local) { settle(local, true); }
 
   // Run `local` on the first rank alone; what it throws is thrown on all of them.
-  void agree_on_first(const std::function<void()> &local) { settle(rank_ == 0 ? local : [] {}, false); }
+  void agree_on_first(const std::function<void()> &local) {
+    settle(
+        rank_ == 0 ? local : [] {}, false);
+  }
 
   void broadcast(std::string &text, int root);
   std::vector<int> all_gather(int value);

@@ -8,13 +8,13 @@
 namespace icegen {
 
 struct Configuration {
-  std::string archive;        // path
-  std::string backend;        // "torch", or the path of a shared library
-  std::string device;         // "cpu" or "cuda"
-  std::int64_t seed = 0;      // of the noise
-  std::int32_t steps = 0;     // noise levels of the sampler; 0: the archive's own
+  std::string archive;          // path
+  std::string backend;          // "torch", or the path of a shared library
+  std::string device;           // "cpu" or "cuda"
+  std::int64_t seed = 0;        // of the noise
+  std::int32_t steps = 0;       // noise levels of the sampler; 0: the archive's own
   std::int32_t generators = 1;  // ranks per node that generate, at most all of them
-  std::int32_t threads = 1;   // CPU threads of each generator
+  std::int32_t threads = 1;     // CPU threads of each generator
 };
 
 // Read and check a namelist file. Throws Error(ICEGEN_BAD_NAMELIST).

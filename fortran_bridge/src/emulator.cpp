@@ -69,7 +69,8 @@ void Emulator::add_target(const std::string &name, std::int64_t n, const double 
   comm_.agree([&] {
     if (name.empty()) fail(ICEGEN_BAD_ARGUMENT, "the target's name is empty");
     if (targets_.count(name) != 0) fail(ICEGEN_BAD_ARGUMENT, "target '", name, "' exists already");
-    if (n < 0 || n > INT_MAX) fail(ICEGEN_BAD_ARGUMENT, "target '", name, "' has ", n, " points; wanted 0 to ", INT_MAX);
+    if (n < 0 || n > INT_MAX)
+      fail(ICEGEN_BAD_ARGUMENT, "target '", name, "' has ", n, " points; wanted 0 to ", INT_MAX);
     if (n > 0 && (lon == nullptr || lat == nullptr)) fail(ICEGEN_BAD_ARGUMENT, "lon or lat is a null pointer");
     target.valid.resize(n);
     for (std::int64_t i = 0; i < n; ++i) {
@@ -146,7 +147,8 @@ void Emulator::receive(const std::string &name, const std::string &variable, int
       fail(ICEGEN_BAD_ARGUMENT, "member is ", member, "; the request was for 1 to ", sample_->members);
     if (n != static_cast<std::int64_t>(target->valid.size()))
       fail(ICEGEN_BAD_ARGUMENT, "target '", name, "' has ", target->valid.size(), " points here; the arrays hold ", n);
-    if (n > 0 && (values == nullptr || valid == nullptr)) fail(ICEGEN_BAD_ARGUMENT, "values or valid is a null pointer");
+    if (n > 0 && (values == nullptr || valid == nullptr))
+      fail(ICEGEN_BAD_ARGUMENT, "values or valid is a null pointer");
     received.resize(target->valid_count);
     const int generator = generator_of(member);
     root = generators_[generator];

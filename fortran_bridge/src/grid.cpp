@@ -10,7 +10,13 @@ namespace icegen {
 
 Grid::Grid(const Projection &projection, int rows, int columns, double x0, double dx, double y0, double dy,
            std::vector<unsigned char> ocean)
-    : projection_(projection), rows_(rows), columns_(columns), x0_(x0), dx_(dx), y0_(y0), dy_(dy),
+    : projection_(projection),
+      rows_(rows),
+      columns_(columns),
+      x0_(x0),
+      dx_(dx),
+      y0_(y0),
+      dy_(dy),
       ocean_(std::move(ocean)) {
   if (projection.name != "lambert_azimuthal_equal_area" || std::abs(projection.latitude_of_origin) != 90.0)
     fail(ICEGEN_BAD_ARCHIVE, "the archive's grid mapping is ", projection.name, " at latitude ",

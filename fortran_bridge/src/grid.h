@@ -10,11 +10,11 @@ namespace icegen {
 
 // A map projection in the terms of the CF conventions' grid mappings.
 struct Projection {
-  std::string name;            // grid_mapping_name
-  double latitude_of_origin;   // degrees
-  double longitude_of_origin;  // degrees
-  double semi_major_axis;      // m
-  double inverse_flattening;   // 0 for a sphere
+  std::string name;                      // grid_mapping_name
+  double latitude_of_origin;             // degrees
+  double longitude_of_origin;            // degrees
+  double semi_major_axis;                // m
+  double inverse_flattening;             // 0 for a sphere
   double false_easting, false_northing;  // m
 };
 

@@ -150,7 +150,9 @@ def _read(path: str | Path) -> tuple[Description, bytes]:
         entries = {name.split("/extra/")[-1]: name for name in archive.namelist() if "/extra/" in name}
         metadata = json.loads(archive.read(entries[METADATA_FILE]))
         if metadata.get("contract") != CONTRACT:
-            raise ValueError(f"{path} follows archive contract {metadata.get('contract')}; this icegen reads {CONTRACT}")
+            raise ValueError(
+                f"{path} follows archive contract {metadata.get('contract')}; this icegen reads {CONTRACT}"
+            )
         ny, nx = metadata["grid"]["shape"]
         ocean = np.frombuffer(archive.read(entries[OCEAN_FILE]), np.uint8).reshape(ny, nx).astype(bool)
     g = metadata["grid"]

@@ -68,6 +68,8 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class AutoencoderTrainingConfig(TrainingConfig):
+    """Training of the autoencoder on crops."""
+
     crop: int = 256  # edge of the training crops, cells; a multiple of 8
     kl_weight: float = 1e-3  # beta
 
@@ -78,6 +80,8 @@ class AutoencoderTrainingConfig(TrainingConfig):
 
 @dataclass(frozen=True)
 class DiffusionTrainingConfig(TrainingConfig):
+    """Training of the diffusion model on latents."""
+
     gamma_mean: float = -2.0  # density of the log-SNR in training: a normal cut to [gamma_low, gamma_high]
     gamma_std: float = 5.0
     gamma_low: float = -15.0

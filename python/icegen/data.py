@@ -140,7 +140,9 @@ def _find_variable(nc: netCDF4.Dataset, wanted: Variable, path: Path) -> tuple[n
     found = nc.variables.get(wanted.id)
     if found is None:
         matches = [
-            v for v in nc.variables.values() if wanted.standard_name and getattr(v, "standard_name", "") == wanted.standard_name
+            v
+            for v in nc.variables.values()
+            if wanted.standard_name and getattr(v, "standard_name", "") == wanted.standard_name
         ]
         if not matches:
             raise ValueError(f"{path} has no variable {wanted.id} or standard_name {wanted.standard_name}")
@@ -148,7 +150,9 @@ def _find_variable(nc: netCDF4.Dataset, wanted: Variable, path: Path) -> tuple[n
     units = getattr(found, "units", "")
     factors = UNIT_FACTORS[wanted.units]
     if units not in factors:
-        raise ValueError(f"{path}: {found.name} has units {units!r}; wanted one of {', '.join(u for u in factors if u)}")
+        raise ValueError(
+            f"{path}: {found.name} has units {units!r}; wanted one of {', '.join(u for u in factors if u)}"
+        )
     if found.ndim != 3:
         raise ValueError(f"{path}: {found.name} has dimensions {found.dimensions}; wanted (time, y, x)")
     return found, factors[units]

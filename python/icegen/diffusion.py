@@ -105,7 +105,7 @@ class UViT(nn.Module):
 
 
 def latent_ocean(ocean: Tensor) -> tuple[Tensor, Tensor]:
-    """Ocean mask [1, 1, y, x] as the network takes it, [1, 64, y/8, x/8], and the latent cells that hold ocean, [1, 1, ...]."""
+    """Ocean mask [1, 1, y, x] as the network takes it, [1, 64, y/8, x/8], and the latent cells that hold ocean."""
     return F.pixel_unshuffle(ocean, 8), F.max_pool2d(ocean, 8)
 
 

@@ -15,6 +15,7 @@ from icegen.archive import CONTRACT, FORMAT
 from icegen.config import Config, from_dict
 from icegen.data import PreparedData
 from icegen.emulator import Emulator
+from icegen.grid import Grid
 from icegen.training import load_autoencoder, load_denoiser
 from icegen.variables import Variable
 
@@ -110,6 +111,7 @@ def script(emulator: Emulator) -> torch.jit.ScriptModule:
 
 
 def describe_variable(v: Variable) -> dict:
+    """A variable as the archive's metadata has it."""
     return {
         "id": v.id,
         "standard_name": v.standard_name,
@@ -120,7 +122,8 @@ def describe_variable(v: Variable) -> dict:
     }
 
 
-def describe_grid(grid) -> dict:
+def describe_grid(grid: Grid) -> dict:
+    """A grid as the archive's metadata has it; the ocean mask rides beside."""
     mapping = {k: v.tolist() if isinstance(v, np.generic) else v for k, v in grid.cf_grid_mapping.items()}
     return {
         "shape": list(grid.shape),

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Building blocks shared by the autoencoder and the diffusion model. All of them can be scripted."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 

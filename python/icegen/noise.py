@@ -24,7 +24,9 @@ def multiply_high_low(a: int, b: Tensor) -> tuple[Tensor, Tensor]:
     return middle >> 16, ((middle & mask16) << 16 | low & mask16) & mask32
 
 
-def philox4x32(c0: Tensor, c1: Tensor, c2: Tensor, c3: Tensor, k0: int, k1: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def philox4x32(
+    c0: Tensor, c1: Tensor, c2: Tensor, c3: Tensor, k0: int, k1: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Ten rounds of Philox4x32: counter (c0..c3) and key (k0, k1) to four random words."""
     for _ in range(10):
         high0, low0 = multiply_high_low(0xD2511F53, c0)
@@ -35,7 +37,9 @@ def philox4x32(c0: Tensor, c1: Tensor, c2: Tensor, c3: Tensor, k0: int, k1: int)
     return c0, c1, c2, c3
 
 
-def standard_normal(count: int, seed: int, member: int, year: int, day_of_year: int, stream: int, device: torch.device) -> Tensor:
+def standard_normal(
+    count: int, seed: int, member: int, year: int, day_of_year: int, stream: int, device: torch.device
+) -> Tensor:
     """``count`` standard normal numbers, float32 [count]; a shorter request is a prefix of a longer one.
 
     key = seed (64 bits); counter = (block, member, 1024 year + day_of_year, stream).

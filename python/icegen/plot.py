@@ -187,7 +187,7 @@ def project(lon: np.ndarray, lat: np.ndarray, inverse: bool = False) -> tuple[np
 
 
 def map_half_width(values: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
-    """Half the side of the square map in metres: all cells with data, but nothing south of ``SOUTHERNMOST`` at its sides.
+    """Half the side of the square map in metres: all cells with data, but none south of ``SOUTHERNMOST`` at its sides.
 
     values: [..., lat, lon], NaN without data;  x, y: cell corners [lat + 1, lon + 1], metres.
     """

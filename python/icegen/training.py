@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from icegen.autoencoder import Autoencoder
-from icegen.config import AutoencoderConfig, Config, TrainingConfig, from_dict
+from icegen.config import Config, TrainingConfig, from_dict
 from icegen.data import PreparedData
 from icegen.diffusion import UViT, condition_features, latent_ocean, stratified_gamma, v_loss
 from icegen.files import replacing

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Null pointers, wrong files and single precision through icegen.h: test_capi FOLDER, a folder made by tests/tiny.py. */
+/* Null pointers, wrong files and single precision through icegen.h: test_capi FOLDER, a folder made by tests/tiny.py.
+ */
 
 #include <icegen.h>
 #include <mpi.h>

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+"""`python -m icegen` is the command line."""
+
+from icegen.cli import main
+
+main()

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: MIT
+"""The command line: prepare, train, export, info, plot.
+
+Errors are one line and a non-zero exit; `--debug` shows where they come from.
+"""
+
+import logging
+import shlex
+import sys
+import time
+import warnings
+from importlib import resources
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+import icegen
+
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+path_type = click.Path(path_type=Path)
+data_option = click.option("--data", type=path_type, required=True, help="Prepared NetCDF file.")
+out_option = click.option("--out", type=path_type, required=True, help="File to write.")
+
+
+def main() -> None:
+    """Run the command line, turning refusals into one line and exit status 1."""
+    debug = "--debug" in sys.argv
+    logging.basicConfig(level=logging.WARNING, format="icegen: %(message)s")
+    logging.getLogger("icegen").setLevel(logging.INFO)
+    warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
+    try:
+        sys.exit(commands([a for a in sys.argv[1:] if a != "--debug"], prog_name="icegen", standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (ValueError, OSError) as error:
+        if debug:
+            raise
+        errors.print(f"icegen: {' '.join(str(error).split())}", markup=False)
+        sys.exit(1)
+    except (KeyboardInterrupt, click.Abort):
+        errors.print("icegen: interrupted")
+        sys.exit(130)
+
+
+@click.group()
+@click.version_option(icegen.__version__)
+@click.option("--debug", is_flag=True, help="Show where an error comes from.")
+def commands(debug: bool) -> None:
+    """Generated Arctic sea ice: from data to a trained archive, and what came of it."""
+
+
+@commands.command()
+@click.argument("source", type=path_type)
+@out_option
+@click.option("--variables", default="sic,sit", show_default=True, help="Ids of variables, with commas between.")
+@click.option(
+    "--validation-years", default="", help="Years kept from training, with commas between; else the source's split."
+)
+def prepare(source: Path, out: Path, variables: str, validation_years: str) -> None:
+    """Turn a CF NetCDF file into training data: units, bounds, gaps, split, statistics.
+
+    Example: icegen prepare arctic_monthly.nc --out prepared.nc
+    """
+    from icegen import data
+
+    try:
+        years = [int(year) for year in validation_years.split(",") if year]
+    except ValueError:
+        raise ValueError(f"validation years are {validation_years!r}; wanted years with commas between") from None
+    with _Bar() as bar:
+        data.prepare(source, out, [v.strip() for v in variables.split(",")], years, bar.wrap("preparing"))
+    click.echo(out)
+
+
+@commands.group()
+def train() -> None:
+    """Train one of the two models."""
+
+
+def _training_command(name: str, run_name: str, help_text: str) -> None:
+    @train.command(name, help=help_text)
+    @data_option
+    @click.option("--out", type=path_type, required=True, help="Folder of checkpoints; training resumes from it.")
+    @click.option("--config", default="observed", show_default=True, help="A YAML file, or the name of a shipped one.")
+    def command(data: Path, out: Path, config: str) -> None:
+        from icegen import data as datasets
+        from icegen import training
+        from icegen.config import load_config
+
+        shipped = resources.files("icegen") / "configs" / f"{config}.yaml"
+        settings = load_config(shipped if "/" not in config and shipped.is_file() else config)
+        prepared = datasets.load(data)
+        with _Bar() as bar:
+            click.echo(getattr(training, run_name)(settings, prepared, out, bar.reporter(name)))
+
+
+_training_command(
+    "autoencoder",
+    "train_autoencoder",
+    "Train the autoencoder.\n\nExample: icegen train autoencoder --data prepared.nc --out runs/observed",
+)
+_training_command(
+    "diffusion",
+    "train_diffusion",
+    "Train the latent diffusion model, after the autoencoder of the same folder.\n\n"
+    "Example: icegen train diffusion --data prepared.nc --out runs/observed",
+)
+
+
+@commands.command()
+@click.argument("run", type=path_type)
+@data_option
+@out_option
+@click.option("--name", default="", help="Name that the archive gives itself; by default the file's.")
+@click.option("--samples", type=click.IntRange(0), default=1, show_default=True, help="Members per validation time.")
+def export(run: Path, data: Path, out: Path, name: str, samples: int) -> None:
+    """Score the models of folder RUN on the validation times and write them as one TorchScript archive.
+
+    Example: icegen export runs/observed --data prepared.nc --out torchscript/arctic_observed.pt
+    """
+    from icegen import archive
+    from icegen import data as datasets
+    from icegen import export as exporting
+
+    command = shlex.join(["icegen", *sys.argv[1:]])
+    with _Bar() as bar:
+        prepared = datasets.load(data)
+        exporting.export(run, prepared, out, name or out.stem, command, samples, bar.wrap("scoring"))
+    _show(archive.describe(out))
+
+
+@commands.command()
+@click.argument("path", type=path_type)
+def info(path: Path) -> None:
+    """Show what an archive says of itself: variables, grid, conditions, origin, scores.
+
+    Example: icegen info torchscript/arctic_observed.pt
+    """
+    from icegen import archive
+
+    _show(archive.describe(path))
+
+
+@commands.command()
+@click.argument("path", type=path_type)
+@out_option
+@click.option("--archive", type=path_type, help="Archive whose observed extent to draw behind.")
+def plot(path: Path, out: Path, archive: Path | None) -> None:
+    """Draw maps of March and September and the seasonal cycle of extent.
+
+    Example: icegen plot demo_output/seaice.nc --archive torchscript/arctic_observed.pt --out demo_output/seaice.png
+    """
+    from icegen import archive as archives
+    from icegen import plot as plotting
+
+    reference = archives.describe(archive).metadata["reference"] if archive else None
+    plotting.plot(path, out, reference)
+    click.echo(out)
+
+
+class _Bar(Progress):
+    """A progress bar with the time left on standard error; where that is no terminal, a line now and then."""
+
+    def __init__(self):
+        columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+        columns += [TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[scores]}")]
+        super().__init__(*columns, console=errors, disable=not errors.is_terminal)
+
+    def wrap(self, name: str):
+        """A function that iterates over a sequence and shows how far it came."""
+
+        def iterate(items):
+            report = self.reporter(name)
+            for done, item in enumerate(items, start=1):
+                yield item
+                report(done, len(items), {})
+
+        return iterate
+
+    def reporter(self, name: str):
+        """A function to call with the step, the number of steps and running scores."""
+        task = self.add_task(name, total=None, scores="")
+        started = last = time.monotonic()
+
+        def report(step: int, steps: int, scores: dict[str, float]) -> None:
+            nonlocal last
+            text = "  ".join(f"{key} {value:.4g}" for key, value in scores.items())
+            self.update(task, completed=step, total=steps, scores=text)
+            if not errors.is_terminal and (time.monotonic() - last > 30 or step == steps):
+                last = time.monotonic()
+                errors.print(f"{name} {step}/{steps}  {last - started:.0f} s  {text}", markup=False)
+
+        return report
+
+
+def _show(description) -> None:
+    """Print an archive's description."""
+    m = description.metadata
+    console = Console(highlight=False)
+    ny, nx = m["grid"]["shape"]
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    rows = {
+        "archive": f"{m['name']} (contract {m['contract']})",
+        "sha256": description.sha256,
+        "grid": f"{ny} x {nx} cells of {abs(m['grid']['dx']) / 1000:g} km, {int(description.grid.ocean.sum()):,} of "
+        f"ocean, {m['grid']['mapping'].get('projected_crs_name', '')}",
+        "conditions": ", ".join(f"{c['id']} {c['range'][0]} to {c['range'][1]}" for c in m["condition"]),
+        "latent": " x ".join(str(n) for n in m["latent"]["shape"]),
+        "sampler": f"{m['sampler']['name']}, {m['sampler']['steps']} steps, {m['sampler']['evaluations']} evaluations",
+        "weights": m["weights"],
+    }
+    rows |= {key.replace("_", " "): str(value) for key, value in m["provenance"].items() if value}
+    for key, value in rows.items():
+        table.add_row(key, value)
+    console.print(table)
+    variables = Table("variable", "CF standard name", "units", "lower", "upper", box=None, padding=(0, 2, 0, 0))
+    for v in description.variables:
+        low, high = ("none" if bound is None else f"{bound:g}" for bound in (v.lower, v.upper))
+        variables.add_row(v.id, v.standard_name, v.units, low, high)
+    console.print()
+    console.print(variables)
+    scores = Table("score", "value", box=None, padding=(0, 2, 0, 0))
+    for group, values in m["scores"].items():
+        if isinstance(values, dict):
+            for key, value in values.items():
+                scores.add_row(f"{group}: {key.replace('_', ' ')}", f"{value:.4g}")
+        else:
+            scores.add_row(group.replace("_", " "), str(values))
+    console.print()
+    console.print(scores if m["scores"] else "not scored")
+
+
+if __name__ == "__main__":
+    main()

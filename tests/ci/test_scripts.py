@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""The scripts of ci/: their help, and what they refuse before any work."""
+
+import os
+import subprocess
+
+import pytest
+
+from compiled import BUILD, ROOT
+
+
+def run(*arguments, **environment):
+    command = [str(ROOT / arguments[0]), *(str(a) for a in arguments[1:])]
+    return subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | environment, timeout=120, check=False
+    )
+
+
+@pytest.mark.parametrize("script", ["ci/setup", "ci/demo", "ci/test"])
+def test_help(script):
+    process = run(script, "--help")
+    assert process.returncode == 0
+    assert process.stdout.startswith(f"Usage: {script}")
+
+
+@pytest.mark.parametrize("script", ["ci/setup", "ci/demo", "ci/test"])
+def test_unknown_argument(script):
+    process = run(script, "--nonsense")
+    assert process.returncode == 2
+    assert "--nonsense" in process.stderr
+
+
+@pytest.mark.parametrize("ranks", ["0", "-1", "four", "1.5"])
+def test_demo_refuses_ranks(ranks, tmp_path):
+    process = run("ci/demo", "--ranks", ranks, "--out", tmp_path / "out")
+    assert process.returncode == 1
+    assert process.stderr.splitlines() == [f"ci/demo: ranks is '{ranks}'; wanted a whole number from 1"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_demo_refuses_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    process = run("ci/demo", "--out", tmp_path / "file" / "out")
+    assert process.returncode == 1
+    assert process.stderr.splitlines() == [f"ci/demo: folder {tmp_path}/file/out cannot be made"]
+
+
+@pytest.mark.skipif(not (BUILD / "CMakeCache.txt").exists(), reason="nothing is built; see ci/setup")
+def test_demo_names_a_missing_mpirun(tmp_path):
+    process = run("ci/demo", "--out", tmp_path, MPIEXEC="/nowhere/mpirun")
+    assert process.returncode == 1
+    assert process.stderr.splitlines()[-1].startswith("ci/demo: '/nowhere/mpirun' is not there; set MPIEXEC")
+    assert not list(tmp_path.iterdir())

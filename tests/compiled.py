@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+"""Running the compiled programs of build/ under MPI."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BUILD = Path(os.environ.get("ICEGEN_BUILD", ROOT / "build"))
+# Open MPI asks for these as root, and with more ranks than cores; other MPIs ignore them.
+ENVIRONMENT = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",
+    "OMP_NUM_THREADS": "1",
+}
+
+
+def mpirun(ranks: int, program: str, *arguments, cwd=None) -> subprocess.CompletedProcess:
+    """Run a program of build/bin on that many ranks; its output is text."""
+    path = BUILD / "bin" / program
+    if not path.exists():
+        pytest.skip(f"{path} is not built; see ci/setup")
+    launcher = shutil.which("mpirun") or shutil.which("mpiexec")
+    command = [launcher, "-n", str(ranks), path, *arguments]
+    environment = os.environ | ENVIRONMENT
+    return subprocess.run(
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
+        cwd=cwd,
+        check=False,
+    )

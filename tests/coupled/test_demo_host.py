@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""The demonstration host on a tiny archive: what it writes, on any number of ranks, and what it refuses."""
+
+import netCDF4
+import numpy as np
+import pytest
+
+from compiled import mpirun
+
+NAMELIST = """\
+&host_nml nlon = 72, nlat = 36, year = 2001, members = 2, output = '{output}'{host} /
+&icegen_nml archive = '{archive}', seed = 3{icegen} /
+"""
+
+
+@pytest.fixture
+def run(tiny, tmp_path):
+    """A function that runs the host with further namelist entries; returns the finished process and the output."""
+
+    def go(ranks=1, archive="tiny.pt", host="", icegen="", name="seaice.nc"):
+        output = tmp_path / name
+        text = NAMELIST.format(output=output, archive=tiny / archive, host=host, icegen=icegen)
+        (tmp_path / "host.nml").write_text(text)
+        return mpirun(ranks, "demo_host", tmp_path / "host.nml"), output
+
+    return go
+
+
+def test_writes_a_year_of_sea_ice(run):
+    process, path = run(ranks=2)
+    assert process.returncode == 0, process.stdout + process.stderr
+    with netCDF4.Dataset(path) as nc:
+        assert nc["sic"].dimensions == ("time", "member", "lat", "lon")
+        assert nc["sic"].shape == nc["sit"].shape == (12, 2, 36, 72)
+        sic, sit = nc["sic"][:], nc["sit"][:]
+        assert sic.min() >= 0
+        assert sic.max() <= 1
+        assert sit.min() >= 0
+        np.testing.assert_array_equal(sic.mask, sit.mask)
+        assert sic.mask[..., :18, :].all(), "missing in the southern hemisphere"
+        assert 0 < (~sic.mask).sum() < sic.size
+        assert (sic[:, 0] != sic[:, 1]).any(), "members differ"
+        area = nc["cell_area"][:]
+        extent = np.where(sic.filled(0) >= 0.15, area, 0).sum((2, 3))
+        np.testing.assert_allclose(nc["extent"][:], extent, rtol=1e-9)
+        np.testing.assert_allclose(nc["volume"][:], (sit.filled(0) * area).sum((2, 3)), rtol=1e-5)
+        times = netCDF4.num2date(nc["time"][:], nc["time"].units)
+        assert [(t.year, t.month, t.day) for t in times] == [(2001, month, 15) for month in range(1, 13)]
+
+
+def test_any_number_of_ranks_writes_the_same_file(run):
+    contents = []
+    for ranks in (1, 4, 7):
+        process, path = run(ranks=ranks, name=f"seaice_{ranks}.nc")
+        assert process.returncode == 0, process.stdout + process.stderr
+        with netCDF4.Dataset(path) as nc:
+            contents.append(
+                {name: v[:].filled() if hasattr(v[:], "filled") else v[:] for name, v in nc.variables.items()}
+            )
+    for other in contents[1:]:
+        for name, values in contents[0].items():
+            np.testing.assert_array_equal(values, other[name], err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"archive": "nowhere.pt"}, "nowhere.pt cannot be read"),
+        ({"archive": "truncated.pt"}, "does not end with its checksum"),
+        ({"archive": "future.pt"}, "contract 99"),
+        ({"icegen": ", devise = 'cpu'"}, "devise"),
+        ({"icegen": ", device = 'cuda'"}, "CUDA"),
+        ({"host": ", mambers = 3"}, "mambers"),
+        ({"host": ", members = 0"}, "members"),
+        ({"host": ", year = 1900"}, "year is 1900; this archive takes 2000 to 2002"),
+        ({"name": "no/folder/seaice.nc"}, "seaice.nc"),
+    ],
+)
+def test_refuses(run, tmp_path, settings, words):
+    """One clear line, a non-zero exit on any number of ranks, and nothing half-written."""
+    process, path = run(ranks=2, **settings)
+    assert process.returncode != 0
+    lines = [line for line in process.stderr.splitlines() if line.startswith("demo_host: ")]
+    assert len(lines) == 1
+    assert words in lines[0]
+    assert not path.exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["host.nml"]
