@@ -59,7 +59,7 @@ Communicator::~Communicator() {
   if (!finalised) MPI_Comm_free(&comm_);
 }
 
-void Communicator::settle(const std::function<void()> &local, bool name_the_rank) {
+void Communicator::settle(const std::string &arguments, const std::function<void()> &local, bool name_the_rank) {
   icegen_status status = ICEGEN_SUCCESS;
   std::string message;
   try {
@@ -71,13 +71,20 @@ void Communicator::settle(const std::function<void()> &local, bool name_the_rank
   } catch (const std::exception &error) {
     status = ICEGEN_INTERNAL_ERROR, message = error.what();
   }
+  // One reduction tells the first rank that failed, whether some rank did not, and the extremes of the arguments.
   const bool failed = status != ICEGEN_SUCCESS;
-  // One reduction tells the first rank that failed and whether some rank did not.
-  int mine[2] = {failed ? -rank_ : -size_, failed ? 0 : 1}, all[2];
-  check(MPI_Allreduce(mine, all, 2, MPI_INT, MPI_MAX, comm_));
+  const int digest = static_cast<int>(std::hash<std::string>{}(arguments)&INT_MAX);
+  int mine[4] = {failed ? -rank_ : -size_, failed ? 0 : 1, digest, -digest}, all[4];
+  check(MPI_Allreduce(mine, all, 4, MPI_INT, MPI_MAX, comm_));
   const int first = -all[0];
+  const bool somewhere_fine = all[1] == 1, unequal = all[2] != -all[3];
+  if (unequal) {
+    std::string theirs = arguments;
+    broadcast(theirs, 0);
+    fail(ICEGEN_BAD_ARGUMENT, "the ranks do not call with the same arguments; the first rank's are ", theirs);
+  }
   if (first == size_) return;
-  if (name_the_rank && all[1] == 1) message = "on rank " + std::to_string(first) + ": " + message;
+  if (name_the_rank && somewhere_fine) message = "on rank " + std::to_string(first) + ": " + message;
   message.insert(message.begin(), static_cast<char>(status));
   broadcast(message, first);
   throw Error(static_cast<icegen_status>(message[0]), message.substr(1));

@@ -24,12 +24,15 @@ class Communicator {
   int node_size() const { return node_size_; }
 
   // Run `local` on every rank. If it throws anywhere, throw the error of the first such rank on all of them.
-  void agree(const std::function<void()> &local) { settle(local, true); }
+  void agree(const std::function<void()> &local) { settle("", local, true); }
+
+  // The same, and throw if `arguments`, any text, is not the same on all ranks.
+  void agree(const std::string &arguments, const std::function<void()> &local) { settle(arguments, local, true); }
 
   // Run `local` on the first rank alone; what it throws is thrown on all of them.
   void agree_on_first(const std::function<void()> &local) {
     settle(
-        rank_ == 0 ? local : [] {}, false);
+        "", rank_ == 0 ? local : [] {}, false);
   }
 
   void broadcast(std::string &text, int root);
@@ -43,7 +46,7 @@ class Communicator {
   void scatter(const float *values, const std::vector<int> &counts, float *mine, int count, int root);
 
  private:
-  void settle(const std::function<void()> &local, bool name_the_rank);
+  void settle(const std::string &arguments, const std::function<void()> &local, bool name_the_rank);
 
   MPI_Comm comm_ = MPI_COMM_NULL;
   int rank_ = 0, size_ = 1, node_rank_ = 0, node_size_ = 1;

@@ -66,7 +66,7 @@ Emulator::~Emulator() {
 void Emulator::add_target(const std::string &name, std::int64_t n, const double *lon, const double *lat) {
   Target target;
   std::vector<Stencil> stencils;
-  comm_.agree([&] {
+  comm_.agree("target " + name, [&] {
     if (name.empty()) fail(ICEGEN_BAD_ARGUMENT, "the target's name is empty");
     if (targets_.count(name) != 0) fail(ICEGEN_BAD_ARGUMENT, "target '", name, "' exists already");
     if (n < 0 || n > INT_MAX)
@@ -100,7 +100,9 @@ void Emulator::add_target(const std::string &name, std::int64_t n, const double 
 
 void Emulator::request(int members, int year, int day_of_year) {
   auto sample = std::make_shared<Sample>();
-  comm_.agree([&] {
+  const std::string arguments = "members " + std::to_string(members) + ", year " + std::to_string(year) +
+                                ", day_of_year " + std::to_string(day_of_year);
+  comm_.agree(arguments, [&] {
     if (members < 1) fail(ICEGEN_BAD_ARGUMENT, "members is ", members, "; wanted at least 1");
     const std::vector<std::int64_t> condition = {year, day_of_year};
     for (std::size_t i = 0; i < condition.size(); ++i) {
@@ -131,7 +133,7 @@ void Emulator::receive(const std::string &name, const std::string &variable, int
   std::size_t variable_index = 0;
   int root = 0;
   std::vector<float> sent, received;
-  comm_.agree([&] {
+  comm_.agree("target " + name + ", variable " + variable + ", member " + std::to_string(member), [&] {
     const auto found = targets_.find(name);
     if (found == targets_.end()) fail(ICEGEN_BAD_ARGUMENT, "unknown target '", name, "'; add it with add_target");
     target = &found->second;

@@ -109,6 +109,10 @@ contains
     call expect(1, 'day_of_year is 400', 'day 400')
     call ice%request(2, 1800, 60, ierr, errmsg)
     call expect(1, 'year is 1800', 'year out of the trained range')
+    if (ranks > 1) then
+      call ice%request(2, 2001, 60 + rank, ierr, errmsg)
+      call expect(1, 'first rank''s are members 2, year 2001, day_of_year 60', 'another day on each rank')
+    end if
     call ice%request(2, 2001, 60, ierr, errmsg)
     call expect(0, '', 'request')
 

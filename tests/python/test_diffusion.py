@@ -168,4 +168,4 @@ def test_loss_of_no_skill_is_about_one():
     gamma = stratified_gamma(64, 0.0, 5.0, -10.0, 10.0, CPU)
     fresh = UViT(3, (5, 7), CONFIG)
     loss = v_loss(fresh, x, gamma, torch.zeros(64, 6), torch.zeros(1, 64, 5, 7), torch.ones(1, 1, 5, 7))
-    assert float(loss) == pytest.approx(1, abs=0.06)
+    assert loss.item() == pytest.approx(1, abs=0.06)
