@@ -10,8 +10,6 @@ from scipy import stats
 
 from icegen.losses import censored_gaussian_nll, gaussian_nll, kl_to_standard_normal, masked_mean
 
-INFINITY = torch.tensor(math.inf, dtype=torch.float64)
-
 
 def numbers(*values):
     return torch.tensor(values, dtype=torch.float64)
@@ -63,14 +61,15 @@ def test_gradients_agree_with_finite_differences():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("upper", [1.0, math.inf])
-def test_far_tails_stay_finite(dtype, upper):
+@pytest.mark.parametrize("lower", [0.0, -math.inf])
+def test_far_tails_stay_finite(dtype, lower, upper):
     distance = 10.0 ** torch.arange(-3, 4.5, 0.5, dtype=dtype)
     distance = torch.cat([-distance, torch.zeros(1, dtype=dtype), distance])
     s = torch.tensor([1e-3, 1.0, 50.0], dtype=dtype)[:, None]
     for x in (0.0, 0.5, 1.0):
         mu = (x + distance * s).requires_grad_()
         log_s = s.log().requires_grad_()
-        bounds = torch.tensor([0.0, upper], dtype=dtype)
+        bounds = torch.tensor([lower, upper], dtype=dtype)
         nll = censored_gaussian_nll(torch.tensor(x, dtype=dtype), mu, log_s, *bounds)
         nll.sum().backward()
         assert torch.isfinite(nll).all()
