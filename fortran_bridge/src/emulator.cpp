@@ -110,6 +110,9 @@ void Emulator::request(int members, int year, int day_of_year) {
       if (condition[i] < c.first || condition[i] > c.last)
         fail(ICEGEN_BAD_ARGUMENT, c.id, " is ", condition[i], "; this archive takes ", c.first, " to ", c.last);
     }
+    const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    if (day_of_year == 366 && !leap)
+      fail(ICEGEN_BAD_ARGUMENT, "day_of_year is 366; the year ", year, " has 365 days");
     sample->members = members;
     if (!generates()) return;
     for (int member = 1; member <= members; ++member) {

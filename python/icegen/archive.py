@@ -10,7 +10,9 @@ import io
 import json
 import warnings
 import zipfile
+from calendar import isleap
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +65,7 @@ class Archive:
         steps: noise levels of the sampler; the archive's own by default.
         Raises ValueError for a request the archive cannot honour.
         """
-        numbers = list(range(1, members + 1)) if isinstance(members, int) else [int(m) for m in members]
+        numbers = list(range(1, members + 1)) if isinstance(members, Integral) else [int(m) for m in members]
         states = self.generate(numbers, seed=seed, year=year, day_of_year=day_of_year, steps=steps)
         return to_dataset(states.cpu().numpy(), self, numbers, seed, year, day_of_year, steps or self.default_steps)
 
@@ -100,12 +102,18 @@ class Archive:
             first, last = entry["range"]
             if value is None or not first <= value <= last:
                 raise ValueError(f"{entry['id']} is {value}; this archive takes {first} to {last}")
+        if day_of_year == 366 and not isleap(year):
+            raise ValueError(f"day_of_year is 366; the year {year} has 365 days")
 
 
 def load(path: str | Path, device: str = "cpu") -> Archive:
     """Load an archive. Raises ValueError if the file is missing, damaged, or of a contract we do not know."""
     description, content = _read(path)
-    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        raise ValueError(f"device is {device!r}; wanted cpu, cuda or cuda:N") from None
+    if kind == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device is {device!r}; this machine offers no CUDA device")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -9,10 +9,24 @@ from pathlib import Path
 
 import yaml
 
+from icegen.variables import variables
+
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")  # of Lightning Fabric
+
 
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise ValueError(message)
+
+
+def _at_least_one(config, *names: str) -> None:
+    for name in names:
+        _require(getattr(config, name) >= 1, f"{name} is {getattr(config, name)}; wanted at least 1")
+
+
+def _gamma_range(config) -> None:
+    _require(config.gamma_low < config.gamma_high,
+             f"gamma_low is {config.gamma_low}; wanted less than gamma_high, {config.gamma_high}")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -25,6 +39,8 @@ class AutoencoderConfig:
     initial_scale: float = 0.1  # first guess of the likelihood's s, in standard deviations
 
     def __post_init__(self):
+        _at_least_one(self, "latent_channels")
+        _require(self.initial_scale > 0, f"initial_scale is {self.initial_scale}; wanted more than 0")
         for name in ("widths", "blocks"):
             _require(len(getattr(self, name)) == 3, f"{name} has {len(getattr(self, name))} entries; wanted 3")
 
@@ -41,6 +57,8 @@ class DenoiserConfig:
     dropout: float = 0.1
 
     def __post_init__(self):
+        _at_least_one(self, "embedding", "heads")
+        _require(0 <= self.dropout < 1, f"dropout is {self.dropout}; wanted 0 to below 1")
         for name in ("widths", "blocks"):
             _require(len(getattr(self, name)) == 3, f"{name} has {len(getattr(self, name))} entries; wanted 3")
         _require(self.widths[2] % self.heads == 0, f"width {self.widths[2]} is not a multiple of {self.heads} heads")
@@ -62,8 +80,12 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self):
-        for name in ("steps", "batch", "checkpoint_every"):
-            _require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; wanted at least 1")
+        _at_least_one(self, "steps", "batch", "warmup", "checkpoint_every")
+        for name in ("learning_rate", "clip"):
+            _require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; wanted more than 0")
+        _require(0 <= self.ema_decay < 1, f"ema_decay is {self.ema_decay}; wanted 0 to below 1")
+        wanted = ", ".join(PRECISIONS)
+        _require(self.precision in PRECISIONS, f"precision is {self.precision!r}; wanted one of {wanted}")
 
 
 @dataclass(frozen=True)
@@ -90,6 +112,12 @@ class DiffusionTrainingConfig(TrainingConfig):
     year_jitter: float = 2.0  # years; against memorising one state per date
     day_jitter: float = 3.0  # days
 
+    def __post_init__(self):
+        super().__post_init__()
+        _require(self.gamma_std > 0, f"gamma_std is {self.gamma_std}; wanted more than 0")
+        _require(0 <= self.condition_dropout <= 1, f"condition_dropout is {self.condition_dropout}; wanted 0 to 1")
+        _gamma_range(self)
+
 
 @dataclass(frozen=True)
 class SamplerConfig:
@@ -99,6 +127,11 @@ class SamplerConfig:
     gamma_low: float = -13.8  # where sampling starts: pure noise (sigma 1000)
     gamma_high: float = 12.0  # the last level before the denoised state
     rho: float = 7.0  # spacing of the levels (Karras et al. 2022)
+
+    def __post_init__(self):
+        _at_least_one(self, "steps")
+        _require(self.rho > 0, f"rho is {self.rho}; wanted more than 0")
+        _gamma_range(self)
 
 
 @dataclass(frozen=True)
@@ -112,6 +145,9 @@ class Config:
     diffusion_training: DiffusionTrainingConfig = field(default_factory=DiffusionTrainingConfig)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
 
+    def __post_init__(self):
+        variables(self.variables)
+
 
 def load_config(path: str | Path) -> Config:
     """Read a YAML file. Raises ValueError naming the file and the key that does not fit."""
@@ -119,10 +155,14 @@ def load_config(path: str | Path) -> Config:
         tree = yaml.safe_load(Path(path).read_text())
     except FileNotFoundError:
         raise ValueError(f"configuration file {path} does not exist") from None
+    except OSError as error:
+        raise ValueError(f"configuration file {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"configuration file {path} is not text in UTF-8") from None
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     try:
-        return from_dict(Config, tree or {})
+        return from_dict(Config, {} if tree is None else tree)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -131,7 +171,7 @@ def from_dict(cls, tree: dict, where: str = ""):
     """Build dataclass ``cls`` from nested dictionaries; ``where`` is the path of keys for messages."""
     _require(isinstance(tree, dict), f"{where or 'the configuration'} is {tree!r}; wanted a mapping")
     hints = typing.get_type_hints(cls)
-    unknown = sorted(set(tree) - set(hints))
+    unknown = [key for key in tree if key not in hints]
     _require(not unknown, f"unknown key {where}{unknown[0] if unknown else ''}; known: {', '.join(sorted(hints))}")
     return cls(**{key: _convert(hints[key], value, where + key) for key, value in tree.items()})
 

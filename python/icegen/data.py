@@ -28,6 +28,9 @@ UNIT_FACTORS = {
     "m s-1": {"m s-1": 1.0, "m/s": 1.0, "cm s-1": 0.01, "cm/s": 0.01},
 }
 
+# Calendars whose every date is one of the standard calendar too.
+CALENDARS = ("standard", "gregorian", "proleptic_gregorian", "noleap", "365_day")
+
 
 @dataclass(frozen=True, eq=False)
 class PreparedData:
@@ -153,7 +156,8 @@ def _find_variable(nc: netCDF4.Dataset, wanted: Variable, path: Path) -> tuple[n
         raise ValueError(
             f"{path}: {found.name} has units {units!r}; wanted one of {', '.join(u for u in factors if u)}"
         )
-    if found.ndim != 3:
+    standard = [getattr(nc.variables.get(name), "standard_name", "") for name in found.dimensions[1:]]
+    if found.ndim != 3 or standard != ["projection_y_coordinate", "projection_x_coordinate"]:
         raise ValueError(f"{path}: {found.name} has dimensions {found.dimensions}; wanted (time, y, x)")
     return found, factors[units]
 
@@ -162,7 +166,12 @@ def _read_times(nc: netCDF4.Dataset, path: Path) -> list:
     if "time" not in nc.variables:
         raise ValueError(f"{path} has no variable time")
     time = nc["time"]
-    return list(netCDF4.num2date(time[:], time.units, getattr(time, "calendar", "standard")))
+    if "units" not in time.ncattrs():
+        raise ValueError(f"{path}: time has no units; wanted such as 'days since 1970-01-01'")
+    calendar = getattr(time, "calendar", "standard")
+    if calendar not in CALENDARS:
+        raise ValueError(f"{path}: calendar is {calendar}; wanted one of {', '.join(CALENDARS)}")
+    return list(netCDF4.num2date(time[:], time.units, calendar))
 
 
 def _read_split(nc: netCDF4.Dataset, times: list, validation_years, path: Path) -> np.ndarray:

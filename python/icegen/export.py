@@ -16,7 +16,7 @@ from icegen.config import Config, from_dict
 from icegen.data import PreparedData
 from icegen.emulator import Emulator
 from icegen.grid import Grid
-from icegen.training import load_autoencoder, load_denoiser
+from icegen.training import fingerprint, load_autoencoder, load_denoiser
 from icegen.variables import Variable
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,8 @@ def build_emulator(folder: Path, data: PreparedData) -> tuple[Emulator, Config]:
     """
     autoencoder, autoencoder_checkpoint = load_autoencoder(folder)
     denoiser, checkpoint = load_denoiser(folder)
+    if checkpoint.get("autoencoder") not in (None, fingerprint(autoencoder)):
+        raise ValueError(f"the denoiser in {folder} was trained on the latents of another autoencoder; train it anew")
     config = from_dict(Config, checkpoint["config"])
     if list(config.variables) != [v.id for v in data.variables]:
         raise ValueError(f"{folder} was trained on {', '.join(config.variables)}; the data hold "

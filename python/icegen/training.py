@@ -8,6 +8,7 @@ last checkpoint repeats the very same losses.
 import copy
 import csv
 import dataclasses
+import hashlib
 import logging
 import math
 from collections.abc import Callable
@@ -35,6 +36,7 @@ Progress = Callable[[int, int, dict[str, float]], None]  # step, steps, running 
 def train_autoencoder(config: Config, data: PreparedData, folder: Path, progress: Progress | None = None) -> Path:
     """Train the autoencoder; resumes from ``folder`` if a checkpoint is there. Returns the checkpoint's path."""
     c = config.autoencoder_training
+    _require_variables(config, data)
     if c.crop > min(data.grid.shape):
         raise ValueError(f"crop is {c.crop}; the grid has only {data.grid.shape} cells")
     fabric = lightning_fabric.Fabric(devices=1, precision=c.precision)
@@ -68,6 +70,7 @@ def train_autoencoder(config: Config, data: PreparedData, folder: Path, progress
 def train_diffusion(config: Config, data: PreparedData, folder: Path, progress: Progress | None = None) -> Path:
     """Train the latent diffusion model on the latents of ``folder``'s autoencoder; resumes likewise."""
     c = config.diffusion_training
+    _require_variables(config, data)
     autoencoder, _ = load_autoencoder(folder)
     fabric = lightning_fabric.Fabric(devices=1, precision=c.precision)
     latents, mean, std = standardised_latents(autoencoder, data, fabric.device)
@@ -90,6 +93,7 @@ def train_diffusion(config: Config, data: PreparedData, folder: Path, progress: 
 
     years = data.year[data.training]
     extra = {
+        "autoencoder": fingerprint(autoencoder),
         "latent_mean": mean,
         "latent_std": std,
         "year": [year_mean, year_scale, int(years.min()), int(years.max())],
@@ -121,9 +125,37 @@ def load_checkpoint(path: Path) -> dict:
     if not path.exists():
         raise ValueError(f"no checkpoint {path}; train first")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise ValueError(f"{path} is not a checkpoint: {' '.join(str(error).split())[:200]}") from None
+    missing = {"config", "model", "ema", "optimiser", "step"} - set(checkpoint if isinstance(checkpoint, dict) else ())
+    if missing:
+        raise ValueError(f"{path} is not a checkpoint: it lacks {', '.join(sorted(missing))}")
+    return checkpoint
+
+
+def fingerprint(model: nn.Module) -> str:
+    """SHA-256 of the weights, by which a denoiser knows the autoencoder of its latents."""
+    digest = hashlib.sha256()
+    for tensor in model.state_dict().values():
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _require_variables(config: Config, data: PreparedData) -> None:
+    ids = tuple(v.id for v in data.variables)
+    if ids != config.variables:
+        raise ValueError(f"the configuration wants {', '.join(config.variables)}; the data hold {', '.join(ids)}")
+
+
+def _agree(a, b) -> bool:
+    """Equal but for rounding; b may hold keys that an older checkpoint lacks."""
+    if isinstance(a, dict):
+        return all(_agree(value, b[key]) for key, value in a.items())
+    if isinstance(a, str):
+        return a == b
+    a, b = (torch.as_tensor(value, dtype=torch.float64) for value in (a, b))
+    return a.shape == b.shape and torch.allclose(a, b, rtol=1e-3, atol=1e-3)
 
 
 class Normalise:
@@ -149,7 +181,7 @@ def _tensors(data: PreparedData):
 def _random_crop(state: Tensor, observed: Tensor, ocean: Tensor, edge: int) -> tuple[Tensor, Tensor, Tensor]:
     """One flipped crop with at least a tenth of ocean: state [v, e, e], observed [v, e, e], ocean [1, e, e]."""
     ny, nx = ocean.shape
-    while True:
+    for _ in range(1000):  # a map with hardly any ocean gets what comes
         y, x = (8 * int(torch.randint((n - edge) // 8 + 1, (1,))) for n in (ny, nx))
         window = (slice(y, y + edge), slice(x, x + edge))
         if ocean[window].float().mean() >= 0.1:
@@ -215,6 +247,8 @@ def _train(
         checkpoint = load_checkpoint(path)
         if _shape_of(checkpoint["config"]) != _shape_of(settings):
             raise ValueError(f"{path} was trained with another configuration; move it away or use its own")
+        if not _agree({key: checkpoint[key] for key in extra if key in checkpoint}, extra):
+            raise ValueError(f"{path} was trained on other data, or another autoencoder; move it away")
         model.load_state_dict(checkpoint["model"])
         ema.load_state_dict(checkpoint["ema"])
         optimiser.load_state_dict(checkpoint["optimiser"])
@@ -224,6 +258,7 @@ def _train(
     fabric.launch()
     wrapped, optimiser = fabric.setup(model, optimiser)
     running: dict[str, float] = {}
+    _cut(path.with_suffix(".csv"), first)
     with open(path.with_suffix(".csv"), "a", newline="") as curve:
         for step in range(first, c.steps):
             torch.manual_seed((c.seed * 1_000_003 + step) * 4096 + fabric.global_rank)
@@ -236,7 +271,9 @@ def _train(
             if not torch.isfinite(value):
                 raise ValueError(f"the loss is {value.item()} at step {step}; the last checkpoint is kept")
             fabric.backward(value)
-            fabric.clip_gradients(wrapped, optimiser, max_norm=c.clip)
+            norm = fabric.clip_gradients(wrapped, optimiser, max_norm=c.clip, error_if_nonfinite=False)
+            if not torch.isfinite(norm):
+                raise ValueError(f"the gradient is {norm.item()} at step {step}; the last checkpoint is kept")
             optimiser.step()
             decay = min(c.ema_decay, (step + 1) / (step + 10))
             for average, current in zip(ema.parameters(), model.parameters(), strict=True):
@@ -262,6 +299,14 @@ def _train(
             if progress:
                 progress(step + 1, c.steps, running)
     return path
+
+
+def _cut(curve: Path, steps: int) -> None:
+    """Keep the first ``steps`` lines of a loss curve: those after the checkpoint will be done again."""
+    lines = curve.read_text().splitlines(keepends=True) if curve.exists() else []
+    if len(lines) > steps:
+        with replacing(curve) as partial:
+            partial.write_text("".join(lines[:steps]))
 
 
 def _shape_of(settings: dict) -> dict:

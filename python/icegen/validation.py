@@ -66,8 +66,9 @@ def reconstruction_scores(reconstructed: np.ndarray, data: PreparedData, times: 
         scores[f"{v.id}_rmse"] = float(np.sqrt(np.mean((x - y) ** 2)))
         if v.lower is not None:
             at_bound = x <= v.lower
-            scores[f"{v.id}_zeros_kept"] = float(np.mean(y[at_bound] <= v.lower))
-            scores[f"{v.id}_false_zeros"] = float(np.mean(y[~at_bound] <= v.lower))
+            for name, cells in (("zeros_kept", at_bound), ("false_zeros", ~at_bound)):
+                if cells.any():  # the mean of nothing is NaN, which is no JSON
+                    scores[f"{v.id}_{name}"] = float(np.mean(y[cells] <= v.lower))
     return scores
 
 

@@ -107,6 +107,8 @@ contains
     call expect(1, 'day_of_year is 0; this archive takes 1 to 366', 'day 0')
     call ice%request(2, 2001, 400, ierr, errmsg)
     call expect(1, 'day_of_year is 400', 'day 400')
+    call ice%request(2, 2001, 366, ierr, errmsg)
+    call expect(1, 'day_of_year is 366; the year 2001 has 365 days', 'day 366 of a year of 365')
     call ice%request(2, 1800, 60, ierr, errmsg)
     call expect(1, 'year is 1800', 'year out of the trained range')
     if (ranks > 1) then

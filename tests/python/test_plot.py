@@ -79,10 +79,10 @@ def test_refuses_a_file_that_is_not_netcdf(tmp_path):
 
 
 def test_refuses_missing_paths(tmp_path):
-    with pytest.raises(ValueError, match="host.nc does not exist"):
+    with pytest.raises(ValueError, match=r"host\.nc does not exist"):
         plot(tmp_path / "host.nc", tmp_path / "year.png")
     path = host_file(tmp_path / "host.nc")
-    with pytest.raises(ValueError, match="folder .*nowhere does not exist"):
+    with pytest.raises(ValueError, match=r"folder .*nowhere does not exist"):
         plot(path, tmp_path / "nowhere" / "year.png")
     with pytest.raises(ValueError, match="it is a folder"):
         plot(path, tmp_path)
