@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "communicator.h"
 
+#include <chrono>
 #include <climits>
 #include <new>
+#include <thread>
 
 #include "error.h"
 
@@ -15,6 +17,18 @@ void check(int code) {
   int length = 0;
   MPI_Error_string(code, text, &length);
   fail(ICEGEN_MPI_ERROR, "MPI: ", std::string(text, length));
+}
+
+// Wait without keeping a core busy: a rank that waits for a sample leaves its core to the one that generates.
+void wait(MPI_Request &request) {
+  constexpr auto patience = std::chrono::microseconds(200), nap = std::chrono::microseconds(100);
+  const auto begin = std::chrono::steady_clock::now();
+  int done = 0;
+  while (true) {
+    check(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
+    if (done) return;
+    if (std::chrono::steady_clock::now() - begin > patience) std::this_thread::sleep_for(nap);
+  }
 }
 
 std::vector<int> displacements(const std::vector<int> &counts, std::size_t &total) {
@@ -75,7 +89,9 @@ void Communicator::settle(const std::string &arguments, const std::function<void
   const bool failed = status != ICEGEN_SUCCESS;
   const int digest = static_cast<int>(std::hash<std::string>{}(arguments)&INT_MAX);
   int mine[4] = {failed ? -rank_ : -size_, failed ? 0 : 1, digest, -digest}, all[4];
-  check(MPI_Allreduce(mine, all, 4, MPI_INT, MPI_MAX, comm_));
+  MPI_Request request;
+  check(MPI_Iallreduce(mine, all, 4, MPI_INT, MPI_MAX, comm_, &request));
+  wait(request);
   const int first = -all[0];
   const bool somewhere_fine = all[1] == 1, unequal = all[2] != -all[3];
   if (unequal) {

@@ -134,7 +134,10 @@ def _read_grid(nc: netCDF4.Dataset, path: Path) -> Grid:
     mappings = [v for v in nc.variables.values() if "grid_mapping_name" in v.ncattrs()]
     if not mappings:
         raise ValueError(f"{path} has no grid mapping variable; wanted one with grid_mapping_name or crs_wkt")
-    crs = pyproj.CRS.from_cf({name: mappings[0].getncattr(name) for name in mappings[0].ncattrs()}).to_wkt()
+    crs = pyproj.CRS.from_cf({name: mappings[0].getncattr(name) for name in mappings[0].ncattrs()})
+    # Attributes without names are common; a registered system that says the same has them.
+    registered = crs.to_epsg(min_confidence=50)
+    crs = (pyproj.CRS.from_epsg(registered) if registered else crs).to_wkt()
     return Grid(axes["x"], axes["y"], crs, ocean_from_land_mask(axes["x"], axes["y"], crs))
 
 
