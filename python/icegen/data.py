@@ -6,7 +6,6 @@ filled in, the split of the times into training and validation, and the statisti
 """
 
 import logging
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +78,7 @@ def prepare(source: Path, out: Path, ids=("sic", "sit"), validation_years=(), pr
         with replacing(out) as partial, netCDF4.Dataset(partial, "w") as target:
             _define(target, nc, grid, wanted, times, training)
             _copy_states(target, sources, wanted, grid, training, progress)
+    log.info("prepared %d times, %d of them for training", len(times), training.sum())
     return out
 
 
@@ -242,4 +242,3 @@ def _copy_states(target, sources, wanted, grid: Grid, training, progress) -> Non
         target[v.id].training_std = np.sqrt(squares / count - mean**2)
         if not target[v.id].training_std > 0:
             raise ValueError(f"{v.id} is the same everywhere in the training split: {mean}")
-    log.info("prepared %d times, %d for training, in %s", len(training), training.sum(), os.fspath(target.filepath()))
