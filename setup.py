@@ -2,7 +2,7 @@
 """Builds the compiled bridge with CMake into the package; everything else stands in pyproject.toml.
 
 `pip install --no-build-isolation .` in an environment with torch. ICEGEN_BRIDGE=off leaves the bridge out; without
-it, a missing Fortran compiler or MPI leaves it out with a warning, and ICEGEN_BRIDGE=on makes that an error.
+it, a missing CMake, Fortran compiler or MPI leaves it out with a warning, and ICEGEN_BRIDGE=on makes that an error.
 """
 
 import os
@@ -21,8 +21,14 @@ RPATH = "$ORIGIN;$ORIGIN/../../../torch/lib"
 
 def missing() -> list[str]:
     """What the bridge needs and is not here."""
-    tools = {"a Fortran compiler ($FC or gfortran)": os.environ.get("FC", "gfortran"), "MPI (mpifort)": "mpifort"}
-    return [name for name, command in tools.items() if shutil.which(command) is None]
+    tools = {
+        "CMake": "cmake",
+        "a Fortran compiler ($FC or gfortran)": os.environ.get("FC", "gfortran"),
+        "MPI (mpifort)": "mpifort",
+    }
+    mpi_home = os.environ.get("MPI_HOME")
+    path = os.environ["PATH"] + (f":{mpi_home}/bin" if mpi_home else "")
+    return [name for name, command in tools.items() if shutil.which(command, path=path) is None]
 
 
 class BuildBridge(build_ext):
@@ -47,7 +53,8 @@ class BuildBridge(build_ext):
             ["cmake", "--build", str(build), "--parallel"],
             ["cmake", "--install", str(build)],
         ):
-            subprocess.run(command, check=True)
+            if subprocess.run(command, check=False).returncode != 0:
+                sys.exit("icegen's bridge cannot be built, see above; ICEGEN_BRIDGE=off leaves it out")
 
 
 wanted = os.environ.get("ICEGEN_BRIDGE", "auto")

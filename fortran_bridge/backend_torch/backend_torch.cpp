@@ -2,10 +2,12 @@
 // Runs TorchScript archives with libtorch.
 
 #include <icegen_backend.h>
+#include <torch/csrc/jit/passes/tensorexpr_fuser.h>
 #include <torch/script.h>
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <string>
@@ -17,10 +19,12 @@ struct Model {
   torch::Device device;
 };
 
-// libtorch reports a stack of C++ and TorchScript frames; the last line that says something is the cause.
+// libtorch reports TorchScript frames before the cause and C++ frames after it.
 std::string cause(const std::exception &error) {
   std::string text = error.what();
   text = text.substr(0, text.find("\nException raised from"));
+  const std::string mark = "RuntimeError: ";
+  if (const size_t at = text.rfind(mark); at != std::string::npos) text = text.substr(at + mark.size());
   while (!text.empty() && text.back() == '\n') text.pop_back();
   std::replace(text.begin(), text.end(), '\n', ' ');
   return text;
@@ -52,11 +56,15 @@ int create(const char *archive, const char *device, int device_index, int thread
     torch::Device where(torch::kCPU);
     if (std::string(device) == "cuda") {
       const int count = static_cast<int>(torch::cuda::is_available() ? torch::cuda::device_count() : 0);
+      // A launcher that shows each rank a GPU of its own names it device 0.
+      if (count == 1 && std::getenv("CUDA_VISIBLE_DEVICES") != nullptr) device_index = 0;
       TORCH_CHECK(device_index < count, "device is 'cuda'; wanted CUDA device ", device_index, ", this node has ",
                   count);
       where = torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(device_index));
     }
     at::set_num_threads(threads);
+    // Fused kernels replace others after the first calls, and with them the last bits of a sample.
+    torch::jit::setTensorExprFuserEnabled(false);
     torch::jit::Module module = torch::jit::load(archive, where);
     module.to(torch::kFloat);  // parameters are stored in half precision
     module.eval();

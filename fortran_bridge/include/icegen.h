@@ -6,6 +6,7 @@
  *   the same functions in the same order. MPI is called from the caller's thread only.
  * - Every function returns a status, the same on all ranks, and on failure fills `message` (at most `message_size`
  *   bytes, the closing zero included; NULL with size 0 asks for none). After a failed call the emulator is as it was.
+ *   A NULL handle, behind which there is no communicator, is refused on the ranks that pass it.
  * - The library never prints, stops, installs signal handlers, or touches MPI_COMM_WORLD, MPI_Init or MPI_Finalize.
  *   The floating-point environment of the caller is the same after each call.
  */
@@ -59,7 +60,7 @@ ICEGEN_API int icegen_add_target(icegen_emulator *emulator, const char *target, 
 
 /*
  * Ask for a sample of `members` members, numbered from 1, at a date. Returns at once; generation goes on beside the
- * caller. The request takes the place of the one before it.
+ * caller. The request takes the place of the one before it, which is given up if it was not begun.
  */
 ICEGEN_API int icegen_request(icegen_emulator *emulator, int members, int year, int day_of_year, char *message,
                               size_t message_size);
@@ -76,7 +77,7 @@ ICEGEN_API int icegen_receive_f64(icegen_emulator *emulator, const char *target,
 ICEGEN_API int icegen_receive_f32(icegen_emulator *emulator, const char *target, const char *variable, int member,
                                   int64_t n, float *values, signed char *valid, char *message, size_t message_size);
 
-/* Free everything, waiting for a generation under way. Sets the handle to NULL; a NULL handle is fine. */
+/* Free everything, waiting for a generation that was begun. Sets the handle to NULL; a NULL handle is fine. */
 ICEGEN_API int icegen_close(icegen_emulator **emulator, char *message, size_t message_size);
 
 #ifdef __cplusplus

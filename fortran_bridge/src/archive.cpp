@@ -6,6 +6,7 @@
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "error.h"
 #include "sha256.h"
@@ -20,12 +21,16 @@ const std::size_t kCommentLength = kCommentPrefix.size() + 64;
 std::string read_file(const std::string &path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) fail(ICEGEN_BAD_ARCHIVE, "archive ", path, " cannot be read: ", std::strerror(errno));
-  std::string content{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (file.bad()) fail(ICEGEN_BAD_ARCHIVE, "archive ", path, " cannot be read: ", std::strerror(errno));
-  return content;
+  std::ostringstream content;
+  errno = 0;
+  content << file.rdbuf();
+  if (content.fail() && errno != 0)
+    fail(ICEGEN_BAD_ARCHIVE, "archive ", path, " cannot be read: ", std::strerror(errno));
+  return content.str();
 }
 
-void verify(const std::string &content, const std::string &path) {
+// Returns the checksum, verified.
+std::string verify(const std::string &content, const std::string &path) {
   const std::size_t size = content.size();
   if (size < kCommentLength || content.compare(size - kCommentLength, kCommentPrefix.size(), kCommentPrefix) != 0)
     fail(ICEGEN_BAD_ARCHIVE, path, " is not a whole icegen archive: it does not end with its checksum");
@@ -34,6 +39,7 @@ void verify(const std::string &content, const std::string &path) {
   if (stated != actual)
     fail(ICEGEN_BAD_ARCHIVE, path, " is damaged: its checksum is ", actual.substr(0, 12), "..., it says ",
          stated.substr(0, 12), "...");
+  return actual;
 }
 
 // The few fields of a zip file that lead to a stored (uncompressed) entry; little-endian, bounds checked.
@@ -43,7 +49,9 @@ class Zip {
 
   // Content of the one entry whose name ends in `suffix`.
   std::string entry(const std::string &suffix) const {
+    if (content_.size() < kCommentLength + 22) throw std::out_of_range("no zip file");
     const std::size_t end = content_.size() - kCommentLength - 22;  // end-of-central-directory record
+    if (text(end, 4) != "PK\5\6") throw std::out_of_range("no zip file");
     const std::size_t entries = number(end + 10, 2);
     std::size_t at = number(end + 16, 4);
     for (std::size_t i = 0; i < entries; ++i) {
@@ -77,10 +85,10 @@ class Zip {
 
 ArchiveHeader read_header(const std::string &path) {
   const std::string content = read_file(path);
-  verify(content, path);
+  const std::string checksum = verify(content, path);
   try {
     const Zip zip(content);
-    return {zip.entry("/extra/icegen.json"), zip.entry("/extra/ocean.u1")};
+    return {zip.entry("/extra/icegen.json"), zip.entry("/extra/ocean.u1"), checksum};
   } catch (const std::out_of_range &error) {
     fail(ICEGEN_BAD_ARCHIVE, path, " is not an icegen archive: ", error.what());
   }
@@ -89,12 +97,20 @@ ArchiveHeader read_header(const std::string &path) {
 Archive parse_header(const ArchiveHeader &header, const std::string &path) {
   try {
     const auto json = nlohmann::json::parse(header.metadata);
+    if (json.at("format") != "icegen-archive") fail(ICEGEN_BAD_ARCHIVE, path, " is not an icegen archive");
     const int contract = json.at("contract").get<int>();
     if (contract != kContract)
       fail(ICEGEN_BAD_ARCHIVE, path, " follows archive contract ", contract, "; this icegen reads ", kContract);
 
     Archive archive;
-    for (const auto &variable : json.at("variables")) archive.variables.push_back(variable.at("id"));
+    for (const auto &variable : json.at("variables")) {
+      const std::string name = variable.at("standard_name");
+      if (name == "sea_ice_x_velocity" || name == "sea_ice_y_velocity")
+        fail(ICEGEN_BAD_ARCHIVE, path,
+             " has drift along its grid's axes, which this icegen cannot turn to east and north");
+      archive.variables.push_back(variable.at("id"));
+    }
+    if (archive.variables.empty()) fail(ICEGEN_BAD_ARCHIVE, path, " has no variables");
     for (const auto &condition : json.at("condition"))
       archive.conditions.push_back(
           {condition.at("id"), condition.at("range").at(0).get<int>(), condition.at("range").at(1).get<int>()});
@@ -102,6 +118,7 @@ Archive parse_header(const ArchiveHeader &header, const std::string &path) {
         archive.conditions[1].id != "day_of_year")
       fail(ICEGEN_BAD_ARCHIVE, path, " has other conditions than year and day_of_year, which this icegen takes");
     archive.steps = json.at("sampler").at("steps");
+    if (archive.steps < 1) fail(ICEGEN_BAD_ARCHIVE, path, " has a sampler of ", archive.steps, " steps");
 
     const auto &grid = json.at("grid");
     const auto &mapping = grid.at("mapping");

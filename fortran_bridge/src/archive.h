@@ -25,6 +25,7 @@ struct Archive {
 struct ArchiveHeader {
   std::string metadata;  // JSON
   std::string ocean;     // one byte a cell, row by row
+  std::string sha256;    // of the file
 };
 
 // Read the file, verify its checksum and return its header. Throws Error(ICEGEN_BAD_ARCHIVE).

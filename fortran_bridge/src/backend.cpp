@@ -32,6 +32,7 @@ Model::Model(const std::string &backend, const std::string &archive, const std::
   void *entry = dlsym(library, "icegen_backend_v1");
   if (entry == nullptr) fail(ICEGEN_BACKEND_ERROR, path, " is not an icegen backend: ", dlerror());
   functions_ = reinterpret_cast<icegen_backend_entry>(entry)();
+  if (functions_ == nullptr) fail(ICEGEN_BACKEND_ERROR, path, " does not work here");
   char message[512] = "";
   if (functions_->create(archive.c_str(), device.c_str(), device_index, threads, &handle_, message, sizeof message) !=
       0)

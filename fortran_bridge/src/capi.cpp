@@ -6,7 +6,6 @@
 #include <cfenv>
 #include <cstring>
 #include <new>
-#include <string>
 
 #include "emulator.h"
 #include "error.h"
@@ -61,11 +60,6 @@ icegen::Emulator &checked(icegen_emulator *handle) {
   return handle->emulator;
 }
 
-std::string checked(const char *text, const char *name) {
-  if (text == nullptr) icegen::fail(ICEGEN_BAD_ARGUMENT, name, " is a null pointer");
-  return text;
-}
-
 }  // namespace
 
 const char *icegen_version(void) { return ICEGEN_VERSION; }
@@ -74,13 +68,13 @@ int icegen_open(int comm, const char *namelist, icegen_emulator **emulator, char
   return guarded(message, message_size, [&] {
     if (emulator == nullptr) icegen::fail(ICEGEN_BAD_ARGUMENT, "emulator is a null pointer");
     *emulator = nullptr;
-    *emulator = new icegen_emulator{{comm, checked(namelist, "namelist")}};
+    *emulator = new icegen_emulator{{comm, namelist}};
   });
 }
 
 int icegen_add_target(icegen_emulator *emulator, const char *target, int64_t n, const double *lon, const double *lat,
                       char *message, size_t message_size) {
-  return guarded(message, message_size, [&] { checked(emulator).add_target(checked(target, "target"), n, lon, lat); });
+  return guarded(message, message_size, [&] { checked(emulator).add_target(target, n, lon, lat); });
 }
 
 int icegen_request(icegen_emulator *emulator, int members, int year, int day_of_year, char *message,
@@ -90,16 +84,12 @@ int icegen_request(icegen_emulator *emulator, int members, int year, int day_of_
 
 int icegen_receive_f64(icegen_emulator *emulator, const char *target, const char *variable, int member, int64_t n,
                        double *values, signed char *valid, char *message, size_t message_size) {
-  return guarded(message, message_size, [&] {
-    checked(emulator).receive(checked(target, "target"), checked(variable, "variable"), member, n, values, valid);
-  });
+  return guarded(message, message_size, [&] { checked(emulator).receive(target, variable, member, n, values, valid); });
 }
 
 int icegen_receive_f32(icegen_emulator *emulator, const char *target, const char *variable, int member, int64_t n,
                        float *values, signed char *valid, char *message, size_t message_size) {
-  return guarded(message, message_size, [&] {
-    checked(emulator).receive(checked(target, "target"), checked(variable, "variable"), member, n, values, valid);
-  });
+  return guarded(message, message_size, [&] { checked(emulator).receive(target, variable, member, n, values, valid); });
 }
 
 int icegen_close(icegen_emulator **emulator, char *message, size_t message_size) {

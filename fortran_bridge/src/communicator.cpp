@@ -50,7 +50,12 @@ Communicator::Communicator(int fortran_handle) {
   MPI_Finalized(&finalised);
   if (!initialised || finalised)
     fail(ICEGEN_MPI_ERROR, "MPI is not initialised; the host calls MPI_Init before it opens icegen");
-  check(MPI_Comm_dup(MPI_Comm_f2c(fortran_handle), &comm_));
+  const MPI_Comm host = MPI_Comm_f2c(fortran_handle);
+  if (host == MPI_COMM_NULL) fail(ICEGEN_BAD_ARGUMENT, "comm is MPI_COMM_NULL; wanted a communicator of this rank");
+  int between_groups = 0;
+  check(MPI_Comm_test_inter(host, &between_groups));
+  if (between_groups) fail(ICEGEN_BAD_ARGUMENT, "comm is an inter-communicator; wanted an intra-communicator");
+  check(MPI_Comm_dup(host, &comm_));
   MPI_Comm node = MPI_COMM_NULL;
   try {
     check(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN));

@@ -20,13 +20,22 @@ int generator_on_node(int node_rank, int node_size, int wanted) {
   return -1;
 }
 
+std::string text(const char *argument) { return argument == nullptr ? "" : argument; }
+
+void require(const void *argument, const char *name) {
+  if (argument == nullptr) fail(ICEGEN_BAD_ARGUMENT, name, " is a null pointer");
+}
+
 }  // namespace
 
-Emulator::Emulator(int communicator, const std::string &namelist) : comm_(communicator) {
-  std::string text;
-  comm_.agree_on_first([&] { text = serialise(read_configuration(namelist)); });
-  comm_.broadcast(text, 0);
-  comm_.agree([&] { configuration_ = deserialise(text); });
+Emulator::Emulator(int communicator, const char *namelist) : comm_(communicator) {
+  std::string values;
+  comm_.agree_on_first([&] {
+    require(namelist, "namelist");
+    values = read_namelist(namelist);
+  });
+  comm_.broadcast(values, 0);
+  comm_.agree([&] { configuration_ = parse_namelist(values); });
 
   ArchiveHeader header;
   comm_.agree_on_first([&] {
@@ -35,6 +44,7 @@ Emulator::Emulator(int communicator, const std::string &namelist) : comm_(commun
   });
   comm_.broadcast(header.metadata, 0);
   comm_.broadcast(header.ocean, 0);
+  comm_.broadcast(header.sha256, 0);
   comm_.agree([&] { archive_ = parse_header(header, configuration_.archive); });
 
   const int on_node = generator_on_node(comm_.node_rank(), comm_.node_size(), configuration_.generators);
@@ -46,11 +56,10 @@ Emulator::Emulator(int communicator, const std::string &namelist) : comm_(commun
   }
   comm_.agree([&] {
     if (!generates()) return;
-    worker_ = std::make_unique<Worker>();
+    worker_ = std::make_unique<Worker>([this] { model_.reset(); });
     worker_
         ->run([&] {
-          const ArchiveHeader here = read_header(configuration_.archive);
-          if (here.metadata != header.metadata || here.ocean != header.ocean)
+          if (read_header(configuration_.archive).sha256 != header.sha256)
             fail(ICEGEN_BAD_ARCHIVE, configuration_.archive, " is another file on this node than on the first rank's");
           model_ = std::make_unique<Model>(configuration_.backend, configuration_.archive, configuration_.device,
                                            on_node, configuration_.threads);
@@ -59,19 +68,19 @@ Emulator::Emulator(int communicator, const std::string &namelist) : comm_(commun
   });
 }
 
-Emulator::~Emulator() {
-  if (worker_) worker_->run([this] { model_.reset(); });
-}
+Emulator::~Emulator() { sample_.reset(); }
 
-void Emulator::add_target(const std::string &name, std::int64_t n, const double *lon, const double *lat) {
+void Emulator::add_target(const char *target_name, std::int64_t n, const double *lon, const double *lat) {
+  const std::string name = text(target_name);
   Target target;
   std::vector<Stencil> stencils;
   comm_.agree("target " + name, [&] {
+    require(target_name, "target");
     if (name.empty()) fail(ICEGEN_BAD_ARGUMENT, "the target's name is empty");
     if (targets_.count(name) != 0) fail(ICEGEN_BAD_ARGUMENT, "target '", name, "' exists already");
     if (n < 0 || n > INT_MAX)
       fail(ICEGEN_BAD_ARGUMENT, "target '", name, "' has ", n, " points; wanted 0 to ", INT_MAX);
-    if (n > 0 && (lon == nullptr || lat == nullptr)) fail(ICEGEN_BAD_ARGUMENT, "lon or lat is a null pointer");
+    if (n > 0) require(lon, "lon"), require(lat, "lat");
     target.valid.resize(n);
     for (std::int64_t i = 0; i < n; ++i) {
       if (!std::isfinite(lon[i]) || lon[i] < -360.0 || lon[i] > 720.0)
@@ -99,44 +108,49 @@ void Emulator::add_target(const std::string &name, std::int64_t n, const double 
 }
 
 void Emulator::request(int members, int year, int day_of_year) {
-  auto sample = std::make_shared<Sample>();
+  constexpr int most_members = 1000000;
+  const std::vector<std::int64_t> condition = {year, day_of_year};
   const std::string arguments = "members " + std::to_string(members) + ", year " + std::to_string(year) +
                                 ", day_of_year " + std::to_string(day_of_year);
   comm_.agree(arguments, [&] {
     if (members < 1) fail(ICEGEN_BAD_ARGUMENT, "members is ", members, "; wanted at least 1");
-    const std::vector<std::int64_t> condition = {year, day_of_year};
+    if (members > most_members) fail(ICEGEN_BAD_ARGUMENT, "members is ", members, "; wanted at most ", most_members);
     for (std::size_t i = 0; i < condition.size(); ++i) {
       const Condition &c = archive_.conditions[i];
       if (condition[i] < c.first || condition[i] > c.last)
         fail(ICEGEN_BAD_ARGUMENT, c.id, " is ", condition[i], "; this archive takes ", c.first, " to ", c.last);
     }
     const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    if (day_of_year == 366 && !leap)
-      fail(ICEGEN_BAD_ARGUMENT, "day_of_year is 366; the year ", year, " has 365 days");
-    sample->members = members;
+    if (day_of_year == 366 && !leap) fail(ICEGEN_BAD_ARGUMENT, "day_of_year is 366; the year ", year, " has 365 days");
+  });
+  auto sample = std::make_shared<Sample>();
+  sample->members = members;
+  comm_.agree([&] {
     if (!generates()) return;
-    for (int member = 1; member <= members; ++member) {
-      if (generator_of(member) == generator_) sample->mine.push_back(member);
-    }
+    for (int member = generator_ + 1; member <= members; member += static_cast<int>(generators_.size()))
+      sample->mine.push_back(member);
     const int steps = configuration_.steps > 0 ? configuration_.steps : archive_.steps;
-    sample->done = worker_->run([this, sample, condition, steps] {
-      if (sample->mine.empty()) return;
-      sample->state.resize(sample->mine.size() * archive_.variables.size() * archive_.grid.rows() *
+    sample->done = worker_->run([this, weak = std::weak_ptr<Sample>(sample), condition, steps] {
+      const auto wanted = weak.lock();
+      if (!wanted || wanted->mine.empty()) return;
+      wanted->state.resize(wanted->mine.size() * archive_.variables.size() * archive_.grid.rows() *
                            archive_.grid.columns());
-      model_->generate(configuration_.seed, sample->mine, condition, steps, sample->state);
+      model_->generate(configuration_.seed, wanted->mine, condition, steps, wanted->state);
     });
   });
   sample_ = std::move(sample);
 }
 
 template <class Real>
-void Emulator::receive(const std::string &name, const std::string &variable, int member, std::int64_t n, Real *values,
+void Emulator::receive(const char *target_name, const char *variable_id, int member, std::int64_t n, Real *values,
                        signed char *valid) {
+  const std::string name = text(target_name), variable = text(variable_id);
   const Target *target = nullptr;
   std::size_t variable_index = 0;
   int root = 0;
   std::vector<float> sent, received;
   comm_.agree("target " + name + ", variable " + variable + ", member " + std::to_string(member), [&] {
+    require(target_name, "target"), require(variable_id, "variable");
     const auto found = targets_.find(name);
     if (found == targets_.end()) fail(ICEGEN_BAD_ARGUMENT, "unknown target '", name, "'; add it with add_target");
     target = &found->second;
@@ -152,8 +166,7 @@ void Emulator::receive(const std::string &name, const std::string &variable, int
       fail(ICEGEN_BAD_ARGUMENT, "member is ", member, "; the request was for 1 to ", sample_->members);
     if (n != static_cast<std::int64_t>(target->valid.size()))
       fail(ICEGEN_BAD_ARGUMENT, "target '", name, "' has ", target->valid.size(), " points here; the arrays hold ", n);
-    if (n > 0 && (values == nullptr || valid == nullptr))
-      fail(ICEGEN_BAD_ARGUMENT, "values or valid is a null pointer");
+    if (n > 0) require(values, "values"), require(valid, "valid");
     received.resize(target->valid_count);
     const int generator = generator_of(member);
     root = generators_[generator];
@@ -173,7 +186,7 @@ void Emulator::receive(const std::string &name, const std::string &variable, int
   }
 }
 
-template void Emulator::receive(const std::string &, const std::string &, int, std::int64_t, double *, signed char *);
-template void Emulator::receive(const std::string &, const std::string &, int, std::int64_t, float *, signed char *);
+template void Emulator::receive(const char *, const char *, int, std::int64_t, double *, signed char *);
+template void Emulator::receive(const char *, const char *, int, std::int64_t, float *, signed char *);
 
 }  // namespace icegen

@@ -20,14 +20,14 @@ namespace icegen {
 class Emulator {
  public:
   // Every member is collective, and throws the same Error on all ranks, with the emulator as it was before.
-  Emulator(int communicator, const std::string &namelist);
+  // Arguments are those of icegen.h; null pointers are refused.
+  Emulator(int communicator, const char *namelist);
   ~Emulator();
 
-  void add_target(const std::string &name, std::int64_t n, const double *lon, const double *lat);
+  void add_target(const char *target, std::int64_t n, const double *lon, const double *lat);
   void request(int members, int year, int day_of_year);
   template <class Real>
-  void receive(const std::string &target, const std::string &variable, int member, std::int64_t n, Real *values,
-               signed char *valid);
+  void receive(const char *target, const char *variable, int member, std::int64_t n, Real *values, signed char *valid);
 
  private:
   // A set of points. Only points on the archive's ocean ("valid" ones) take part in the exchange.
@@ -38,7 +38,8 @@ class Emulator {
     std::vector<int> counts;        // on generators: how many of them belong to each rank
   };
 
-  // A sample that is being generated or has been. Generators share it with their worker.
+  // A sample that is being generated or has been. The worker holds it weakly: one that nobody can receive any more is
+  // not generated.
   struct Sample {
     int members = 0;
     std::vector<std::int64_t> mine;  // numbers of the members that this rank generates

@@ -23,6 +23,10 @@ Grid::Grid(const Projection &projection, int rows, int columns, double x0, doubl
          projection.latitude_of_origin, "; wanted lambert_azimuthal_equal_area at a pole");
   if (rows < 1 || columns < 1 || dx == 0 || dy == 0 || ocean_.size() != static_cast<std::size_t>(rows) * columns)
     fail(ICEGEN_BAD_ARCHIVE, "the archive's grid of ", rows, " x ", columns, " cells has a mask of ", ocean_.size());
+  const double inverse = projection.inverse_flattening;
+  if (!(projection.semi_major_axis > 0) || !(inverse == 0 || inverse > 1))
+    fail(ICEGEN_BAD_ARCHIVE, "the archive's ellipsoid has a semi-major axis of ", projection.semi_major_axis,
+         " m and an inverse flattening of ", inverse);
   const double flattening = projection.inverse_flattening > 0 ? 1.0 / projection.inverse_flattening : 0.0;
   eccentricity_ = std::sqrt(flattening * (2.0 - flattening));
   q_pole_ = authalic_q(1.0);

@@ -63,9 +63,10 @@ contains
       if (iostat < 0) iomsg = 'found no complete group &icegen_nml ... /'
       close (unit)
     end if
-    if (iostat == 0 .and. len_trim(archive) == path_length) then
+    if (iostat == 0 .and. (len_trim(archive) == len(archive) .or. len_trim(backend) == len(backend) .or. &
+        len_trim(device) == len(device))) then
       iostat = 1
-      iomsg = 'archive is longer than 1023 characters'
+      iomsg = 'archive, backend or device is longer than 1023, 1023 and 63 characters'
     end if
 
     call to_c(archive, values%archive)

@@ -5,7 +5,7 @@
 
 namespace icegen {
 
-Worker::Worker() : thread_([this] { loop(); }) {}
+Worker::Worker(std::function<void()> at_end) : at_end_(std::move(at_end)), thread_([this] { loop(); }) {}
 
 Worker::~Worker() {
   {
@@ -33,13 +33,14 @@ void Worker::loop() {
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return closing_ || !tasks_.empty(); });
-    if (tasks_.empty()) return;
+    if (tasks_.empty()) break;
     std::packaged_task<void()> task = std::move(tasks_.front());
     tasks_.pop_front();
     lock.unlock();
     task();
     lock.lock();
   }
+  at_end_();
 }
 
 }  // namespace icegen

@@ -13,7 +13,8 @@ namespace icegen {
 
 class Worker {
  public:
-  Worker();
+  // at_end: run in the thread when it ends.
+  explicit Worker(std::function<void()> at_end = [] {});
   ~Worker();  // runs what is queued, then ends
   Worker(const Worker &) = delete;
   Worker &operator=(const Worker &) = delete;
@@ -27,6 +28,7 @@ class Worker {
   std::condition_variable wake_;
   std::deque<std::packaged_task<void()>> tasks_;
   bool closing_ = false;
+  std::function<void()> at_end_;
   std::thread thread_;  // last: it uses the others
 };
 

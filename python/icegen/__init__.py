@@ -15,7 +15,7 @@ def load(path, device: str = "cpu"):
 
 
 def bridge_folder():
-    """Folder of the compiled bridge in this installation, for CMAKE_PREFIX_PATH: lib/, include/, bin/.
+    """Folder of the compiled bridge in this installation, for CMAKE_PREFIX_PATH: lib/ and include/.
 
     Raises FileNotFoundError where the package was installed without it.
     """

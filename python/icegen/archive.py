@@ -113,8 +113,10 @@ def load(path: str | Path, device: str = "cpu") -> Archive:
         kind = torch.device(device).type
     except RuntimeError:
         raise ValueError(f"device is {device!r}; wanted cpu, cuda or cuda:N") from None
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device is {device!r}; this machine offers no CUDA device")
+    if kind == "cuda" and (torch.device(device).index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device is {device!r}; this machine offers {torch.cuda.device_count()} CUDA devices")
+    if kind == "cuda":  # fused kernels replace others after the first calls, and with them the last bits of a sample
+        torch._C._jit_set_texpr_fuser_enabled(False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         module = torch.jit.load(io.BytesIO(content), map_location=device)
@@ -154,21 +156,30 @@ def _read(path: str | Path) -> tuple[Description, bytes]:
     actual = hashlib.sha256(content[:-COMMENT_LENGTH]).hexdigest()
     if stated != actual:
         raise ValueError(f"{path} is damaged: its checksum is {actual[:12]}..., it says {stated[:12]}...")
+    try:
+        return _describe(content, actual), content
+    except (KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} does not follow the archive contract: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"{path} {error}") from None
+
+
+def _describe(content: bytes, sha256: str) -> Description:
+    """Interpret the header of a verified file."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = {name.split("/extra/")[-1]: name for name in archive.namelist() if "/extra/" in name}
         metadata = json.loads(archive.read(entries[METADATA_FILE]))
-        if metadata.get("contract") != CONTRACT:
-            raise ValueError(
-                f"{path} follows archive contract {metadata.get('contract')}; this icegen reads {CONTRACT}"
-            )
+        if metadata["format"] != FORMAT:
+            raise ValueError(f"is of format {metadata['format']!r}; wanted {FORMAT!r}")
+        if metadata["contract"] != CONTRACT:
+            raise ValueError(f"follows archive contract {metadata['contract']}; this icegen reads {CONTRACT}")
         ny, nx = metadata["grid"]["shape"]
         ocean = np.frombuffer(archive.read(entries[OCEAN_FILE]), np.uint8).reshape(ny, nx).astype(bool)
     g = metadata["grid"]
     x, y = g["x0"] + g["dx"] * np.arange(nx), g["y0"] + g["dy"] * np.arange(ny)
-    description = Description(
+    return Description(
         metadata=metadata,
         grid=Grid(x, y, g["mapping"]["crs_wkt"], ocean),
         variables=tuple(Variable(**entry) for entry in metadata["variables"]),
-        sha256=actual,
+        sha256=sha256,
     )
-    return description, content

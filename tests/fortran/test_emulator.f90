@@ -1,14 +1,15 @@
 ! SPDX-License-Identifier: MIT
 !> The module icegen on any number of ranks: what works, what is refused, and that all ranks hear the same.
 !>
-!> test_emulator FOLDER: a folder made by tests/tiny.py, in which this program may write.
+!> test_emulator FOLDER BACKEND: a folder made by tests/tiny.py, in which this program may write, and the library of
+!> tests/capi/fault_backend.c.
 program test_emulator
   use, intrinsic :: ieee_arithmetic, only: ieee_quiet_nan, ieee_value
   use, intrinsic :: iso_fortran_env, only: error_unit, real32, real64
   use mpi
   use icegen, only: icegen_emulator, icegen_version
   implicit none
-  character(len=512) :: folder, errmsg
+  character(len=512) :: folder, backend, errmsg
   integer :: rank, ranks, ierr, failures
   logical :: all_heard_the_same
 
@@ -16,6 +17,7 @@ program test_emulator
   call MPI_Comm_rank(MPI_COMM_WORLD, rank, ierr)
   call MPI_Comm_size(MPI_COMM_WORLD, ranks, ierr)
   call get_command_argument(1, folder)
+  call get_command_argument(2, backend)
   failures = 0
 
   call check(len(icegen_version()) >= 5, 'version')
@@ -23,6 +25,7 @@ program test_emulator
   call test_namelist_refusals()
   call test_request_and_receive()
   call test_two_at_once()
+  call test_failing_backend()
 
   call MPI_Allreduce(MPI_IN_PLACE, failures, 1, MPI_INTEGER, MPI_SUM, MPI_COMM_WORLD, ierr)
   if (rank == 0) print '(a)', trim(merge('all checks passed ', 'some checks failed', failures == 0))
@@ -33,6 +36,7 @@ contains
 
   subroutine test_open_refusals()
     call refuse_open('archive = "nowhere.pt"', 3, 'cannot be read')
+    call refuse_open('archive = "'//trim(folder)//'"', 3, 'cannot be read')
     call refuse_open('archive = "'//trim(folder)//'/truncated.pt"', 3, 'does not end with its checksum')
     call refuse_open('archive = "'//trim(folder)//'/flipped.pt"', 3, 'damaged')
     call refuse_open('archive = "'//trim(folder)//'/text.pt"', 3, 'not a whole icegen archive')
@@ -186,6 +190,56 @@ contains
     call one%close(ierr)
     call two%close(ierr)
   end subroutine test_two_at_once
+
+  subroutine test_failing_backend()
+    type(icegen_emulator) :: ice
+    real(real64) :: sic(1)
+    logical :: valid(1)
+    integer :: i, before
+
+    call write_namelist('&icegen_nml '//tiny()//', generators = 2, backend = "'//trim(backend)//'" /')
+    call ice%open(MPI_COMM_WORLD, scratch(), ierr, errmsg)
+    call expect(0, '', 'open with another backend')
+    call ice%add_target('pole', [0.0_real64], [90.0_real64], ierr, errmsg)
+    call ice%request(2, 2001, 13, ierr, errmsg)
+    call expect(0, '', 'a request that will fail')
+    sic = -7
+    call ice%receive('pole', 'sic', 2, sic, valid, ierr, errmsg)
+    call expect(4, 'generation failed: no ice on the 13th', 'a failed generation')
+    call check(sic(1) < -6, 'nothing is received from a failed generation')
+    call ice%request(huge(1), 2001, 14, ierr, errmsg)
+    call expect(1, 'members is 2147483647; wanted at most', 'too many members')
+    call ice%request(2, 2001, 14, ierr, errmsg)
+    call expect(0, '', 'the next request')
+    call ice%receive('pole', 'sic', 2, sic, valid, ierr, errmsg)
+    call expect(0, '', 'the next request is received')
+    call check(abs(sic(1) - 0.2_real64) < 1e-6_real64, 'the value of the backend')
+
+    ! 40 members of the tiny archive are 0.7 MB: what is kept of 100 requests would show.
+    do i = 1, 110
+      if (i == 10) before = resident_kb()
+      call ice%request(40, 2001, 20, ierr, errmsg)
+      call ice%receive('pole', 'sic', 1, sic, valid, ierr, errmsg)
+    end do
+    call check(resident_kb() - before < 20000, 'memory does not grow with the number of requests')
+    call ice%close(ierr, errmsg)
+    call expect(0, '', 'close after a failure')
+  end subroutine test_failing_backend
+
+  !> Memory of this process (Linux).
+  integer function resident_kb()
+    character(len=256) :: line
+    integer :: unit, iostat
+
+    resident_kb = 0
+    open (newunit=unit, file='/proc/self/status', status='old', action='read')
+    do
+      read (unit, '(a)', iostat=iostat) line
+      if (iostat /= 0) exit
+      if (line(:6) == 'VmRSS:') read (line(7:index(line, 'kB') - 1), *) resident_kb
+    end do
+    close (unit)
+  end function resident_kb
 
   !> Opening with these entries must fail with this status and these words.
   subroutine refuse_open(entries, status, words)

@@ -12,7 +12,7 @@ CMAKE = """\
 cmake_minimum_required(VERSION 3.22)
 project(outside LANGUAGES Fortran)
 find_package(MPI REQUIRED COMPONENTS Fortran)
-find_package(icegen REQUIRED)
+find_package(icegen 0.1 REQUIRED)
 add_executable(outside outside.f90)
 target_link_libraries(outside PRIVATE icegen::icegen MPI::MPI_Fortran)
 """

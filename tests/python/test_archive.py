@@ -174,7 +174,7 @@ def test_refuses_a_file_cut_short_or_grown(tiny, tmp_path, cut):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="here is a CUDA device")
 def test_refuses_cuda_where_there_is_none(tiny):
-    with pytest.raises(ValueError, match="device is 'cuda'; this machine offers no CUDA device"):
+    with pytest.raises(ValueError, match="device is 'cuda'; this machine offers 0 CUDA devices"):
         archive.load(tiny / "tiny.pt", device="cuda")
 
 

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* A backend without a model: states are the member's number over ten, and generation fails on 13 January. */
+
+#include <icegen_backend.h>
+#include <stdio.h>
+
+static int create(const char *archive, const char *device, int device_index, int threads, void **model, char *message,
+                  size_t message_size) {
+  static int nothing;
+  (void)archive, (void)device, (void)device_index, (void)threads, (void)message, (void)message_size;
+  *model = &nothing;
+  return 0;
+}
+
+static int generate(void *model, int64_t seed, int64_t members, const int64_t *member, int64_t conditions,
+                    const int64_t *condition, int64_t steps, float *state, size_t size, char *message,
+                    size_t message_size) {
+  (void)model, (void)seed, (void)steps;
+  if (conditions == 2 && condition[1] == 13) {
+    snprintf(message, message_size, "no ice on the 13th");
+    return 1;
+  }
+  for (size_t i = 0; i < size; ++i) state[i] = (float)member[i / (size / (size_t)members)] / 10.0f;
+  return 0;
+}
+
+static void destroy(void *model) { (void)model; }
+
+const icegen_backend *icegen_backend_v1(void) {
+  static const icegen_backend backend = {create, generate, destroy};
+  return &backend;
+}
