@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An outside CMake project builds and runs against an installed copy that was moved."""
+"""Outside programs build and run against an installed copy that was moved: with CMake, and with pkg-config alone."""
 
 import os
 import subprocess
@@ -43,13 +43,13 @@ end program outside
 
 @pytest.mark.skipif(not (BUILD / "lib/libicegen.so").exists(), reason="nothing is built; see ci/setup")
 def test_outside_project(tiny, tmp_path):
-    def run(*command):
+    def run(*command, **environment):
         finished = subprocess.run(
             [str(part) for part in command],
             capture_output=True,
             text=True,
             cwd=tmp_path,
-            env=os.environ | ENVIRONMENT,
+            env=os.environ | ENVIRONMENT | environment,
             timeout=120,
             check=False,
         )
@@ -61,6 +61,13 @@ def test_outside_project(tiny, tmp_path):
     (tmp_path / "CMakeLists.txt").write_text(CMAKE)
     (tmp_path / "outside.f90").write_text(PROGRAM)
     (tmp_path / "icegen.nml").write_text((tiny / "icegen.nml").read_text())
+    # pkg-config: the flags it gives suffice by themselves.
+    folder = next((tmp_path / "moved").glob("lib*/pkgconfig"))
+    environment = {"PKG_CONFIG_PATH": str(folder)}
+    flags = run("pkg-config", "--cflags", "--libs", "icegen", **environment).split()
+    run("mpif90", "outside.f90", "-o", "bare", *flags)
+    assert run("./bare").strip() == "ice at the pole: T"
+
     run("cmake", "-S", ".", "-B", "build", f"-DCMAKE_PREFIX_PATH={tmp_path / 'moved'}")
     run("cmake", "--build", "build")
     assert run("build/outside").strip() == "ice at the pole: T"

@@ -1,0 +1,93 @@
+C     SPDX-License-Identifier: MIT
+C     The external procedures as a fixed-form host calls them, without
+C     interfaces, from a COMMON block and with halos in the lists:
+C     TEST_EXTERNALS FOLDER, a folder made by tests/tiny.py.
+      PROGRAM TEXTRN
+      IMPLICIT NONE
+      INCLUDE 'mpif.h'
+      INTEGER NX, NY
+      PARAMETER (NX = 6, NY = 4)
+      REAL*8 XC(0:NX+1, 0:NY+1), YC(0:NX+1, 0:NY+1)
+      REAL*8 AREA(0:NX+1, 0:NY+1), HEFF(0:NX+1, 0:NY+1)
+      COMMON /GRIDC/ XC, YC
+      COMMON /SEAICE/ AREA, HEFF
+      REAL*4 AREA4(0:NX+1, 0:NY+1)
+      LOGICAL OK(0:NX+1, 0:NY+1)
+      CHARACTER*512 FOLDER, MSG
+      INTEGER IH, IERR, I, J, N, NFAIL, MYID
+      INTEGER ITWO
+
+      CALL MPI_INIT(IERR)
+      CALL MPI_COMM_RANK(MPI_COMM_WORLD, MYID, IERR)
+      CALL GET_COMMAND_ARGUMENT(1, FOLDER)
+      NFAIL = 0
+      N = (NX + 2)*(NY + 2)
+      DO J = 0, NY + 1
+        DO I = 0, NX + 1
+          XC(I, J) = 60.D0*I + 7.D0*MYID
+          YC(I, J) = 84.D0 + J
+          AREA(I, J) = -1.D0
+          AREA4(I, J) = -1.
+        END DO
+      END DO
+
+      CALL ICEGEN_OPEN(MPI_COMM_WORLD, TRIM(FOLDER)//'/nowhere.nml',
+     &                 IH, IERR)
+      CALL ICEGEN_MESSAGE(0, MSG)
+      IF (IERR .NE. 2 .OR. IH .NE. 0) CALL FAILED('no namelist', NFAIL)
+      IF (INDEX(MSG, 'nowhere') .EQ. 0) CALL FAILED('message', NFAIL)
+      CALL ICEGEN_REQUEST(IH, 1, 2001, 60, IERR)
+      IF (IERR .NE. 1) CALL FAILED('request of no handle', NFAIL)
+      CALL ICEGEN_REQUEST(-5, 1, 2001, 60, IERR)
+      IF (IERR .NE. 1) CALL FAILED('request of a bad handle', NFAIL)
+
+      CALL ICEGEN_OPEN(MPI_COMM_WORLD, TRIM(FOLDER)//'/icegen.nml',
+     &                 IH, IERR)
+      IF (IERR .NE. 0 .OR. IH .LT. 1) CALL FAILED('open', NFAIL)
+      CALL ICEGEN_OPEN(MPI_COMM_WORLD, TRIM(FOLDER)//'/icegen.nml',
+     &                 ITWO, IERR)
+      IF (IERR .NE. 0 .OR. ITWO .EQ. IH) CALL FAILED('two', NFAIL)
+      CALL ICEGEN_ADD_TARGET(IH, 'T', -1, XC, YC, IERR)
+      IF (IERR .NE. 1) CALL FAILED('negative N', NFAIL)
+      CALL ICEGEN_ADD_TARGET(IH, 'T', N, XC, YC, IERR)
+      IF (IERR .NE. 0) CALL FAILED('add_target', NFAIL)
+      CALL ICEGEN_ADD_TARGET(IH, 'T', N, XC, YC, IERR)
+      CALL ICEGEN_MESSAGE(IH, MSG)
+      IF (IERR .NE. 1 .OR. INDEX(MSG, 'exists') .EQ. 0)
+     &  CALL FAILED('add_target twice', NFAIL)
+      CALL ICEGEN_REQUEST(IH, 2, 2001, 60, IERR)
+      IF (IERR .NE. 0) CALL FAILED('request', NFAIL)
+      CALL ICEGEN_RECEIVE(IH, 'T', 'sic', 2, N, AREA, OK, IERR)
+      IF (IERR .NE. 0) CALL FAILED('receive sic', NFAIL)
+      CALL ICEGEN_RECEIVE(IH, 'T', 'sit', 2, N, HEFF, OK, IERR)
+      IF (IERR .NE. 0) CALL FAILED('receive sit', NFAIL)
+      CALL ICEGEN_RECEIVE_R4(IH, 'T', 'sic', 2, N, AREA4, OK, IERR)
+      IF (IERR .NE. 0) CALL FAILED('receive in REAL*4', NFAIL)
+      DO J = 0, NY + 1
+        DO I = 0, NX + 1
+          IF (OK(I, J) .AND. (AREA(I, J) .LT. 0.D0 .OR.
+     &        AREA(I, J) .GT. 1.D0 .OR.
+     &        ABS(AREA(I, J) - AREA4(I, J)) .GT. 1.D-6))
+     &      CALL FAILED('values', NFAIL)
+          IF (.NOT. OK(I, J) .AND. AREA(I, J) .GT. -1.D0)
+     &      CALL FAILED('untouched where not valid', NFAIL)
+        END DO
+      END DO
+      IF (.NOT. OK(1, NY)) CALL FAILED('ice at 88 N', NFAIL)
+      CALL ICEGEN_CLOSE(ITWO, IERR)
+      CALL ICEGEN_CLOSE(IH, IERR)
+      IF (IERR .NE. 0 .OR. IH .NE. 0) CALL FAILED('close', NFAIL)
+      CALL ICEGEN_CLOSE(IH, IERR)
+      IF (IERR .NE. 0) CALL FAILED('close twice', NFAIL)
+
+      CALL MPI_FINALIZE(IERR)
+      IF (NFAIL .GT. 0) STOP 1
+      END
+
+      SUBROUTINE FAILED(WHAT, NFAIL)
+      IMPLICIT NONE
+      CHARACTER*(*) WHAT
+      INTEGER NFAIL
+      NFAIL = NFAIL + 1
+      WRITE (0, *) 'FAILED: ', WHAT
+      END
