@@ -17,7 +17,8 @@ extern "C" {
 typedef struct icegen_backend {
   /*
    * Load the model. archive: path of a file that the bridge has verified.  device: "cpu" or "cuda".
-   * device_index: which of the node's devices, if this rank sees them all.  threads: CPU threads of the model, at least 1.
+   * device_index: which of the node's devices, if this rank sees them all.
+   * threads: CPU threads of the model, at least 1.
    */
   int (*create)(const char *archive, const char *device, int device_index, int threads, void **model, char *message,
                 size_t message_size);
