@@ -2,6 +2,7 @@
 """The scripts of ci/: their help, and what they refuse before any work."""
 
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -43,6 +44,16 @@ def test_demo_refuses_a_folder_that_cannot_be_made(tmp_path):
     process = run("ci/demo", "--out", tmp_path / "file" / "out")
     assert process.returncode == 1
     assert process.stderr.splitlines() == [f"ci/demo: folder {tmp_path}/file/out cannot be made"]
+
+
+def test_setup_names_what_it_cannot_install(tmp_path):
+    """Without apt-get it says what it looked for, and how to point to another."""
+    for tool in ("bash", "env", "dirname", "cat", "id"):
+        (tmp_path / tool).symlink_to(shutil.which(tool))
+    process = run("ci/setup", PATH=str(tmp_path), FC="nagfor", MPI_HOME="/opt/mpi", PYTHON="nopython")
+    assert process.returncode == 1
+    for words in ("nagfor on PATH; $FC", "or in /opt/mpi/bin; $MPI_HOME", "netcdf-fortran.pc", "cmake 3.22"):
+        assert words in process.stderr
 
 
 @pytest.mark.skipif(not (BUILD / "CMakeCache.txt").exists(), reason="nothing is built; see ci/setup")
