@@ -216,7 +216,9 @@ def _show(description) -> None:
         "sampler": f"{m['sampler']['name']}, {m['sampler']['steps']} steps, {m['sampler']['evaluations']} evaluations",
         "weights": m["weights"],
     }
-    rows |= {key.replace("_", " "): str(value) for key, value in m["provenance"].items() if value}
+    rows |= {
+        key.replace("_", " "): str(value) for key, value in m["provenance"].items() if value and key != "configuration"
+    }
     for key, value in rows.items():
         table.add_row(key, value)
     console.print(table)

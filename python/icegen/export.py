@@ -2,6 +2,7 @@
 """From two checkpoints and the prepared data to an archive."""
 
 import copy
+import dataclasses
 import logging
 import subprocess
 import warnings
@@ -93,6 +94,7 @@ def export(folder: Path, data: PreparedData, out: Path, name: str, commands: str
             "data_references": data.source.get("references", ""),
             "training_period": [int(years.min()), int(years.max())],
             "validation_years": sorted({int(y) for y in data.year[~data.training]}),
+            "configuration": dataclasses.asdict(config),  # of both trainings, seeds included
             "commands": commands,
             "git_revision": _git_revision(),
             "torch": str(torch.__version__),

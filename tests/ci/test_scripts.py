@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from compiled import BUILD, ROOT
+from compiled import BUILD, ROOT, require_built
 
 
 def run(*arguments, **environment):
@@ -56,8 +56,8 @@ def test_setup_names_what_it_cannot_install(tmp_path):
         assert words in process.stderr
 
 
-@pytest.mark.skipif(not (BUILD / "CMakeCache.txt").exists(), reason="nothing is built; see ci/setup")
 def test_demo_names_a_missing_mpirun(tmp_path):
+    require_built(BUILD / "CMakeCache.txt")
     process = run("ci/demo", "--out", tmp_path, MPIEXEC="/nowhere/mpirun")
     assert process.returncode == 1
     assert process.stderr.splitlines()[-1].startswith("ci/demo: '/nowhere/mpirun' is not there; set MPIEXEC")

@@ -4,9 +4,7 @@
 import os
 import subprocess
 
-import pytest
-
-from compiled import BUILD, ENVIRONMENT
+from compiled import BUILD, ENVIRONMENT, require_built
 
 CMAKE = """\
 cmake_minimum_required(VERSION 3.22)
@@ -41,8 +39,9 @@ end program outside
 """
 
 
-@pytest.mark.skipif(not (BUILD / "lib/libicegen.so").exists(), reason="nothing is built; see ci/setup")
 def test_outside_project(tiny, tmp_path):
+    require_built(BUILD / "lib/libicegen.so")
+
     def run(*command, **environment):
         finished = subprocess.run(
             [str(part) for part in command],
