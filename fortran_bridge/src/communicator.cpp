@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "communicator.h"
 
+#include <mpi.h>
+
 #include <chrono>
 #include <climits>
 #include <new>
@@ -55,27 +57,30 @@ Communicator::Communicator(int fortran_handle) {
   int between_groups = 0;
   check(MPI_Comm_test_inter(host, &between_groups));
   if (between_groups) fail(ICEGEN_BAD_ARGUMENT, "comm is an inter-communicator; wanted an intra-communicator");
-  check(MPI_Comm_dup(host, &comm_));
-  MPI_Comm node = MPI_COMM_NULL;
+  MPI_Comm own = MPI_COMM_NULL, node = MPI_COMM_NULL;
+  check(MPI_Comm_dup(host, &own));
   try {
-    check(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN));
-    check(MPI_Comm_rank(comm_, &rank_));
-    check(MPI_Comm_size(comm_, &size_));
-    check(MPI_Comm_split_type(comm_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node));
+    check(MPI_Comm_set_errhandler(own, MPI_ERRORS_RETURN));
+    check(MPI_Comm_rank(own, &rank_));
+    check(MPI_Comm_size(own, &size_));
+    check(MPI_Comm_split_type(own, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node));
     check(MPI_Comm_rank(node, &node_rank_));
     check(MPI_Comm_size(node, &node_size_));
     check(MPI_Comm_free(&node));
   } catch (...) {
     if (node != MPI_COMM_NULL) MPI_Comm_free(&node);
-    MPI_Comm_free(&comm_);
+    MPI_Comm_free(&own);
     throw;
   }
+  comm_ = MPI_Comm_c2f(own);
 }
 
 Communicator::~Communicator() {
   int finalised = 0;
   MPI_Finalized(&finalised);
-  if (!finalised) MPI_Comm_free(&comm_);
+  if (finalised) return;
+  MPI_Comm own = MPI_Comm_f2c(comm_);
+  MPI_Comm_free(&own);
 }
 
 void Communicator::settle(const std::string &arguments, const std::function<void()> &local, bool name_the_rank) {
@@ -95,7 +100,7 @@ void Communicator::settle(const std::string &arguments, const std::function<void
   const int digest = static_cast<int>(std::hash<std::string>{}(arguments)&INT_MAX);
   int mine[4] = {failed ? -rank_ : -size_, failed ? 0 : 1, digest, -digest}, all[4];
   MPI_Request request;
-  check(MPI_Iallreduce(mine, all, 4, MPI_INT, MPI_MAX, comm_, &request));
+  check(MPI_Iallreduce(mine, all, 4, MPI_INT, MPI_MAX, MPI_Comm_f2c(comm_), &request));
   wait(request);
   const int first = -all[0];
   const bool somewhere_fine = all[1] == 1, unequal = all[2] != -all[3];
@@ -113,21 +118,21 @@ void Communicator::settle(const std::string &arguments, const std::function<void
 
 void Communicator::broadcast(std::string &text, int root) {
   int size = static_cast<int>(text.size());
-  check(MPI_Bcast(&size, 1, MPI_INT, root, comm_));
+  check(MPI_Bcast(&size, 1, MPI_INT, root, MPI_Comm_f2c(comm_)));
   text.resize(size);
-  check(MPI_Bcast(text.data(), size, MPI_CHAR, root, comm_));
+  check(MPI_Bcast(text.data(), size, MPI_CHAR, root, MPI_Comm_f2c(comm_)));
 }
 
 std::vector<int> Communicator::all_gather(int value) {
   std::vector<int> values(size_);
-  check(MPI_Allgather(&value, 1, MPI_INT, values.data(), 1, MPI_INT, comm_));
+  check(MPI_Allgather(&value, 1, MPI_INT, values.data(), 1, MPI_INT, MPI_Comm_f2c(comm_)));
   return values;
 }
 
 std::vector<char> Communicator::gather(const void *records, int count, int record_size, int root,
                                        std::vector<int> &counts) {
   if (rank_ == root) counts.resize(size_);
-  check(MPI_Gather(&count, 1, MPI_INT, counts.data(), 1, MPI_INT, root, comm_));
+  check(MPI_Gather(&count, 1, MPI_INT, counts.data(), 1, MPI_INT, root, MPI_Comm_f2c(comm_)));
   std::vector<int> offsets;
   std::vector<char> all;
   agree([&] {
@@ -139,7 +144,8 @@ std::vector<char> Communicator::gather(const void *records, int count, int recor
   MPI_Datatype record;
   check(MPI_Type_contiguous(record_size, MPI_BYTE, &record));
   check(MPI_Type_commit(&record));
-  const int code = MPI_Gatherv(records, count, record, all.data(), counts.data(), offsets.data(), record, root, comm_);
+  const int code =
+      MPI_Gatherv(records, count, record, all.data(), counts.data(), offsets.data(), record, root, MPI_Comm_f2c(comm_));
   MPI_Type_free(&record);
   check(code);
   return all;
@@ -148,7 +154,8 @@ std::vector<char> Communicator::gather(const void *records, int count, int recor
 void Communicator::scatter(const float *values, const std::vector<int> &counts, float *mine, int count, int root) {
   std::size_t total = 0;
   const std::vector<int> offsets = displacements(counts, total);
-  check(MPI_Scatterv(values, counts.data(), offsets.data(), MPI_FLOAT, mine, count, MPI_FLOAT, root, comm_));
+  check(MPI_Scatterv(values, counts.data(), offsets.data(), MPI_FLOAT, mine, count, MPI_FLOAT, root,
+                     MPI_Comm_f2c(comm_)));
 }
 
 }  // namespace icegen

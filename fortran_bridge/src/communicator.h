@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The MPI that the bridge uses, in terms of ranks and C++ values. Every member is collective and throws Error.
+// communicator.cpp is written over MPI; communicator_serial.cpp takes its place in a build without.
 #pragma once
-
-#include <mpi.h>
 
 #include <functional>
 #include <string>
@@ -48,7 +47,7 @@ class Communicator {
  private:
   void settle(const std::string &arguments, const std::function<void()> &local, bool name_the_rank);
 
-  MPI_Comm comm_ = MPI_COMM_NULL;
+  int comm_ = 0;  // Fortran handle of the duplicate
   int rank_ = 0, size_ = 1, node_rank_ = 0, node_size_ = 1;
 };
 
