@@ -72,7 +72,7 @@ class Archive:
     def generate(self, members: list[int], *, seed: int = 0, year=None, day_of_year=None, steps=None) -> Tensor:
         """The states themselves: float32 [member, variable, y, x], physical units, 0 on land."""
         steps = self.default_steps if steps is None else steps
-        self._check_request(members, seed, year, day_of_year, steps)
+        self.check_request(members, seed, year, day_of_year, steps)
         member = torch.tensor(members, dtype=torch.int64, device=self.device)
         key = [] if year is None else [year, day_of_year]
         condition = torch.tensor([key] * len(members), dtype=torch.int64, device=self.device).reshape(len(members), -1)
@@ -89,7 +89,8 @@ class Archive:
         with torch.inference_mode():
             return self.module.decode(latent.to(self.device))
 
-    def _check_request(self, members, seed, year, day_of_year, steps) -> None:
+    def check_request(self, members: list[int], seed: int, year, day_of_year, steps: int) -> None:
+        """Raise ValueError if the archive cannot honour a request; nothing is generated."""
         if not members or min(members) < 1 or max(members) >= 2**31:
             raise ValueError(f"members are {members or 0}; wanted at least one, numbered from 1")
         if not 0 <= seed < 2**63:
