@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: MIT
 """icegen: generated Arctic sea ice for Earth-system models.
 
-`icegen.load(path)` opens an archive; its `sample()` returns states as an xarray.Dataset.
+`icegen.load()` opens an archive; its `sample()` returns states as an xarray.Dataset.
 """
 
 __version__ = "0.1.0"
 
 
-def load(path, device: str = "cpu"):
-    """Open an archive: see `icegen.archive.load`. Raises ValueError if it cannot be honoured."""
-    from icegen import archive  # libtorch is slow to import, and not wanted by all callers
+def load(archive=None, device: str = "cpu"):
+    """Open an archive, given by its path or by the name of one that comes with icegen; by default arctic_observed.
 
-    return archive.load(path, device)
+    device: ``cpu``, ``cuda`` or ``cuda:N``. Returns an `icegen.archive.Archive`.
+    Raises ValueError if the file is missing, damaged, or cannot be honoured.
+    """
+    from icegen import archive as archives  # torch is slow to import, and not wanted by all callers
+    from icegen import shipped
+
+    return archives.load(shipped.find(archive), device)
 
 
 def bridge_folder():

@@ -1,17 +1,67 @@
 # SPDX-License-Identifier: MIT
-"""Generated states as CF-compliant xarray datasets."""
+"""Generated states as CF-compliant datasets: in memory, or as a file that is filled state by state."""
 
 import datetime
+from collections.abc import Sequence
+from pathlib import Path
 
+import netCDF4
 import numpy as np
 import xarray as xr
+
+import icegen
+
+FILL = np.float32(netCDF4.default_fillvals["f4"])
+PER_SEA_AREA = ("sea_ice_area_fraction", "sea_ice_thickness")  # means over the sea; others are means over the ice
 
 
 def to_dataset(states: np.ndarray, archive, members, seed: int, year, day_of_year, steps: int) -> xr.Dataset:
     """States float32 [member, variable, y, x] as a Dataset over (realization, y, x), missing on land."""
+    dataset = header(archive, members, seed, steps, None if year is None else date(year, day_of_year))
+    sea = archive.grid.ocean
+    for i, v in enumerate(archive.variables):
+        field = np.where(sea, states[:, i], np.float32(np.nan))
+        dataset[v.id] = (("realization", "y", "x"), field, attributes(v))
+        dataset[v.id].encoding = {"_FillValue": FILL, "coordinates": "lat lon" + (" time" if year is not None else "")}
+    return dataset
+
+
+def create(
+    path: Path, archive, members: Sequence[int], seed: int, steps: int, dates: Sequence[tuple[int, int]]
+) -> netCDF4.Dataset:
+    """Write a file without states and return it, open for `put`.
+
+    dates: year and day of year of each time. The variables have dimensions (time, realization, y, x), one compressed
+    chunk for each state.
+    """
+    times = np.array([date(*d) for d in dates])
+    header(archive, members, seed, steps, times).to_netcdf(path, unlimited_dims=["time"])
+    file = netCDF4.Dataset(path, "a")
+    file.set_fill_off()  # every state gets written
+    for v in archive.variables:
+        variable = file.createVariable(
+            v.id,
+            "f4",
+            ("time", "realization", "y", "x"),
+            fill_value=FILL,
+            compression="zlib",
+            complevel=1,
+            chunksizes=(1, 1, *archive.grid.shape),
+        )
+        variable.setncatts(attributes(v) | {"coordinates": "lat lon"})
+    return file
+
+
+def put(file: netCDF4.Dataset, archive, time: int, realization: int, state: np.ndarray) -> None:
+    """Write one state float32 [variable, y, x] to indices of a file that `create` made."""
+    for v, field in zip(archive.variables, state, strict=True):
+        file[v.id][time, realization] = np.where(archive.grid.ocean, field, FILL)
+
+
+def header(archive, members: Sequence[int], seed: int, steps: int, times=None) -> xr.Dataset:
+    """A dataset without states: coordinates, cell areas, grid mapping, origin. ``times``: none, one, or an array."""
     grid = archive.grid
     lon, lat = grid.lonlat
-    sea = grid.ocean
     coordinates = {
         "realization": ("realization", np.asarray(members, np.int32), {"standard_name": "realization", "units": "1"}),
         "y": ("y", grid.y, {"standard_name": "projection_y_coordinate", "units": "m", "axis": "Y"}),
@@ -19,32 +69,48 @@ def to_dataset(states: np.ndarray, archive, members, seed: int, year, day_of_yea
         "lat": (("y", "x"), lat, {"standard_name": "latitude", "units": "degrees_north"}),
         "lon": (("y", "x"), lon, {"standard_name": "longitude", "units": "degrees_east"}),
     }
-    if year is not None:
-        date = datetime.datetime(year, 1, 1) + datetime.timedelta(days=day_of_year - 1)
-        coordinates["time"] = ((), np.datetime64(date, "ns"), {"standard_name": "time"})
+    if times is not None:
+        axis = {"standard_name": "time"} | ({"axis": "T"} if np.ndim(times) else {})
+        coordinates["time"] = (("time",) if np.ndim(times) else (), times, axis)
+    area = {"standard_name": "cell_area", "units": "m2", "grid_mapping": "crs"}
     data = {
         "crs": ((), np.int32(0), grid.cf_grid_mapping),
-        "cell_area": (("y", "x"), grid.cell_area, {"standard_name": "cell_area", "units": "m2", "grid_mapping": "crs"}),
+        "cell_area": (("y", "x"), grid.cell_area, area),
     }
-    for i, v in enumerate(archive.variables):
-        names = {"standard_name": v.standard_name, "long_name": v.long_name, "units": v.units}
-        attributes = {key: text for key, text in names.items() if text}
-        attributes |= {"grid_mapping": "crs", "cell_measures": "area: cell_area"}
-        data[v.id] = (("realization", "y", "x"), np.where(sea, states[:, i], np.float32(np.nan)), attributes)
     dataset = xr.Dataset(data, coordinates)
-    provenance = archive.metadata["provenance"]
+    name = archive.metadata["name"]
     dataset.attrs = {
         "Conventions": "CF-1.10",
-        "title": f"Generated Arctic sea ice: {archive.metadata['name']}",
-        "source": f"icegen, latent diffusion trained on: {provenance.get('data', 'unknown data')}",
+        "title": f"Generated Arctic sea ice: {name}",
+        "source": f"icegen, latent diffusion trained on: {archive.metadata['provenance'].get('data', 'unknown data')}",
         "references": "Finn et al. 2024, doi:10.48550/arXiv.2406.18417",
+        "history": f"icegen {icegen.__version__}: sampled from archive {name} with seed {seed} and {steps} steps",
         "icegen_archive_sha256": archive.sha256,
         "icegen_seed": np.int64(seed),
         "icegen_steps": np.int32(steps),
     }
     for name, variable in dataset.variables.items():
-        floating = name in {v.id for v in archive.variables}
-        variable.encoding["_FillValue"] = np.float32(9.96921e36) if floating else None
-        if "lon" in dataset[name].coords and name not in ("lon", "lat") and variable.ndim >= 2:
-            variable.encoding["coordinates"] = "lat lon" + (" time" if year is not None else "")
+        variable.encoding["_FillValue"] = None  # CF: none on coordinates
+        if variable.ndim == 2:
+            variable.encoding |= {"zlib": True, "complevel": 1}
+        if name in data:  # xarray would list those of the whole dataset
+            variable.encoding["coordinates"] = "lat lon" if variable.ndim == 2 else None
+    if times is not None:
+        dataset.time.encoding = {"units": "days since 1970-01-01", "calendar": "standard", "dtype": "float64"}
     return dataset
+
+
+def attributes(variable) -> dict[str, str]:
+    """CF attributes of one variable of a state."""
+    names = {"standard_name": variable.standard_name, "long_name": variable.long_name, "units": variable.units}
+    over = "sea" if variable.standard_name in PER_SEA_AREA else "sea_ice"
+    return {key: text for key, text in names.items() if text} | {
+        "cell_methods": f"area: mean where {over}",
+        "cell_measures": "area: cell_area",
+        "grid_mapping": "crs",
+    }
+
+
+def date(year: int, day_of_year: int) -> np.datetime64:
+    """Midnight of a day of the year, 1 being 1 January."""
+    return np.datetime64(datetime.date(year, 1, 1) + datetime.timedelta(days=day_of_year - 1), "ns")

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""The MPI ranks of a launch, or one process alone, which needs no mpi4py."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import numpy as np
+
+# How launchers name the rank and the number of ranks: Open MPI, those that speak PMI (MPICH, Intel), Slurm.
+LAUNCHERS = (
+    ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+    ("PMI_RANK", "PMI_SIZE"),
+    ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"),
+)
+
+
+class RankError(RuntimeError):
+    """A failure on one rank, raised on all."""
+
+
+class Ranks:
+    """The ranks that share one work. Its methods are collective."""
+
+    def __init__(self, comm=None):
+        self.comm = comm
+        self.rank, self.size = (0, 1) if comm is None else (comm.rank, comm.size)
+
+    @property
+    def local_rank(self) -> int:
+        """The number of this rank among those of its node."""
+        if self.comm is None:
+            return 0
+        from mpi4py import MPI
+
+        node = self.comm.Split_type(MPI.COMM_TYPE_SHARED)
+        try:
+            return node.rank
+        finally:
+            node.Free()
+
+    def agree(self, error: Exception | None) -> None:
+        """Raise on all ranks if one has an error: RankError with the message of the first that has one."""
+        if self.comm is None:
+            if error is not None:
+                raise error
+            return
+        messages = self.comm.allgather(None if error is None else str(error))
+        failed = [rank for rank, message in enumerate(messages) if message is not None]
+        if failed:
+            message = messages[failed[0]]
+            raise RankError(message if len(failed) == self.size else f"rank {failed[0]}: {message}") from error
+
+    @contextlib.contextmanager
+    def agreeing(self) -> Iterator[None]:
+        """An error inside, on one rank, is raised on all: there, or where they wait for each other."""
+        try:
+            yield
+        except RankError:  # all know of it
+            raise
+        except Exception as error:
+            self.agree(error)
+        else:
+            self.agree(None)
+
+    def first_says(self, value):
+        """The value that the first rank has."""
+        return value if self.comm is None else self.comm.bcast(value)
+
+    def to_first(self, array: np.ndarray | None, count: int) -> Iterator[np.ndarray]:
+        """On the first rank, the arrays of ranks 0 to ``count`` - 1, of one shape and dtype; nothing elsewhere."""
+        if self.rank == 0:
+            yield array
+            for source in range(1, count):
+                received = np.empty_like(array)
+                self.comm.Recv(received, source)
+                yield received
+        elif self.rank < count:
+            self.comm.Send(array, 0)
+
+
+def launched() -> tuple[int, int]:
+    """This process's rank and the number of ranks after its launcher; (0, 1) without one. Does not start MPI."""
+    for rank, size in LAUNCHERS:
+        if rank in os.environ and size in os.environ:
+            return int(os.environ[rank]), int(os.environ[size])
+    return 0, 1
+
+
+def join() -> Ranks:
+    """All ranks of this launch. Raises ValueError where they cannot see each other."""
+    _, size = launched()
+    if size == 1:
+        return Ranks()
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        raise ValueError(f"started on {size} MPI ranks, which needs mpi4py: {error}") from None
+    if MPI.COMM_WORLD.size != size:
+        library = MPI.Get_library_version().splitlines()[0].split(",")[0]
+        raise ValueError(
+            f"started on {size} MPI ranks, of which mpi4py ({library}) sees {MPI.COMM_WORLD.size}; "
+            "wanted an mpi4py and a launcher of one MPI"
+        )
+    return Ranks(MPI.COMM_WORLD)
