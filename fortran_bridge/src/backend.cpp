@@ -3,6 +3,8 @@
 
 #include <dlfcn.h>
 
+#include <fstream>
+
 #include "error.h"
 
 namespace icegen {
@@ -17,9 +19,11 @@ std::string own_folder() {
   return slash == std::string::npos ? "." : path.substr(0, slash);
 }
 
+// The path of a backend: beside this library, else where the loader looks, the program's run path included.
 std::string library_of(const std::string &backend) {
   if (backend.find('/') != std::string::npos) return backend;
-  return own_folder() + "/libicegen_backend_" + backend + ".so";
+  const std::string name = "libicegen_backend_" + backend + ".so", beside = own_folder() + "/" + name;
+  return std::ifstream(beside) ? beside : name;
 }
 
 }  // namespace
