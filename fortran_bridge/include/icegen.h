@@ -59,23 +59,40 @@ ICEGEN_API int icegen_add_target(icegen_emulator *emulator, const char *target, 
                                  const double *lat, char *message, size_t message_size);
 
 /*
- * Ask for a sample of `members` members, numbered from 1, at a date. Returns at once; generation goes on beside the
- * caller. The request takes the place of the one before it, which is given up if it was not begun.
+ * Ask for a sample of `members` members at a date. Returns at once; generation goes on beside the caller.
+ * first_member: their numbers start from it, from 1.
+ * slot: any number from 1 by which the caller tells its requests apart. Each slot holds one: a request takes the place
+ * of the one before it in its slot, of which members that were not begun are given up. A caller with two slots asks
+ * for its next month in one while it receives this month's from the other.
+ * icegen_request is the same in slot 1 from member 1.
  */
 ICEGEN_API int icegen_request(icegen_emulator *emulator, int members, int year, int day_of_year, char *message,
                               size_t message_size);
+ICEGEN_API int icegen_request_slot(icegen_emulator *emulator, int slot, int first_member, int members, int year,
+                                   int day_of_year, char *message, size_t message_size);
+
+/* Tell without waiting for it whether the request in a slot is done. ready: 1 or 0, the same on all ranks. */
+ICEGEN_API int icegen_test(icegen_emulator *emulator, int slot, int *ready, char *message, size_t message_size);
 
 /*
- * Receive one field of the latest request at this rank's points, waiting for it if need be.
+ * Receive one field of the request in a slot at this rank's points, waiting for its member if need be; in any order,
+ * and as often as wanted.
  * variable: id of a variable of the archive ("sic", "sit", ...), in the archive's units.
  * n: number of points, as given for the target.
  * values [n]: written where valid, untouched elsewhere.
  * valid [n]: 1 where the point lies on the archive's ocean, else 0.
+ * icegen_receive_f64 and _f32 are the same in slot 1.
  */
 ICEGEN_API int icegen_receive_f64(icegen_emulator *emulator, const char *target, const char *variable, int member,
                                   int64_t n, double *values, signed char *valid, char *message, size_t message_size);
 ICEGEN_API int icegen_receive_f32(icegen_emulator *emulator, const char *target, const char *variable, int member,
                                   int64_t n, float *values, signed char *valid, char *message, size_t message_size);
+ICEGEN_API int icegen_receive_slot_f64(icegen_emulator *emulator, int slot, const char *target, const char *variable,
+                                       int member, int64_t n, double *values, signed char *valid, char *message,
+                                       size_t message_size);
+ICEGEN_API int icegen_receive_slot_f32(icegen_emulator *emulator, int slot, const char *target, const char *variable,
+                                       int member, int64_t n, float *values, signed char *valid, char *message,
+                                       size_t message_size);
 
 /* Free everything, waiting for a generation that was begun. Sets the handle to NULL; a NULL handle is fine. */
 ICEGEN_API int icegen_close(icegen_emulator **emulator, char *message, size_t message_size);

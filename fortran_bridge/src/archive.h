@@ -19,6 +19,8 @@ struct Archive {
   Grid grid;
   std::vector<Condition> conditions;  // year, day_of_year
   int steps;                          // default of the sampler
+
+  std::size_t state_size() const { return variables.size() * grid.cells(); }
 };
 
 // The parts of the file that the bridge needs: text and mask, to be sent to other ranks and parsed there.

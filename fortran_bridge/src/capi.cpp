@@ -79,17 +79,39 @@ int icegen_add_target(icegen_emulator *emulator, const char *target, int64_t n, 
 
 int icegen_request(icegen_emulator *emulator, int members, int year, int day_of_year, char *message,
                    size_t message_size) {
-  return guarded(message, message_size, [&] { checked(emulator).request(members, year, day_of_year); });
+  return icegen_request_slot(emulator, 1, 1, members, year, day_of_year, message, message_size);
+}
+
+int icegen_request_slot(icegen_emulator *emulator, int slot, int first_member, int members, int year, int day_of_year,
+                        char *message, size_t message_size) {
+  return guarded(message, message_size,
+                 [&] { checked(emulator).request(slot, first_member, members, year, day_of_year); });
+}
+
+int icegen_test(icegen_emulator *emulator, int slot, int *ready, char *message, size_t message_size) {
+  return guarded(message, message_size, [&] { checked(emulator).test(slot, ready); });
 }
 
 int icegen_receive_f64(icegen_emulator *emulator, const char *target, const char *variable, int member, int64_t n,
                        double *values, signed char *valid, char *message, size_t message_size) {
-  return guarded(message, message_size, [&] { checked(emulator).receive(target, variable, member, n, values, valid); });
+  return icegen_receive_slot_f64(emulator, 1, target, variable, member, n, values, valid, message, message_size);
 }
 
 int icegen_receive_f32(icegen_emulator *emulator, const char *target, const char *variable, int member, int64_t n,
                        float *values, signed char *valid, char *message, size_t message_size) {
-  return guarded(message, message_size, [&] { checked(emulator).receive(target, variable, member, n, values, valid); });
+  return icegen_receive_slot_f32(emulator, 1, target, variable, member, n, values, valid, message, message_size);
+}
+
+int icegen_receive_slot_f64(icegen_emulator *emulator, int slot, const char *target, const char *variable, int member,
+                            int64_t n, double *values, signed char *valid, char *message, size_t message_size) {
+  return guarded(message, message_size,
+                 [&] { checked(emulator).receive(slot, target, variable, member, n, values, valid); });
+}
+
+int icegen_receive_slot_f32(icegen_emulator *emulator, int slot, const char *target, const char *variable, int member,
+                            int64_t n, float *values, signed char *valid, char *message, size_t message_size) {
+  return guarded(message, message_size,
+                 [&] { checked(emulator).receive(slot, target, variable, member, n, values, valid); });
 }
 
 int icegen_close(icegen_emulator **emulator, char *message, size_t message_size) {

@@ -116,6 +116,12 @@ void Communicator::settle(const std::string &arguments, const std::function<void
   throw Error(static_cast<icegen_status>(message[0]), message.substr(1));
 }
 
+bool Communicator::everywhere(bool here) {
+  int mine = here, all = 0;
+  check(MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_MIN, MPI_Comm_f2c(comm_)));
+  return all != 0;
+}
+
 void Communicator::broadcast(std::string &text, int root) {
   int size = static_cast<int>(text.size());
   check(MPI_Bcast(&size, 1, MPI_INT, root, MPI_Comm_f2c(comm_)));

@@ -34,6 +34,7 @@ class Communicator {
         "", rank_ == 0 ? local : [] {}, false);
   }
 
+  bool everywhere(bool here);  // whether it is so on all ranks
   void broadcast(std::string &text, int root);
   std::vector<int> all_gather(int value);
 

@@ -9,7 +9,7 @@
 struct icegen_namelist {
   char archive[1024], backend[1024], device[64];  // closed by a zero
   std::int64_t seed;
-  std::int32_t steps, generators, threads;
+  std::int32_t steps, generators, threads, batch;
 };
 
 extern "C" int icegen_read_namelist(const char *path, icegen_namelist *values, char *message, int message_size);
@@ -32,13 +32,14 @@ std::string read_namelist(const std::string &path) {
   require(c.steps >= 0, "steps", c.steps, "1 or more, or 0 for the archive's own");
   require(c.generators >= 1, "generators", c.generators, "1 or more");
   require(c.threads >= 1, "threads", c.threads, "1 or more");
+  require(c.batch >= 1, "batch", c.batch, "1 or more");
   return values;
 }
 
 Configuration parse_namelist(const std::string &values) {
   icegen_namelist raw = {};
   std::memcpy(&raw, values.data(), sizeof raw);
-  return {raw.archive, raw.backend, raw.device, raw.seed, raw.steps, raw.generators, raw.threads};
+  return {raw.archive, raw.backend, raw.device, raw.seed, raw.steps, raw.generators, raw.threads, raw.batch};
 }
 
 }  // namespace icegen

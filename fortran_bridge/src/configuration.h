@@ -15,6 +15,7 @@ struct Configuration {
   std::int32_t steps;       // noise levels of the sampler; 0: the archive's own
   std::int32_t generators;  // ranks per node that generate, at most all of them
   std::int32_t threads;     // CPU threads of each generator
+  std::int32_t batch;       // members that the model generates in one call
 };
 
 // Read and check a namelist file; returns its values as bytes, to be sent to other ranks and parsed there. Throws

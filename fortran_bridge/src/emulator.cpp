@@ -2,6 +2,7 @@
 #include "emulator.h"
 
 #include <algorithm>
+#include <chrono>
 #include <climits>
 #include <cmath>
 #include <cstring>
@@ -68,7 +69,7 @@ Emulator::Emulator(int communicator, const char *namelist) : comm_(communicator)
   });
 }
 
-Emulator::~Emulator() { sample_.reset(); }
+Emulator::~Emulator() { samples_.clear(); }
 
 void Emulator::add_target(const char *target_name, std::int64_t n, const double *lon, const double *lat) {
   const std::string name = text(target_name);
@@ -107,14 +108,18 @@ void Emulator::add_target(const char *target_name, std::int64_t n, const double 
   targets_[name] = std::move(target);
 }
 
-void Emulator::request(int members, int year, int day_of_year) {
-  constexpr int most_members = 1000000;
+void Emulator::request(int slot, int first_member, int members, int year, int day_of_year) {
+  constexpr int most_members = 1000000, last_member = INT_MAX - most_members;
   const std::vector<std::int64_t> condition = {year, day_of_year};
   const std::string arguments = "members " + std::to_string(members) + ", year " + std::to_string(year) +
-                                ", day_of_year " + std::to_string(day_of_year);
+                                ", day_of_year " + std::to_string(day_of_year) + ", first_member " +
+                                std::to_string(first_member) + ", slot " + std::to_string(slot);
   comm_.agree(arguments, [&] {
+    if (slot < 1) fail(ICEGEN_BAD_ARGUMENT, "slot is ", slot, "; wanted 1 or more");
     if (members < 1) fail(ICEGEN_BAD_ARGUMENT, "members is ", members, "; wanted at least 1");
     if (members > most_members) fail(ICEGEN_BAD_ARGUMENT, "members is ", members, "; wanted at most ", most_members);
+    if (first_member < 1 || first_member > last_member)
+      fail(ICEGEN_BAD_ARGUMENT, "first_member is ", first_member, "; wanted 1 to ", last_member);
     for (std::size_t i = 0; i < condition.size(); ++i) {
       const Condition &c = archive_.conditions[i];
       if (condition[i] < c.first || condition[i] > c.last)
@@ -123,33 +128,64 @@ void Emulator::request(int members, int year, int day_of_year) {
     const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     if (day_of_year == 366 && !leap) fail(ICEGEN_BAD_ARGUMENT, "day_of_year is 366; the year ", year, " has 365 days");
   });
-  auto sample = std::make_shared<Sample>();
-  sample->members = members;
+  Sample sample{first_member, members, {}};
   comm_.agree([&] {
-    if (!generates()) return;
-    for (int member = generator_ + 1; member <= members; member += static_cast<int>(generators_.size()))
-      sample->mine.push_back(member);
     const int steps = configuration_.steps > 0 ? configuration_.steps : archive_.steps;
-    sample->done = worker_->run([this, weak = std::weak_ptr<Sample>(sample), condition, steps] {
-      const auto wanted = weak.lock();
-      if (!wanted || wanted->mine.empty()) return;
-      wanted->state.resize(wanted->mine.size() * archive_.variables.size() * archive_.grid.rows() *
-                           archive_.grid.columns());
-      model_->generate(configuration_.seed, wanted->mine, condition, steps, wanted->state);
-    });
+    for (int member = first_member; member < first_member + members; ++member) {
+      if (generator_of(member) != generator_) continue;
+      if (sample.batches.empty() || static_cast<int>(sample.batches.back()->members.size()) == configuration_.batch)
+        sample.batches.push_back(std::make_shared<Batch>());
+      sample.batches.back()->members.push_back(member);
+    }
+    for (const auto &batch : sample.batches) {
+      batch->done = worker_->run([this, weak = std::weak_ptr<Batch>(batch), condition, steps] {
+        const auto wanted = weak.lock();
+        if (!wanted) return;
+        wanted->state.resize(wanted->members.size() * archive_.state_size());
+        model_->generate(configuration_.seed, wanted->members, condition, steps, wanted->state);
+      });
+    }
   });
-  sample_ = std::move(sample);
+  samples_[slot] = std::move(sample);
+}
+
+void Emulator::test(int slot, int *ready) {
+  bool here = true;
+  comm_.agree("slot " + std::to_string(slot), [&] {
+    require(ready, "ready");
+    for (const auto &batch : sample_in(slot).batches)
+      here = here && batch->done.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  });
+  *ready = comm_.everywhere(here);
+}
+
+const Emulator::Sample &Emulator::sample_in(int slot) const {
+  const auto found = samples_.find(slot);
+  if (found == samples_.end()) fail(ICEGEN_BAD_ARGUMENT, "nothing was requested yet in slot ", slot);
+  return found->second;
+}
+
+const float *Emulator::state_of(const Sample &sample, int member) const {
+  for (const auto &batch : sample.batches) {
+    const auto found = std::find(batch->members.begin(), batch->members.end(), member);
+    if (found == batch->members.end()) continue;
+    batch->done.get();
+    return batch->state.data() + (found - batch->members.begin()) * archive_.state_size();
+  }
+  fail(ICEGEN_INTERNAL_ERROR, "member ", member, " is generated by no rank");
 }
 
 template <class Real>
-void Emulator::receive(const char *target_name, const char *variable_id, int member, std::int64_t n, Real *values,
-                       signed char *valid) {
+void Emulator::receive(int slot, const char *target_name, const char *variable_id, int member, std::int64_t n,
+                       Real *values, signed char *valid) {
   const std::string name = text(target_name), variable = text(variable_id);
   const Target *target = nullptr;
   std::size_t variable_index = 0;
   int root = 0;
   std::vector<float> sent, received;
-  comm_.agree("target " + name + ", variable " + variable + ", member " + std::to_string(member), [&] {
+  const std::string arguments = "target " + name + ", variable " + variable + ", member " + std::to_string(member) +
+                                ", slot " + std::to_string(slot);
+  comm_.agree(arguments, [&] {
     require(target_name, "target"), require(variable_id, "variable");
     const auto found = targets_.find(name);
     if (found == targets_.end()) fail(ICEGEN_BAD_ARGUMENT, "unknown target '", name, "'; add it with add_target");
@@ -161,9 +197,11 @@ void Emulator::receive(const char *target_name, const char *variable_id, int mem
       fail(ICEGEN_BAD_ARGUMENT, "unknown variable '", variable, "'; this archive has ", known);
     }
     variable_index = position - archive_.variables.begin();
-    if (!sample_) fail(ICEGEN_BAD_ARGUMENT, "nothing was requested yet");
-    if (member < 1 || member > sample_->members)
-      fail(ICEGEN_BAD_ARGUMENT, "member is ", member, "; the request was for 1 to ", sample_->members);
+    const Sample &sample = sample_in(slot);
+    const int last_member = sample.first_member + sample.members - 1;
+    if (member < sample.first_member || member > last_member)
+      fail(ICEGEN_BAD_ARGUMENT, "member is ", member, "; the request was for ", sample.first_member, " to ",
+           last_member);
     if (n != static_cast<std::int64_t>(target->valid.size()))
       fail(ICEGEN_BAD_ARGUMENT, "target '", name, "' has ", target->valid.size(), " points here; the arrays hold ", n);
     if (n > 0) require(values, "values"), require(valid, "valid");
@@ -171,12 +209,8 @@ void Emulator::receive(const char *target_name, const char *variable_id, int mem
     const int generator = generator_of(member);
     root = generators_[generator];
     if (generator_ != generator) return;
-    sample_->done.get();
-    const auto mine = std::find(sample_->mine.begin(), sample_->mine.end(), member) - sample_->mine.begin();
-    const std::size_t cells = static_cast<std::size_t>(archive_.grid.rows()) * archive_.grid.columns();
     sent.resize(target->stencils.size());
-    apply(target->stencils, sample_->state.data() + (mine * archive_.variables.size() + variable_index) * cells,
-          sent.data());
+    apply(target->stencils, state_of(sample, member) + variable_index * archive_.grid.cells(), sent.data());
   });
   comm_.scatter(sent.data(), target->counts, received.data(), target->valid_count, root);
   std::size_t next = 0;
@@ -186,7 +220,7 @@ void Emulator::receive(const char *target_name, const char *variable_id, int mem
   }
 }
 
-template void Emulator::receive(const char *, const char *, int, std::int64_t, double *, signed char *);
-template void Emulator::receive(const char *, const char *, int, std::int64_t, float *, signed char *);
+template void Emulator::receive(int, const char *, const char *, int, std::int64_t, double *, signed char *);
+template void Emulator::receive(int, const char *, const char *, int, std::int64_t, float *, signed char *);
 
 }  // namespace icegen

@@ -8,36 +8,36 @@ module icegen_handles
   use icegen, only: icegen_emulator
   implicit none
   private
-  public :: slot_of, new_handle, free_handle, keep, slots, message_length, unless_negative
+  public :: place_of, new_handle, free_handle, keep, emulators, message_length, unless_negative
 
   integer, parameter :: most = 64, message_length = 512
 
-  type :: slot_type
+  type :: entry_type
     logical :: used = .false.
     type(icegen_emulator) :: emulator
     character(len=message_length) :: message = ''
-  end type slot_type
+  end type entry_type
 
-  !> Slot 0 is no emulator: it is never open, and keeps the messages of calls with a wrong handle.
-  type(slot_type), target, save :: slots(0:most)
+  !> Place 0 is no emulator: it is never open, and keeps the messages of calls with a wrong handle.
+  type(entry_type), target, save :: emulators(0:most)
 
 contains
 
-  !> The slot of a handle, 0 if it is not one.
-  integer function slot_of(handle)
+  !> The place of a handle, 0 if it is not one.
+  integer function place_of(handle)
     integer, intent(in) :: handle
-    slot_of = 0
+    place_of = 0
     if (handle < 1 .or. handle > most) return
-    if (slots(handle)%used) slot_of = handle
-  end function slot_of
+    if (emulators(handle)%used) place_of = handle
+  end function place_of
 
   !> A free handle, 0 if all are in use.
   integer function new_handle()
     integer :: i
     new_handle = 0
     do i = 1, most
-      if (slots(i)%used) cycle
-      slots(i)%used = .true.
+      if (emulators(i)%used) cycle
+      emulators(i)%used = .true.
       new_handle = i
       return
     end do
@@ -45,7 +45,7 @@ contains
 
   subroutine free_handle(handle)
     integer, intent(in) :: handle
-    if (handle > 0) slots(handle)%used = .false.
+    if (handle > 0) emulators(handle)%used = .false.
   end subroutine free_handle
 
   !> n, or 1 for a negative n: arrays of unequal size are refused on all ranks, as a negative N should be.
@@ -55,11 +55,11 @@ contains
   end function unless_negative
 
   !> Keep a message for ICEGEN_MESSAGE; also where a handle of 0 finds it.
-  subroutine keep(slot, message)
-    integer, intent(in) :: slot
+  subroutine keep(at, message)
+    integer, intent(in) :: at
     character(len=*), intent(in) :: message
-    slots(slot)%message = message
-    slots(0)%message = message
+    emulators(at)%message = message
+    emulators(0)%message = message
   end subroutine keep
 
 end module icegen_handles
@@ -67,7 +67,7 @@ end module icegen_handles
 !> CALL ICEGEN_OPEN(COMM, NMLFILE, IH, IERR): COMM an MPI communicator, NMLFILE the path of the file with &icegen_nml;
 !> IH receives the handle, 0 on failure.
 subroutine icegen_open(comm, nmlfile, ih, ierr)
-  use icegen_handles, only: free_handle, keep, message_length, new_handle, slots
+  use icegen_handles, only: free_handle, keep, message_length, new_handle, emulators
   implicit none
   integer, intent(in) :: comm
   character(len=*), intent(in) :: nmlfile
@@ -80,7 +80,7 @@ subroutine icegen_open(comm, nmlfile, ih, ierr)
     call keep(0, 'too many emulators are open; close one first')
     return
   end if
-  call slots(ih)%emulator%open(comm, nmlfile, ierr, message)
+  call emulators(ih)%emulator%open(comm, nmlfile, ierr, message)
   call keep(ih, message)
   if (ierr == 0) return
   call free_handle(ih)
@@ -90,39 +90,69 @@ end subroutine icegen_open
 !> CALL ICEGEN_ADD_TARGET(IH, NAME, N, LON, LAT, IERR): REAL*8 LON(N), LAT(N) in degrees, N may be 0.
 subroutine icegen_add_target(ih, name, n, lon, lat, ierr)
   use, intrinsic :: iso_fortran_env, only: real64
-  use icegen_handles, only: slot_of, keep, message_length, slots, unless_negative
+  use icegen_handles, only: place_of, keep, message_length, emulators, unless_negative
   implicit none
   integer, intent(in) :: ih, n
   character(len=*), intent(in) :: name
   real(real64), intent(in) :: lon(*), lat(*)
   integer, intent(out) :: ierr
   character(len=message_length) :: message
-  integer :: slot
+  integer :: at
 
-  slot = slot_of(ih)
-  call slots(slot)%emulator%add_target(name, lon(:n), lat(:unless_negative(n)), ierr, message)
-  call keep(slot, message)
+  at = place_of(ih)
+  call emulators(at)%emulator%add_target(name, lon(:n), lat(:unless_negative(n)), ierr, message)
+  call keep(at, message)
 end subroutine icegen_add_target
 
-!> CALL ICEGEN_REQUEST(IH, MEMBERS, YEAR, DAY, IERR): members 1 to MEMBERS; DAY of the year from 1.
+!> CALL ICEGEN_REQUEST(IH, MEMBERS, YEAR, DAY, IERR): members 1 to MEMBERS in slot 1; DAY of the year from 1.
 subroutine icegen_request(ih, members, year, day, ierr)
-  use icegen_handles, only: slot_of, keep, message_length, slots
+  use icegen_handles, only: place_of, keep, message_length, emulators
   implicit none
   integer, intent(in) :: ih, members, year, day
   integer, intent(out) :: ierr
   character(len=message_length) :: message
-  integer :: slot
+  integer :: at
 
-  slot = slot_of(ih)
-  call slots(slot)%emulator%request(members, year, day, ierr, message)
-  call keep(slot, message)
+  at = place_of(ih)
+  call emulators(at)%emulator%request(members, year, day, ierr, message)
+  call keep(at, message)
 end subroutine icegen_request
 
-!> CALL ICEGEN_RECEIVE(IH, TARGET, VARIABLE, MEMBER, N, VALUES, VALID, IERR): REAL*8 VALUES(N), written where LOGICAL
-!> VALID(N) is true, untouched elsewhere.
+!> CALL ICEGEN_REQUEST_SLOT(IH, SLOT, FIRST, MEMBERS, YEAR, DAY, IERR): MEMBERS members numbered from FIRST, in place of
+!> what SLOT, any number from 1, held.
+subroutine icegen_request_slot(ih, slot, first, members, year, day, ierr)
+  use icegen_handles, only: place_of, keep, message_length, emulators
+  implicit none
+  integer, intent(in) :: ih, slot, first, members, year, day
+  integer, intent(out) :: ierr
+  character(len=message_length) :: message
+  integer :: at
+
+  at = place_of(ih)
+  call emulators(at)%emulator%request(members, year, day, ierr, message, slot, first)
+  call keep(at, message)
+end subroutine icegen_request_slot
+
+!> CALL ICEGEN_TEST(IH, SLOT, READY, IERR): LOGICAL READY, the same on all ranks, whether the request in SLOT is done.
+subroutine icegen_test(ih, slot, ready, ierr)
+  use icegen_handles, only: place_of, keep, message_length, emulators
+  implicit none
+  integer, intent(in) :: ih, slot
+  logical, intent(out) :: ready
+  integer, intent(out) :: ierr
+  character(len=message_length) :: message
+  integer :: at
+
+  at = place_of(ih)
+  call emulators(at)%emulator%test(ready, ierr, message, slot)
+  call keep(at, message)
+end subroutine icegen_test
+
+!> CALL ICEGEN_RECEIVE(IH, TARGET, VARIABLE, MEMBER, N, VALUES, VALID, IERR): from slot 1; REAL*8 VALUES(N), written
+!> where LOGICAL VALID(N) is true, untouched elsewhere.
 subroutine icegen_receive(ih, target, variable, member, n, values, valid, ierr)
   use, intrinsic :: iso_fortran_env, only: real64
-  use icegen_handles, only: slot_of, keep, message_length, slots, unless_negative
+  use icegen_handles, only: place_of, keep, message_length, emulators, unless_negative
   implicit none
   integer, intent(in) :: ih, member, n
   character(len=*), intent(in) :: target, variable
@@ -130,17 +160,17 @@ subroutine icegen_receive(ih, target, variable, member, n, values, valid, ierr)
   logical, intent(inout) :: valid(*)
   integer, intent(out) :: ierr
   character(len=message_length) :: message
-  integer :: slot
+  integer :: at
 
-  slot = slot_of(ih)
-  call slots(slot)%emulator%receive(target, variable, member, values(:n), valid(:unless_negative(n)), ierr, message)
-  call keep(slot, message)
+  at = place_of(ih)
+  call emulators(at)%emulator%receive(target, variable, member, values(:n), valid(:unless_negative(n)), ierr, message)
+  call keep(at, message)
 end subroutine icegen_receive
 
 !> CALL ICEGEN_RECEIVE_R4(...): as ICEGEN_RECEIVE, with REAL*4 VALUES(N).
 subroutine icegen_receive_r4(ih, target, variable, member, n, values, valid, ierr)
   use, intrinsic :: iso_fortran_env, only: real32
-  use icegen_handles, only: slot_of, keep, message_length, slots, unless_negative
+  use icegen_handles, only: place_of, keep, message_length, emulators, unless_negative
   implicit none
   integer, intent(in) :: ih, member, n
   character(len=*), intent(in) :: target, variable
@@ -148,36 +178,74 @@ subroutine icegen_receive_r4(ih, target, variable, member, n, values, valid, ier
   logical, intent(inout) :: valid(*)
   integer, intent(out) :: ierr
   character(len=message_length) :: message
-  integer :: slot
+  integer :: at
 
-  slot = slot_of(ih)
-  call slots(slot)%emulator%receive(target, variable, member, values(:n), valid(:unless_negative(n)), ierr, message)
-  call keep(slot, message)
+  at = place_of(ih)
+  call emulators(at)%emulator%receive(target, variable, member, values(:n), valid(:unless_negative(n)), ierr, message)
+  call keep(at, message)
 end subroutine icegen_receive_r4
+
+!> CALL ICEGEN_RECEIVE_SLOT(IH, SLOT, TARGET, VARIABLE, MEMBER, N, VALUES, VALID, IERR): as ICEGEN_RECEIVE, from SLOT.
+subroutine icegen_receive_slot(ih, slot, target, variable, member, n, values, valid, ierr)
+  use, intrinsic :: iso_fortran_env, only: real64
+  use icegen_handles, only: place_of, keep, message_length, emulators, unless_negative
+  implicit none
+  integer, intent(in) :: ih, slot, member, n
+  character(len=*), intent(in) :: target, variable
+  real(real64), intent(inout) :: values(*)
+  logical, intent(inout) :: valid(*)
+  integer, intent(out) :: ierr
+  character(len=message_length) :: message
+  integer :: at
+
+  at = place_of(ih)
+  call emulators(at)%emulator%receive(target, variable, member, values(:n), valid(:unless_negative(n)), ierr, message, &
+    slot)
+  call keep(at, message)
+end subroutine icegen_receive_slot
+
+!> CALL ICEGEN_RECEIVE_SLOT_R4(...): as ICEGEN_RECEIVE_SLOT, with REAL*4 VALUES(N).
+subroutine icegen_receive_slot_r4(ih, slot, target, variable, member, n, values, valid, ierr)
+  use, intrinsic :: iso_fortran_env, only: real32
+  use icegen_handles, only: place_of, keep, message_length, emulators, unless_negative
+  implicit none
+  integer, intent(in) :: ih, slot, member, n
+  character(len=*), intent(in) :: target, variable
+  real(real32), intent(inout) :: values(*)
+  logical, intent(inout) :: valid(*)
+  integer, intent(out) :: ierr
+  character(len=message_length) :: message
+  integer :: at
+
+  at = place_of(ih)
+  call emulators(at)%emulator%receive(target, variable, member, values(:n), valid(:unless_negative(n)), ierr, message, &
+    slot)
+  call keep(at, message)
+end subroutine icegen_receive_slot_r4
 
 !> CALL ICEGEN_CLOSE(IH, IERR): IH becomes 0; closing 0 does nothing.
 subroutine icegen_close(ih, ierr)
-  use icegen_handles, only: slot_of, free_handle, keep, message_length, slots
+  use icegen_handles, only: place_of, free_handle, keep, message_length, emulators
   implicit none
   integer, intent(inout) :: ih
   integer, intent(out) :: ierr
   character(len=message_length) :: message
-  integer :: slot
+  integer :: at
 
-  slot = slot_of(ih)
-  call slots(slot)%emulator%close(ierr, message)
-  call keep(slot, message)
-  call free_handle(slot)
+  at = place_of(ih)
+  call emulators(at)%emulator%close(ierr, message)
+  call keep(at, message)
+  call free_handle(at)
   ih = 0
 end subroutine icegen_close
 
 !> CALL ICEGEN_MESSAGE(IH, TEXT): the message of the latest call with this handle, or with 0 of the latest call at all;
 !> blank if it succeeded.
 subroutine icegen_message(ih, text)
-  use icegen_handles, only: slot_of, slots
+  use icegen_handles, only: place_of, emulators
   implicit none
   integer, intent(in) :: ih
   character(len=*), intent(inout) :: text
 
-  text = slots(slot_of(ih))%message
+  text = emulators(place_of(ih))%message
 end subroutine icegen_message

@@ -28,6 +28,7 @@ class Grid {
 
   int rows() const { return rows_; }
   int columns() const { return columns_; }
+  std::size_t cells() const { return ocean_.size(); }
   bool ocean(int row, int column) const { return ocean_[static_cast<std::size_t>(row) * columns_ + column] != 0; }
 
   // Fractional row and column of a point (degrees), 0 at the centre of the first cell.

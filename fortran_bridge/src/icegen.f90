@@ -22,6 +22,7 @@ module icegen
     procedure :: open => emulator_open
     procedure :: add_target => emulator_add_target
     procedure :: request => emulator_request
+    procedure :: test => emulator_test
     generic :: receive => receive_real32, receive_real64
     procedure :: close => emulator_close
     procedure, private :: receive_real32
@@ -57,20 +58,31 @@ module icegen
       integer(c_int) :: status
     end function c_add_target
 
-    function c_request(emulator, members, year, day_of_year, message, message_size) &
-      bind(c, name='icegen_request') result(status)
+    function c_request(emulator, slot, first_member, members, year, day_of_year, message, message_size) &
+      bind(c, name='icegen_request_slot') result(status)
       import :: c_char, c_int, c_ptr, c_size_t
       type(c_ptr), value :: emulator
-      integer(c_int), value :: members, year, day_of_year
+      integer(c_int), value :: slot, first_member, members, year, day_of_year
       character(kind=c_char), intent(out) :: message(*)
       integer(c_size_t), value :: message_size
       integer(c_int) :: status
     end function c_request
 
-    function c_receive_f64(emulator, target, variable, member, n, values, valid, message, message_size) &
-      bind(c, name='icegen_receive_f64') result(status)
+    function c_test(emulator, slot, ready, message, message_size) bind(c, name='icegen_test') result(status)
+      import :: c_char, c_int, c_ptr, c_size_t
+      type(c_ptr), value :: emulator
+      integer(c_int), value :: slot
+      integer(c_int), intent(inout) :: ready
+      character(kind=c_char), intent(out) :: message(*)
+      integer(c_size_t), value :: message_size
+      integer(c_int) :: status
+    end function c_test
+
+    function c_receive_f64(emulator, slot, target, variable, member, n, values, valid, message, message_size) &
+      bind(c, name='icegen_receive_slot_f64') result(status)
       import :: c_char, c_double, c_int, c_int64_t, c_ptr, c_signed_char, c_size_t
       type(c_ptr), value :: emulator
+      integer(c_int), value :: slot
       character(kind=c_char), intent(in) :: target(*), variable(*)
       integer(c_int), value :: member
       integer(c_int64_t), value :: n
@@ -81,10 +93,11 @@ module icegen
       integer(c_int) :: status
     end function c_receive_f64
 
-    function c_receive_f32(emulator, target, variable, member, n, values, valid, message, message_size) &
-      bind(c, name='icegen_receive_f32') result(status)
+    function c_receive_f32(emulator, slot, target, variable, member, n, values, valid, message, message_size) &
+      bind(c, name='icegen_receive_slot_f32') result(status)
       import :: c_char, c_float, c_int, c_int64_t, c_ptr, c_signed_char, c_size_t
       type(c_ptr), value :: emulator
+      integer(c_int), value :: slot
       character(kind=c_char), intent(in) :: target(*), variable(*)
       integer(c_int), value :: member
       integer(c_int64_t), value :: n
@@ -164,28 +177,49 @@ contains
     call report(message, errmsg)
   end subroutine emulator_add_target
 
-  !> Ask for a sample. Returns at once; generation proceeds beside the host. Takes the place of the request before it.
-  subroutine emulator_request(self, members, year, day_of_year, ierr, errmsg)
+  !> Ask for a sample. Returns at once; generation proceeds beside the host. The request takes the place of the one
+  !> before it in its slot.
+  subroutine emulator_request(self, members, year, day_of_year, ierr, errmsg, slot, first_member)
     class(icegen_emulator), intent(in) :: self
-    !> how many members; they are numbered from 1
+    !> how many members
     integer, intent(in) :: members
     !> date of the sample; day_of_year is 1 on 1 January
     integer, intent(in) :: year, day_of_year
     integer, intent(out) :: ierr
     character(len=*), intent(inout), optional :: errmsg
+    !> any number from 1 by which the host tells its requests apart; 1 by default
+    integer, intent(in), optional :: slot
+    !> number of the first member, from 1; 1 by default
+    integer, intent(in), optional :: first_member
     character(kind=c_char) :: message(message_length)
 
-    ierr = c_request(self%handle, int(members, c_int), int(year, c_int), int(day_of_year, c_int), message, &
-      size(message, kind=c_size_t))
+    ierr = c_request(self%handle, or_one(slot), or_one(first_member), int(members, c_int), int(year, c_int), &
+      int(day_of_year, c_int), message, size(message, kind=c_size_t))
     call report(message, errmsg)
   end subroutine emulator_request
 
-  !> Receive one field of the latest request at this rank's points of a target, waiting for it if need be.
-  subroutine receive_real64(self, target, variable, member, values, valid, ierr, errmsg)
+  !> Tell without waiting for it whether the request in a slot is done; `ready` is the same on all ranks.
+  subroutine emulator_test(self, ready, ierr, errmsg, slot)
+    class(icegen_emulator), intent(in) :: self
+    logical, intent(out) :: ready
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    integer, intent(in), optional :: slot
+    character(kind=c_char) :: message(message_length)
+    integer(c_int) :: flag
+
+    flag = 0
+    ierr = c_test(self%handle, or_one(slot), flag, message, size(message, kind=c_size_t))
+    ready = flag /= 0
+    call report(message, errmsg)
+  end subroutine emulator_test
+
+  !> Receive one field of the request in a slot at this rank's points of a target, waiting for it if need be.
+  subroutine receive_real64(self, target, variable, member, values, valid, ierr, errmsg, slot)
     class(icegen_emulator), intent(in) :: self
     !> name given to add_target;  id of a variable, for example 'sic' (1) or 'sit' (m)
     character(len=*), intent(in) :: target, variable
-    !> number of the member, from 1
+    !> number of the member
     integer, intent(in) :: member
     !> the field (n), in the archive's units; untouched where not valid
     real(real64), intent(inout) :: values(:)
@@ -193,10 +227,12 @@ contains
     logical, intent(inout) :: valid(:)
     integer, intent(out) :: ierr
     character(len=*), intent(inout), optional :: errmsg
+    !> as given to `request`; 1 by default
+    integer, intent(in), optional :: slot
     character(kind=c_char) :: message(message_length)
     integer(c_signed_char) :: flags(size(valid))
 
-    ierr = c_receive_f64(self%handle, c_text(target), c_text(variable), int(member, c_int), &
+    ierr = c_receive_f64(self%handle, or_one(slot), c_text(target), c_text(variable), int(member, c_int), &
       common_size(size(values, kind=int64), size(valid, kind=int64)), values, flags, message, &
       size(message, kind=c_size_t))
     if (ierr == 0) valid = flags /= 0
@@ -204,7 +240,7 @@ contains
   end subroutine receive_real64
 
   !> As receive_real64, for single precision.
-  subroutine receive_real32(self, target, variable, member, values, valid, ierr, errmsg)
+  subroutine receive_real32(self, target, variable, member, values, valid, ierr, errmsg, slot)
     class(icegen_emulator), intent(in) :: self
     character(len=*), intent(in) :: target, variable
     integer, intent(in) :: member
@@ -212,10 +248,11 @@ contains
     logical, intent(inout) :: valid(:)
     integer, intent(out) :: ierr
     character(len=*), intent(inout), optional :: errmsg
+    integer, intent(in), optional :: slot
     character(kind=c_char) :: message(message_length)
     integer(c_signed_char) :: flags(size(valid))
 
-    ierr = c_receive_f32(self%handle, c_text(target), c_text(variable), int(member, c_int), &
+    ierr = c_receive_f32(self%handle, or_one(slot), c_text(target), c_text(variable), int(member, c_int), &
       common_size(size(values, kind=int64), size(valid, kind=int64)), values, flags, message, &
       size(message, kind=c_size_t))
     if (ierr == 0) valid = flags /= 0
@@ -240,6 +277,12 @@ contains
     class(icegen_emulator), intent(in) :: self
     c_associated_handle = c_associated(self%handle)
   end function c_associated_handle
+
+  pure integer(c_int) function or_one(value)
+    integer, intent(in), optional :: value
+    or_one = 1
+    if (present(value)) or_one = int(value, c_int)
+  end function or_one
 
   !> The size that two arrays share, or -1, which icegen.h refuses on all ranks.
   pure integer(c_int64_t) function common_size(a, b)

@@ -17,6 +17,7 @@ module icegen_namelist
     integer(c_int32_t) :: steps
     integer(c_int32_t) :: generators
     integer(c_int32_t) :: threads
+    integer(c_int32_t) :: batch
   end type namelist_values
 
 contains
@@ -32,8 +33,8 @@ contains
     character(len=path_length) :: archive, backend
     character(len=word_length) :: device
     integer(c_int64_t) :: seed
-    integer(c_int32_t) :: steps, generators, threads
-    namelist /icegen_nml/ archive, backend, device, seed, steps, generators, threads
+    integer(c_int32_t) :: steps, generators, threads, batch
+    namelist /icegen_nml/ archive, backend, device, seed, steps, generators, threads, batch
 
     character(len=:), allocatable :: file
     character(len=message_size) :: iomsg
@@ -46,6 +47,7 @@ contains
     steps = 0
     generators = 1
     threads = 1
+    batch = 1
 
     i = 0
     do while (path(i + 1) /= c_null_char)
@@ -76,6 +78,7 @@ contains
     values%steps = steps
     values%generators = generators
     values%threads = threads
+    values%batch = batch
     call to_c(iomsg, message(:message_size))
     status = merge(1, 0, iostat /= 0)
   end function read_namelist

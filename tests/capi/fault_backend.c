@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* A backend without a model: states are the member's number over ten, and generation fails on 13 January. */
+/* A backend without a model: states are the member's number over 10 and the day of the year over 1000. Generation fails
+ * on 13 January and takes half a second on the 15th. */
+
+#define _POSIX_C_SOURCE 199309L
 
 #include <icegen_backend.h>
 #include <stdio.h>
+#include <time.h>
 
 static int create(const char *archive, const char *device, int device_index, int threads, void **model, char *message,
                   size_t message_size) {
@@ -16,11 +20,14 @@ static int generate(void *model, int64_t seed, int64_t members, const int64_t *m
                     const int64_t *condition, int64_t steps, float *state, size_t size, char *message,
                     size_t message_size) {
   (void)model, (void)seed, (void)steps;
-  if (conditions == 2 && condition[1] == 13) {
+  const int64_t day = conditions == 2 ? condition[1] : 0;
+  if (day == 13) {
     snprintf(message, message_size, "no ice on the 13th");
     return 1;
   }
-  for (size_t i = 0; i < size; ++i) state[i] = (float)member[i / (size / (size_t)members)] / 10.0f;
+  const struct timespec half_a_second = {0, 500000000};
+  if (day == 15) nanosleep(&half_a_second, NULL);
+  for (size_t i = 0; i < size; ++i) state[i] = (float)(100 * member[i / (size / (size_t)members)] + day) / 1000.0f;
   return 0;
 }
 

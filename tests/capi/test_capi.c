@@ -51,6 +51,18 @@ int main(int argc, char **argv) {
   check(valid[0] == 1 && valid[1] == 0 && valid[2] == 1, "valid in the Arctic alone", message);
   check(values[0] >= 0 && values[0] <= 1 && values[1] == -1, "within bounds, untouched where not valid", message);
   check((double)singles[0] == values[0] && (double)singles[2] == values[2], "real32 and real64 agree", message);
+  int ready = -1;
+  check(icegen_request_slot(ice, 5, 2, 1, 2001, 60, message, sizeof message) == ICEGEN_SUCCESS, "slot 5", message);
+  check(icegen_test(ice, 5, NULL, message, sizeof message) == ICEGEN_BAD_ARGUMENT, "null ready", message);
+  check(icegen_test(ice, 5, &ready, message, sizeof message) == ICEGEN_SUCCESS && (ready == 0 || ready == 1), "test",
+        message);
+  double again[3] = {-1, -1, -1};
+  check(
+      icegen_receive_slot_f64(ice, 5, "T", "sic", 2, 3, again, valid, message, sizeof message) == ICEGEN_SUCCESS &&
+          icegen_receive_slot_f32(ice, 5, "T", "sic", 2, 3, singles, valid, message, sizeof message) == ICEGEN_SUCCESS,
+      "receive from a slot", message);
+  check(again[0] == values[0] && (double)singles[2] == values[2], "a member alone has its own bits", message);
+  check(icegen_test(ice, 5, &ready, message, sizeof message) == ICEGEN_SUCCESS && ready == 1, "ready", message);
   check(icegen_close(&ice, message, sizeof message) == ICEGEN_SUCCESS && ice == NULL, "close", message);
 
   MPI_Finalize();

@@ -26,6 +26,7 @@ program test_emulator
   call test_request_and_receive()
   call test_two_at_once()
   call test_failing_backend()
+  call test_slots()
 
   call MPI_Allreduce(MPI_IN_PLACE, failures, 1, MPI_INTEGER, MPI_SUM, MPI_COMM_WORLD, ierr)
   if (rank == 0) print '(a)', trim(merge('all checks passed ', 'some checks failed', failures == 0))
@@ -56,6 +57,7 @@ contains
     call refuse_open(tiny()//', steps = -1', 2, 'steps is -1')
     call refuse_open(tiny()//', threads = 0', 2, 'threads is 0')
     call refuse_open(tiny()//', generators = 0', 2, 'generators is 0')
+    call refuse_open(tiny()//', batch = 0', 2, 'batch is 0')
     call refuse_open(tiny()//', device = "tpu"', 2, "device is 'tpu'")
     call refuse_open('seed = 1', 2, 'archive is empty')
     call write_namelist('&other_nml seed = 1 /')
@@ -107,6 +109,10 @@ contains
     call expect(1, 'nothing was requested', 'receive before request')
     call ice%request(0, 2001, 60, ierr, errmsg)
     call expect(1, 'members is 0; wanted at least 1', 'no member')
+    call ice%request(2, 2001, 60, ierr, errmsg, slot=0)
+    call expect(1, 'slot is 0; wanted 1 or more', 'slot 0')
+    call ice%request(2, 2001, 60, ierr, errmsg, first_member=0)
+    call expect(1, 'first_member is 0; wanted 1 to', 'member 0')
     call ice%request(2, 2001, 0, ierr, errmsg)
     call expect(1, 'day_of_year is 0; this archive takes 1 to 366', 'day 0')
     call ice%request(2, 2001, 400, ierr, errmsg)
@@ -213,7 +219,7 @@ contains
     call expect(0, '', 'the next request')
     call ice%receive('pole', 'sic', 2, sic, valid, ierr, errmsg)
     call expect(0, '', 'the next request is received')
-    call check(abs(sic(1) - 0.2_real64) < 1e-6_real64, 'the value of the backend')
+    call check(abs(sic(1) - 0.214_real64) < 1e-6_real64, 'the value of the backend')
 
     ! 40 members of the tiny archive are 0.7 MB: what is kept of 100 requests would show.
     do i = 1, 110
@@ -225,6 +231,51 @@ contains
     call ice%close(ierr, errmsg)
     call expect(0, '', 'close after a failure')
   end subroutine test_failing_backend
+
+  subroutine test_slots()
+    type(icegen_emulator) :: ice
+    real(real64) :: sic(1)
+    logical :: valid(1), ready
+    integer :: tries
+
+    call write_namelist('&icegen_nml '//tiny()//', generators = 2, batch = 2, backend = "'//trim(backend)//'" /')
+    call ice%open(MPI_COMM_WORLD, scratch(), ierr, errmsg)
+    call ice%add_target('pole', [0.0_real64], [90.0_real64], ierr, errmsg)
+    call ice%test(ready, ierr, errmsg)
+    call expect(1, 'nothing was requested yet in slot 1', 'test before a request')
+    call ice%request(2, 2001, 14, ierr, errmsg)
+    call ice%request(5, 2001, 15, ierr, errmsg, slot=2, first_member=7)
+    call expect(0, '', 'a request in a second slot')
+    call ice%test(ready, ierr, errmsg, slot=2)
+    call expect(0, '', 'test')
+    call check(.not. ready, 'a generation of half a second is not done at once')
+    call ice%receive('pole', 'sic', 2, sic, valid, ierr, errmsg)
+    call check(abs(sic(1) - 0.214_real64) < 1e-6_real64, 'the first request is there beside the second')
+    call ice%receive('pole', 'sic', 2, sic, valid, ierr, errmsg, slot=2)
+    call expect(1, 'member is 2; the request was for 7 to 11', 'a member that was not asked for')
+    call ice%receive('pole', 'sic', 11, sic, valid, ierr, errmsg, slot=2)
+    call check(abs(sic(1) - 1.115_real64) < 1e-6_real64, 'the last member of the second request')
+    do tries = 1, 100000
+      call ice%test(ready, ierr, errmsg, slot=2)
+      if (ready) exit
+    end do
+    call check(ready, 'test tells when all members are done')
+    call ice%receive('pole', 'sic', 1, sic, valid, ierr, errmsg)
+    call check(abs(sic(1) - 0.114_real64) < 1e-6_real64, 'the first request can still be received')
+    call ice%request(1, 2001, 13, ierr, errmsg, slot=3)
+    call ice%receive('pole', 'sic', 1, sic, valid, ierr, errmsg, slot=3)
+    call expect(4, 'no ice on the 13th', 'a failure stays in its slot')
+    call ice%test(ready, ierr, errmsg, slot=3)
+    call check(ierr == 0 .and. ready, 'a failed generation is done')
+    call ice%request(1, 2001, 17, ierr, errmsg, slot=2)
+    call ice%receive('pole', 'sic', 1, sic, valid, ierr, errmsg, slot=2)
+    call check(abs(sic(1) - 0.117_real64) < 1e-6_real64, 'a request takes the place of the one before it in its slot')
+    call ice%receive('pole', 'sic', 1, sic, valid, ierr, errmsg, slot=4)
+    call expect(1, 'nothing was requested yet in slot 4', 'an empty slot')
+    call ice%request(100, 2001, 15, ierr, errmsg, slot=9)
+    call ice%close(ierr, errmsg)
+    call expect(0, '', 'close gives up what was not begun')
+  end subroutine test_slots
 
   !> Memory of this process (Linux).
   integer function resident_kb()

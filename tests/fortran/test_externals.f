@@ -12,7 +12,8 @@ C     TEST_EXTERNALS FOLDER, a folder made by tests/tiny.py.
       COMMON /GRIDC/ XC, YC
       COMMON /SEAICE/ AREA, HEFF
       REAL*4 AREA4(0:NX+1, 0:NY+1)
-      LOGICAL OK(0:NX+1, 0:NY+1)
+      REAL*8 AREA2(0:NX+1, 0:NY+1)
+      LOGICAL OK(0:NX+1, 0:NY+1), READY
       CHARACTER*512 FOLDER, MSG
       INTEGER IH, IERR, I, J, N, NFAIL, MYID
       INTEGER ITWO
@@ -63,6 +64,16 @@ C     TEST_EXTERNALS FOLDER, a folder made by tests/tiny.py.
       IF (IERR .NE. 0) CALL FAILED('receive sit', NFAIL)
       CALL ICEGEN_RECEIVE_R4(IH, 'T', 'sic', 2, N, AREA4, OK, IERR)
       IF (IERR .NE. 0) CALL FAILED('receive in REAL*4', NFAIL)
+      CALL ICEGEN_REQUEST_SLOT(IH, 2, 2, 1, 2001, 60, IERR)
+      IF (IERR .NE. 0) CALL FAILED('request in a slot', NFAIL)
+      CALL ICEGEN_RECEIVE_SLOT(IH, 2, 'T', 'sic', 2, N, AREA2, OK, IERR)
+      IF (IERR .NE. 0) CALL FAILED('receive from a slot', NFAIL)
+      CALL ICEGEN_RECEIVE_SLOT_R4(IH, 2, 'T', 'sic', 2, N, AREA4, OK,
+     &                            IERR)
+      IF (IERR .NE. 0) CALL FAILED('receive REAL*4, slot', NFAIL)
+      CALL ICEGEN_TEST(IH, 2, READY, IERR)
+      IF (IERR .NE. 0 .OR. .NOT. READY) CALL FAILED('test', NFAIL)
+      IF (AREA2(1, NY) .NE. AREA(1, NY)) CALL FAILED('slot', NFAIL)
       DO J = 0, NY + 1
         DO I = 0, NX + 1
           IF (OK(I, J) .AND. (AREA(I, J) .LT. 0.D0 .OR.
