@@ -14,6 +14,7 @@ import torch
 
 from icegen import archive, data, export, training
 from icegen.config import Config, from_dict
+from icegen.sources.cf import CFFile
 
 ROWS, COLUMNS, SPACING = 40, 56, 100e3  # unequal, so that a swapped axis shows; m
 
@@ -65,7 +66,7 @@ def make(folder: Path) -> Path:
     """Everything from the source to the archive, in seconds. Returns the archive's path."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    prepared = data.load(data.prepare(write_source(folder / "source.nc"), folder / "prepared.nc"))
+    prepared = data.load(data.prepare(CFFile(write_source(folder / "source.nc")), folder / "prepared.nc"))
     training.train_autoencoder(CONFIG, prepared, folder)
     training.train_diffusion(CONFIG, prepared, folder)
     path = folder / "tiny.pt"

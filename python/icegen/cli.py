@@ -54,32 +54,82 @@ def commands(debug: bool) -> None:
     """Generated Arctic sea ice: from data to a trained archive, and what came of it."""
 
 
-@commands.command()
-@click.argument("source", type=path_type)
-@out_option
-@click.option("--variables", default="sic,sit", show_default=True, help="Ids of variables, with commas between.")
-@click.option(
-    "--validation-years", default="", help="Years kept from training, with commas between; else the source's split."
-)
-def prepare(source: Path, out: Path, variables: str, validation_years: str) -> None:
-    """Turn a CF NetCDF file into training data: units, bounds, gaps, split, statistics.
+def _years(context, parameter, text: str) -> list[int]:
+    """The years that an option such as 2010:2014,2016 names."""
+    try:
+        spans = [[int(end) for end in span.split(":")] for span in text.split(",") if span]
+        return [year for first, *last in spans for year in range(first, (last or [first])[0] + 1)]
+    except ValueError:
+        name = parameter.name.replace("_", " ")
+        raise ValueError(f"{name} are {text!r}; wanted years or ranges of them, such as 2010:2014,2016") from None
 
-    Example: icegen prepare arctic_monthly.nc --out prepared.nc
-    """
+
+def _split_options(validation: str, test: str):
+    """The options that split years off from training."""
+    found = "the file's own split" if not validation else None
+
+    def add(command):
+        for name, default in (("test", test), ("validation", validation)):
+            command = click.option(
+                f"--{name}-years", default=default, show_default=found or True, callback=_years,
+                help=f"Years for {name}, not for training, such as 2010:2014,2016.",
+            )(command)  # fmt: skip
+        return command
+
+    return add
+
+
+@commands.group()
+def prepare() -> None:
+    """Turn a source of states into training data: units, bounds, gaps, split, statistics."""
+
+
+def _prepare(source, out: Path, validation_years: list[int], test_years: list[int]) -> None:
     from icegen import data
 
-    try:
-        years = [int(year) for year in validation_years.split(",") if year]
-    except ValueError:
-        raise ValueError(f"validation years are {validation_years!r}; wanted years with commas between") from None
     with _Bar() as bar:
-        data.prepare(source, out, [v.strip() for v in variables.split(",")], years, bar.wrap("preparing"))
+        data.prepare(source, out, validation_years, test_years, bar.wrap("preparing"))
     click.echo(out)
+
+
+@prepare.command()
+@click.argument("file", type=path_type)
+@out_option
+@click.option("--variables", default="sic,sit", show_default=True, help="Ids of variables, with commas between.")
+@_split_options(validation="", test="")
+def cf(file: Path, out: Path, variables: str, **years) -> None:
+    """From a CF NetCDF file.
+
+    Example: icegen prepare cf arctic_monthly.nc --out prepared.nc
+    """
+    from icegen.sources.cf import CFFile
+
+    _prepare(CFFile(file, [v.strip() for v in variables.split(",")]), out, **years)
+
+
+@prepare.command()
+@out_option
+@click.option("--size", type=int, default=512, show_default=True, help="Cells along either axis; a multiple of 8.")
+@click.option("--spacing", type=float, default=12.5, show_default=True, help="Width of a cell, km.")
+@click.option("--years", default="1995:2018", show_default=True, callback=_years, help="Years to make states for.")
+@click.option("--states-per-month", type=int, default=4, show_default=True, help="At even intervals.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of all that is random.")
+@_split_options(validation="2015", test="2016:2018")
+def idealised(
+    out: Path, size: int, spacing: float, years: list[int], states_per_month: int, seed: int, **split
+) -> None:
+    """From nothing: idealised states of five variables, to compare methods on.
+
+    Example: icegen prepare idealised --size 128 --spacing 50 --out idealised.nc
+    """
+    from icegen.sources.idealised import Idealised
+
+    _prepare(Idealised(size, spacing * 1000, years, states_per_month, seed), out, **split)
 
 
 @commands.group()
 def train() -> None:
-    """Train one of the two models."""
+    """Train the models of an archive: autoencoder, features (for scores), diffusion."""
 
 
 def _training_command(name: str, run_name: str, help_text: str) -> None:

@@ -37,7 +37,7 @@ def test_from_data_to_archive(icegen, tiny, tmp_path):
     """prepare, train twice, export, info: each does its part and the next takes it."""
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
     commands = [
-        ["prepare", tiny / "source.nc", "--out", "prepared.nc"],
+        ["prepare", "cf", tiny / "source.nc", "--out", "prepared.nc"],
         ["train", "autoencoder", "--config", "./tiny.yaml", "--data", "prepared.nc", "--out", "run"],
         ["train", "diffusion", "--config", "./tiny.yaml", "--data", "prepared.nc", "--out", "run"],
         ["export", "run", "--data", "prepared.nc", "--out", "made.pt"],
@@ -61,13 +61,19 @@ def test_from_data_to_archive(icegen, tiny, tmp_path):
         (["info", "{tiny}/truncated.pt"], "does not end with its checksum"),
         (["info", "{tiny}/flipped.pt"], "is damaged"),
         (["info", "{tiny}/future.pt"], "follows archive contract 99; this icegen reads 1"),
-        (["prepare", "nowhere.nc", "--out", "x.nc"], "nowhere.nc does not exist"),
-        (["prepare", "{tiny}/text.pt", "--out", "x.nc"], "cannot be read as NetCDF"),
-        (["prepare", "{tiny}/source.nc", "--out", "no/x.nc"], "folder no does not exist"),
-        (["prepare", "{tiny}/source.nc", "--out", "x.nc", "--variables", "sic,snow"], "unknown variable 'snow'"),
-        (["prepare", "{tiny}/source.nc", "--out", "x.nc", "--variables", "sic,sid"], "has no variable sid"),
-        (["prepare", "{tiny}/source.nc", "--out", "x.nc", "--validation-years", "soon"], "validation years are 'soon'"),
-        (["prepare", "{tiny}/source.nc", "--out", "x.nc", "--validation-years", "1900"], "validation split is empty"),
+        (["prepare", "cf", "nowhere.nc", "--out", "x.nc"], "nowhere.nc does not exist"),
+        (["prepare", "cf", "{tiny}/text.pt", "--out", "x.nc"], "cannot be read as NetCDF"),
+        (["prepare", "cf", "{tiny}/source.nc", "--out", "no/x.nc"], "folder no does not exist"),
+        (["prepare", "cf", "{tiny}/source.nc", "--out", "x.nc", "--variables", "sic,snow"], "unknown variable 'snow'"),
+        (["prepare", "cf", "{tiny}/source.nc", "--out", "x.nc", "--variables", "sic,sid"], "has no variable sid"),
+        (
+            ["prepare", "cf", "{tiny}/source.nc", "--out", "x.nc", "--validation-years", "soon"],
+            "validation years are 'soon'",
+        ),
+        (
+            ["prepare", "cf", "{tiny}/source.nc", "--out", "x.nc", "--validation-years", "1900"],
+            "validation split is empty",
+        ),
         (["train", "autoencoder", "--data", "{tiny}/source.nc", "--out", "run"], "is not a prepared file"),
         (["train", "autoencoder", "--data", "{tiny}/prepared.nc", "--out", "run"], "crop is 256; the grid has only"),
         (["train", "diffusion", "--data", "{tiny}/prepared.nc", "--out", "run"], "no checkpoint run/autoencoder.pt"),
@@ -87,7 +93,7 @@ def test_refuses_in_one_line(icegen, tiny, tmp_path, arguments, words):
     assert [p.name for p in tmp_path.iterdir()] in ([], ["run"]), "nothing half-written"
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["plot"], ["prepare", "x.nc"], ["train", "--nonsense"]])
+@pytest.mark.parametrize("arguments", [["nonsense"], ["plot"], ["prepare", "cf", "x.nc"], ["train", "--nonsense"]])
 def test_usage(icegen, arguments):
     status, _, err = icegen(*arguments)
     assert status == 2
@@ -95,13 +101,24 @@ def test_usage(icegen, arguments):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["prepare"], ["train"], ["train", "autoencoder"], ["export"], ["info"], ["plot"]]
+    "command",
+    [
+        [],
+        ["prepare"],
+        ["prepare", "cf"],
+        ["prepare", "idealised"],
+        ["train"],
+        ["train", "autoencoder"],
+        ["export"],
+        ["info"],
+        ["plot"],
+    ],
 )
 def test_help(icegen, command):
     status, out, _ = icegen(*command, "--help")
     assert status == 0
     assert "Usage: icegen" in out
-    if command and command != ["train"]:
+    if command not in ([], ["prepare"], ["train"]):
         assert "Example: icegen " + " ".join(command) in " ".join(out.split())
 
 

@@ -10,6 +10,7 @@ import pytest
 import tiny as making
 from icegen import data
 from icegen.grid import ocean_from_land_mask
+from icegen.sources.cf import CFFile
 
 
 def copy(tiny, folder, change=None, without=()):
@@ -88,7 +89,7 @@ def test_dates_and_split(prepared):
 
 
 def test_named_validation_years_win_over_the_sources_split(tiny, tmp_path):
-    out = data.prepare(tiny / "source.nc", tmp_path / "out.nc", validation_years=(2000, 2001))
+    out = data.prepare(CFFile(tiny / "source.nc"), tmp_path / "out.nc", validation_years=(2000, 2001))
     prepared = data.load(out)
     np.testing.assert_array_equal(prepared.training, prepared.year > 2001)
 
@@ -112,7 +113,7 @@ def test_gaps_take_the_nearest_value_and_are_flagged(tiny, tmp_path, prepared):
         nc["ice"][3, row - 2 : row + 3, column - 2] = 80.0
         nc["sit"][5, row, column] = np.nan  # not all missing values are declared
 
-    gapped = data.load(data.prepare(copy(tiny, tmp_path, change), tmp_path / "out.nc"))
+    gapped = data.load(data.prepare(CFFile(copy(tiny, tmp_path, change)), tmp_path / "out.nc"))
     flagged = np.zeros_like(gapped.filled)
     flagged[3, 0, row - 1 : row + 2, column - 1 : column + 2] = True
     flagged[5, 1, row, column] = True
@@ -130,14 +131,14 @@ def test_values_beyond_the_bounds_are_cut(tiny, tmp_path):
         nc["ice"][0, 20, 28:30] = 103.0, -0.5
         nc["sit"][0, 20, 28] = -0.01
 
-    prepared = data.load(data.prepare(copy(tiny, tmp_path, change), tmp_path / "out.nc"))
+    prepared = data.load(data.prepare(CFFile(copy(tiny, tmp_path, change)), tmp_path / "out.nc"))
     assert prepared.state[0, 0, 20, 28:30].tolist() == [1.0, 0.0]
     assert prepared.state[0, 1, 20, 28] == 0.0
     assert not prepared.filled[0, :, 20, 28:30].any()
 
 
 def test_one_variable_alone(tiny, tmp_path, prepared):
-    alone = data.load(data.prepare(tiny / "source.nc", tmp_path / "out.nc", ids=("sit",)))
+    alone = data.load(data.prepare(CFFile(tiny / "source.nc", ("sit",)), tmp_path / "out.nc"))
     assert [v.id for v in alone.variables] == ["sit"]
     np.testing.assert_array_equal(alone.state[:, 0], prepared.state[:, 1])
     assert alone.bounds[0].tolist() == [0.0]
@@ -149,7 +150,7 @@ def test_unbounded_variables_keep_their_sign(tiny, tmp_path):
         nc["sit"].setncatts({"standard_name": "sea_ice_x_velocity", "units": "cm s-1"})
         nc["sit"][:] = nc["sit"][:] - 1.0
 
-    prepared = data.load(data.prepare(copy(tiny, tmp_path, change), tmp_path / "out.nc", ids=("siu",)))
+    prepared = data.load(data.prepare(CFFile(copy(tiny, tmp_path, change), ("siu",)), tmp_path / "out.nc"))
     sea = prepared.grid.ocean
     wanted = read_source(tmp_path / "source.nc", "sit")[:, sea] * 0.01
     np.testing.assert_allclose(prepared.state[:, 0][:, sea], wanted, rtol=1e-3, atol=1e-6)
@@ -161,7 +162,7 @@ def test_dates_of_a_calendar_without_leap_days_are_kept(tiny, tmp_path):
         nc["time"].calendar = "noleap"
 
     path = copy(tiny, tmp_path, change)
-    prepared = data.load(data.prepare(path, tmp_path / "out.nc", validation_years=(2001,)))
+    prepared = data.load(data.prepare(CFFile(path), tmp_path / "out.nc", validation_years=(2001,)))
     with netCDF4.Dataset(path) as nc:
         dates = netCDF4.num2date(nc["time"][:], nc["time"].units, "noleap")
     assert prepared.year.tolist() == [date.year for date in dates]
@@ -174,7 +175,7 @@ def test_refuses_a_date_that_is_none(tiny, tmp_path):
         nc["time"][1] = 59.0  # 30 February
 
     with pytest.raises(ValueError, match="calendar is 360_day"):
-        data.prepare(copy(tiny, tmp_path, change), tmp_path / "out.nc")
+        data.prepare(CFFile(copy(tiny, tmp_path, change)), tmp_path / "out.nc")
     assert [p.name for p in tmp_path.iterdir()] == ["source.nc"]
 
 
@@ -186,7 +187,7 @@ def test_progress_sees_every_time(tiny, tmp_path):
             yield t
             seen.append(t)
 
-    data.prepare(tiny / "source.nc", tmp_path / "out.nc", progress=progress)
+    data.prepare(CFFile(tiny / "source.nc"), tmp_path / "out.nc", progress=progress)
     assert seen == list(range(48))
 
 
@@ -226,13 +227,13 @@ def uneven(nc):
         (None, ("y",), "no coordinate with standard_name projection_y_coordinate"),
         (None, ("crs",), "no grid mapping variable"),
         (None, ("time",), "has no variable time"),
-        (None, ("split",), "has no variable split; name the validation years"),
+        (None, ("split",), "the source has no split of its own; name the validation years"),
         (set_units("ice", "m"), (), "ice has units 'm'; wanted one of 1, fraction, %, percent"),
         (set_units("sit", "km"), (), "sit has units 'km'; wanted one of m"),
         (set_units("y", "degrees"), (), "y has units 'degrees'; wanted m or km"),
-        (one_split(b"v"), (), "the training split is empty, of 48 times"),
-        (one_split(b"t"), (), "the validation split is empty, of 48 times"),
-        (blank, (), "ice has no value on the ocean at time index 4"),
+        (one_split(b"v"), (), "the training split is empty; the 48 times are of 2000 to 2003"),
+        (one_split(b"t"), (), "the validation split is empty; the 48 times are of 2000 to 2003"),
+        (blank, (), "sic has no value on the ocean at time index 4, 2000-05-15"),
         (constant, (), "sit is the same everywhere in the training split"),
         (uneven, (), "grid axis x is not evenly spaced"),
         (without_time_units, (), "time has no units"),
@@ -241,7 +242,7 @@ def uneven(nc):
 def test_refuses_and_leaves_nothing_behind(tiny, tmp_path, change, without, message):
     path = copy(tiny, tmp_path, change, without)
     with pytest.raises(ValueError, match=message) as refusal:
-        data.prepare(path, tmp_path / "out.nc")
+        data.prepare(CFFile(path), tmp_path / "out.nc")
     assert "\n" not in str(refusal.value)
     assert [p.name for p in tmp_path.iterdir()] == ["source.nc"]
 
@@ -254,15 +255,15 @@ def test_refuses_axes_in_another_order(tiny, tmp_path):
         sit.units = "m"
         sit[:] = read_source(tiny / "source.nc", "sit").transpose(0, 2, 1)
     with pytest.raises(ValueError, match=r"sit has dimensions \('time', 'x', 'y'\); wanted \(time, y, x\)"):
-        data.prepare(path, tmp_path / "out.nc")
+        data.prepare(CFFile(path), tmp_path / "out.nc")
     assert [p.name for p in tmp_path.iterdir()] == ["source.nc"]
 
 
 def test_refuses_years_that_leave_a_split_empty(tiny, tmp_path):
     with pytest.raises(ValueError, match="the validation split is empty"):
-        data.prepare(tiny / "source.nc", tmp_path / "out.nc", validation_years=(1990,))
+        data.prepare(CFFile(tiny / "source.nc"), tmp_path / "out.nc", validation_years=(1990,))
     with pytest.raises(ValueError, match="the training split is empty"):
-        data.prepare(tiny / "source.nc", tmp_path / "out.nc", validation_years=range(2000, 2004))
+        data.prepare(CFFile(tiny / "source.nc"), tmp_path / "out.nc", validation_years=range(2000, 2004))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -270,20 +271,20 @@ def test_refuses_a_grid_the_autoencoder_cannot_halve(tmp_path, monkeypatch):
     monkeypatch.setattr(making, "COLUMNS", 52)
     path = making.write_source(tmp_path / "source.nc", years=range(2000, 2002))
     with pytest.raises(ValueError, match="grid axis x has 52 cells; wanted a multiple of 8"):
-        data.prepare(path, tmp_path / "out.nc")
+        data.prepare(CFFile(path), tmp_path / "out.nc")
 
 
 def test_refuses_missing_paths_and_other_files(tiny, tmp_path):
     with pytest.raises(ValueError, match=r"data file .*nowhere\.nc does not exist"):
-        data.prepare(tmp_path / "nowhere.nc", tmp_path / "out.nc")
+        data.prepare(CFFile(tmp_path / "nowhere.nc"), tmp_path / "out.nc")
     with pytest.raises(ValueError, match=r"folder .*nowhere does not exist"):
-        data.prepare(tiny / "source.nc", tmp_path / "nowhere" / "out.nc")
+        data.prepare(CFFile(tiny / "source.nc"), tmp_path / "nowhere" / "out.nc")
     with pytest.raises(ValueError, match="unknown variable 'ice'"):
-        data.prepare(tiny / "source.nc", tmp_path / "out.nc", ids=("ice",))
+        data.prepare(CFFile(tiny / "source.nc", ("ice",)), tmp_path / "out.nc")
     (tmp_path / "text.nc").write_text("no NetCDF " * 100)
     (tmp_path / "half.nc").write_bytes((tiny / "source.nc").read_bytes()[:4000])
     for name in ("text.nc", "half.nc"):
-        for read in (lambda path: data.prepare(path, tmp_path / "out.nc"), data.load):
+        for read in (lambda path: data.prepare(CFFile(path), tmp_path / "out.nc"), data.load):
             with pytest.raises(ValueError, match=f"{name} cannot be read as NetCDF"):
                 read(tmp_path / name)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["half.nc", "text.nc"]
