@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 import icegen
+from icegen.ranks import RankError, launched
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -37,10 +38,11 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RankError) as error:
         if debug:
             raise
-        errors.print(f"icegen: {' '.join(str(error).split())}", markup=False)
+        if launched()[0] == 0:  # what one rank finds, all say
+            errors.print(f"icegen: {' '.join(str(error).split())}", markup=False)
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
         errors.print("icegen: interrupted")
@@ -185,15 +187,69 @@ def export(run: Path, data: Path, out: Path, name: str, samples: int) -> None:
 
 
 @commands.command()
-@click.argument("path", type=path_type)
-def info(path: Path) -> None:
+@click.option("--members", type=int, default=1, show_default=True, help="How many members; they are numbered from 1.")
+@click.option("--years", required=True, callback=_years, help="Years or ranges of them, such as 1990:2000,2007.")
+@click.option("--out", type=path_type, required=True, help="Folder of the files; it is made if need be.")
+@click.option("--archive", help="Path of an archive, or name of a shipped one; by default arctic_observed.")
+@click.option("--dates", default="monthly", show_default=True, help="monthly (the 15th), daily, or 03-15,09-15.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Key of the noise.")
+@click.option("--steps", type=int, help="Noise levels of the sampler; by default the archive's own.")
+@click.option("--single", is_flag=True, help="Write one file instead of one per year.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), help="By default cuda where there is one.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads of each rank.")
+def sample(members, years, out, archive, dates, seed, steps, single, device, threads) -> None:
+    """Generate an ensemble as CF NetCDF files, seaice_YEAR.nc. Files that are there already are kept.
+
+    Started by mpirun, the ranks share the work, each with a GPU of its own where there are GPUs. A member of a date is
+    the same whatever the number of ranks.
+
+    \b
+    Example: icegen sample --members 3 --years 2007 --out ensemble
+             mpirun -n 8 icegen sample --members 100 --years 1990:2000 --out ensemble
+    """
+    from icegen import ranks as launch
+    from icegen import sampling
+
+    dates = sampling.dates_of(years, dates)
+    ranks = launch.join()
+    with ranks.agreeing():
+        loaded = _load(archive, device, threads, ranks.local_rank)
+    request = sampling.Request(members, dates, seed, loaded.default_steps if steps is None else steps)
+    if ranks.rank > 0:
+        sampling.sample(loaded, request, out, ranks, single=single)
+        return
+    with _Bar() as bar:
+        show = bar.reporter("sampling")
+        paths = sampling.sample(
+            loaded, request, out, ranks, single=single, report=lambda done, total: show(done, total, {})
+        )
+    for path in paths:
+        click.echo(path)
+
+
+def _load(archive, device, threads, local_rank):
+    """An archive on this rank's device."""
+    import torch
+
+    torch.set_num_threads(threads)
+    if device != "cpu" and torch.cuda.is_available():
+        return icegen.load(archive, f"cuda:{local_rank % torch.cuda.device_count()}")
+    return icegen.load(archive, device or "cpu")
+
+
+@commands.command()
+@click.argument("archive", required=False)
+def info(archive: str | None) -> None:
     """Show what an archive says of itself: variables, grid, conditions, origin, scores.
+
+    ARCHIVE is a path or the name of a shipped archive; by default arctic_observed.
 
     Example: icegen info torchscript/arctic_observed.pt
     """
-    from icegen import archive
+    from icegen import archive as archives
+    from icegen import shipped
 
-    _show(archive.describe(path))
+    _show(archives.describe(shipped.find(archive)))
 
 
 @commands.command()
