@@ -82,7 +82,7 @@ def header(archive, members: Sequence[int], seed: int, steps: int, times=None) -
     dataset.attrs = {
         "Conventions": "CF-1.10",
         "title": f"Generated Arctic sea ice: {name}",
-        "source": f"icegen, latent diffusion trained on: {archive.metadata['provenance'].get('data', 'unknown data')}",
+        "source": f"icegen, latent diffusion trained on: {archive.metadata['provenance'].get('data') or 'unknown data'}",
         "references": "Finn et al. 2024, doi:10.48550/arXiv.2406.18417",
         "history": f"icegen {icegen.__version__}: sampled from archive {name} with seed {seed} and {steps} steps",
         "icegen_archive_sha256": archive.sha256,
@@ -96,7 +96,7 @@ def header(archive, members: Sequence[int], seed: int, steps: int, times=None) -
         if name in data:  # xarray would list those of the whole dataset
             variable.encoding["coordinates"] = "lat lon" if variable.ndim == 2 else None
     if times is not None:
-        dataset.time.encoding = {"units": "days since 1970-01-01", "calendar": "standard", "dtype": "float64"}
+        dataset.time.encoding |= {"units": "days since 1970-01-01", "calendar": "standard", "dtype": "float64"}
     return dataset
 
 

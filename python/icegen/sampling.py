@@ -166,11 +166,9 @@ def _states(archive, request: Request, keys: list[tuple[Date, int]], ranks: Rank
         state = None
         if ranks.rank < len(batch):
             (year, day), member = batch[ranks.rank]
+            key = {"seed": request.seed, "year": year, "day_of_year": day, "steps": request.steps}
             try:
-                state = archive.generate([member], seed=request.seed, year=year, day_of_year=day, steps=request.steps)[
-                    0
-                ]
-                state = state.cpu().numpy()
+                state = np.ascontiguousarray(archive.generate([member], **key)[0].cpu().numpy())
             except RuntimeError as error:  # torch: out of memory, a lost device
                 reason = str(error).strip().splitlines()[-1]
                 raise ValueError(f"member {member} of {year}, day {day}, cannot be generated: {reason}") from error
