@@ -22,8 +22,17 @@ CONFIG = from_dict(
     Config,
     {
         "autoencoder": {"latent_channels": 4, "widths": [8, 8, 8], "blocks": [1, 1, 1]},
-        "denoiser": {"widths": [8, 8, 8], "blocks": [1, 1, 1], "embedding": 16, "position_channels": 2, "heads": 2},
+        "features": {"latent_channels": 2, "widths": [4, 4, 4], "blocks": [1, 1, 1], "likelihood": "gaussian"},
+        "denoiser": {
+            "widths": [8, 8, 8],
+            "blocks": [1, 1, 1],
+            "embedding": 16,
+            "position_channels": 2,
+            "eofs": 4,
+            "heads": 2,
+        },
         "autoencoder_training": {"steps": 40, "batch": 4, "crop": 32, "warmup": 5, "learning_rate": 0.003},
+        "features_training": {"steps": 5, "batch": 2, "crop": 32},
         "diffusion_training": {"steps": 40, "batch": 8, "warmup": 5, "learning_rate": 0.003},
         "sampler": {"steps": 4},
     },
@@ -67,8 +76,8 @@ def make(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     prepared = data.load(data.prepare(CFFile(write_source(folder / "source.nc")), folder / "prepared.nc"))
-    training.train_autoencoder(CONFIG, prepared, folder)
-    training.train_diffusion(CONFIG, prepared, folder)
+    for train in (training.train_autoencoder, training.train_features, training.train_diffusion):
+        train(CONFIG, prepared, training.Run(folder))
     path = folder / "tiny.pt"
     export.export(folder, prepared, path, name="tiny")
     (folder / "icegen.nml").write_text(f"&icegen_nml archive = '{path}', seed = 7 /\n")

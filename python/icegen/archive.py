@@ -99,6 +99,8 @@ class Archive:
             raise ValueError(f"steps is {steps}; wanted at least 1")
         if year is None and day_of_year is None:
             return
+        if not self.metadata["condition"]:
+            raise ValueError(f"year is {year} and day_of_year {day_of_year}; this archive takes no date")
         for entry, value in zip(self.metadata["condition"], (year, day_of_year), strict=True):
             first, last = entry["range"]
             if value is None or not first <= value <= last:

@@ -40,7 +40,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Latent to the mean mu of the (censored) Gaussian of each variable."""
+    """Latent to the mean mu and scale s of the (censored) Gaussian of each variable."""
 
     def __init__(self, variables: int, config: AutoencoderConfig):
         super().__init__()
@@ -54,23 +54,43 @@ class Decoder(nn.Module):
         self.up0 = nn.Conv2d(w1, 4 * w0, 1)
         self.merge0 = nn.Conv2d(w0 + 4, w0, 1)
         self.level0 = nn.Sequential(*[ConvBlock(w0) for _ in range(b0)])
-        self.head = nn.Conv2d(w0, 4 * variables, 3, padding=1)
+        self.variables = variables
+        self.scale_of_cells = config.scale == "cell"
+        self.head = nn.Conv2d(w0, 4 * variables * (2 if self.scale_of_cells else 1), 3, padding=1)
+        self.log_s = nn.Parameter(torch.full((variables, 1, 1), math.log(config.initial_scale)))
 
-    def forward(self, z: Tensor, ocean: Tensor) -> Tensor:
-        """z [n, z, y/8, x/8], ocean [n, 1, y, x] -> mu [n, variable, y, x]."""
+    def forward(self, z: Tensor, ocean: Tensor) -> tuple[Tensor, Tensor]:
+        """z [n, z, y/8, x/8], ocean [n, 1, y, x] -> mu [n, variable, y, x] and log s over the variable's own log s,
+        of the same shape, or zero where s is one number a variable."""
         h = self.level2(self.stem(torch.cat([z, F.avg_pool2d(ocean, 8)], 1)))
         h = F.pixel_shuffle(self.up1(h), 2)
         h = self.level1(self.merge1(torch.cat([h, F.avg_pool2d(ocean, 4)], 1)))
         h = F.pixel_shuffle(self.up0(h), 2)
         h = self.level0(self.merge0(torch.cat([h, F.pixel_unshuffle(ocean, 2)], 1)))
-        return F.pixel_shuffle(self.head(h), 2)
+        mu = F.pixel_shuffle(self.head(h), 2)
+        if self.scale_of_cells:
+            return mu[:, : self.variables], mu[:, self.variables :].clamp(-5.0, 3.0)
+        return mu, torch.zeros_like(mu)
 
 
 class Autoencoder(nn.Module):
-    """Encoder, decoder and the learned scale s of the likelihood of each variable."""
+    """Encoder and decoder."""
 
     def __init__(self, variables: int, config: AutoencoderConfig):
         super().__init__()
         self.encoder = Encoder(variables, config)
         self.decoder = Decoder(variables, config)
-        self.log_s = nn.Parameter(torch.full((variables,), math.log(config.initial_scale)))
+
+
+class IdentityEncoder(nn.Module):
+    """For diffusion in data space: the state is its own latent, without variance."""
+
+    def forward(self, x: Tensor, ocean: Tensor) -> tuple[Tensor, Tensor]:
+        return x, torch.zeros_like(x)
+
+
+class IdentityDecoder(nn.Module):
+    """For diffusion in data space: the latent is the mean mu itself."""
+
+    def forward(self, z: Tensor, ocean: Tensor) -> tuple[Tensor, Tensor]:
+        return z, torch.zeros_like(z)

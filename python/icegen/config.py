@@ -12,6 +12,11 @@ import yaml
 from icegen.variables import variables
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")  # of Lightning Fabric
+SPACES = ("latent", "data")
+CONDITIONS = ("date", "none")
+LIKELIHOODS = ("censored", "gaussian")
+SCALES = ("variable", "cell")
+SAMPLERS = ("heun", "dpmpp_2m")
 
 
 def _require(condition: bool, message: str) -> None:
@@ -24,6 +29,11 @@ def _at_least_one(config, *names: str) -> None:
         _require(getattr(config, name) >= 1, f"{name} is {getattr(config, name)}; wanted at least 1")
 
 
+def _one_of(config, name: str, choices: tuple[str, ...]) -> None:
+    value = getattr(config, name)
+    _require(value in choices, f"{name} is {value!r}; wanted one of {', '.join(choices)}")
+
+
 def _gamma_range(config) -> None:
     _require(config.gamma_low < config.gamma_high,
              f"gamma_low is {config.gamma_low}; wanted less than gamma_high, {config.gamma_high}")  # fmt: skip
@@ -33,12 +43,16 @@ def _gamma_range(config) -> None:
 class AutoencoderConfig:
     """The variational autoencoder (1/8 of the resolution)."""
 
+    likelihood: str = "censored"  # or "gaussian", which knows no bounds
+    scale: str = "variable"  # the likelihood's s: one learned number a variable, or predicted for each "cell"
     latent_channels: int = 16
     widths: tuple[int, ...] = (32, 64, 128)  # at 1/2, 1/4, 1/8 of the resolution
     blocks: tuple[int, ...] = (1, 2, 2)  # residual blocks at each
     initial_scale: float = 0.1  # first guess of the likelihood's s, in standard deviations
 
     def __post_init__(self):
+        _one_of(self, "likelihood", LIKELIHOODS)
+        _one_of(self, "scale", SCALES)
         _at_least_one(self, "latent_channels")
         _require(self.initial_scale > 0, f"initial_scale is {self.initial_scale}; wanted more than 0")
         for name in ("widths", "blocks"):
@@ -47,21 +61,24 @@ class AutoencoderConfig:
 
 @dataclass(frozen=True)
 class DenoiserConfig:
-    """The latent U-ViT."""
+    """The U-ViT: convolutional levels, each half as fine as the one before, and a transformer on the coarsest."""
 
-    widths: tuple[int, ...] = (64, 128, 256)  # at 1, 1/2, 1/4 of the latent grid
+    widths: tuple[int, ...] = (64, 128, 256)  # at 1, 1/2, 1/4, ... of the grid
     blocks: tuple[int, ...] = (2, 2, 6)  # the last counts transformer blocks
     embedding: int = 256
     position_channels: int = 8
+    eofs: int = 32  # leading EOFs of the training states whose coefficients the network sees and predicts
     heads: int = 8
     dropout: float = 0.1
 
     def __post_init__(self):
         _at_least_one(self, "embedding", "heads")
         _require(0 <= self.dropout < 1, f"dropout is {self.dropout}; wanted 0 to below 1")
-        for name in ("widths", "blocks"):
-            _require(len(getattr(self, name)) == 3, f"{name} has {len(getattr(self, name))} entries; wanted 3")
-        _require(self.widths[2] % self.heads == 0, f"width {self.widths[2]} is not a multiple of {self.heads} heads")
+        _require(self.eofs >= 0, f"eofs is {self.eofs}; wanted at least 0")
+        levels = len(self.widths)
+        _require(levels >= 2, f"widths has {levels} entries; wanted at least 2")
+        _require(len(self.blocks) == levels, f"blocks has {len(self.blocks)} entries; wanted {levels}, as widths has")
+        _require(self.widths[-1] % self.heads == 0, f"width {self.widths[-1]} is not a multiple of {self.heads} heads")
 
 
 @dataclass(frozen=True)
@@ -102,33 +119,41 @@ class AutoencoderTrainingConfig(TrainingConfig):
 
 @dataclass(frozen=True)
 class DiffusionTrainingConfig(TrainingConfig):
-    """Training of the diffusion model on latents."""
+    """Training of the diffusion model.
 
-    gamma_mean: float = -2.0  # density of the log-SNR in training: a normal cut to [gamma_low, gamma_high]
-    gamma_std: float = 5.0
-    gamma_low: float = -15.0
-    gamma_high: float = 12.0
+    The weight of the squared error of v at log-SNR gamma is sech((gamma - weight_centre) / (2 weight_width)); centre 0
+    and width 1 are the weight exp(-gamma/2) on the error of eps (Kingma and Gao 2023).
+    """
+
+    weight_centre: float = 0.0
+    weight_width: float = 1.0
+    gamma_low: float = -20.0
+    gamma_high: float = 20.0
+    density_decay: float = 0.999  # of the running errors that the density of gamma follows
     condition_dropout: float = 0.1  # share of the cases trained without condition
     year_jitter: float = 2.0  # years; against memorising one state per date
     day_jitter: float = 3.0  # days
 
     def __post_init__(self):
         super().__post_init__()
-        _require(self.gamma_std > 0, f"gamma_std is {self.gamma_std}; wanted more than 0")
+        _require(0 <= self.density_decay < 1, f"density_decay is {self.density_decay}; wanted 0 to below 1")
+        _require(self.weight_width > 0, f"weight_width is {self.weight_width}; wanted more than 0")
         _require(0 <= self.condition_dropout <= 1, f"condition_dropout is {self.condition_dropout}; wanted 0 to 1")
         _gamma_range(self)
 
 
 @dataclass(frozen=True)
 class SamplerConfig:
-    """The deterministic Heun sampler."""
+    """The deterministic sampler: Heun's method, or DPM-Solver++(2M)."""
 
-    steps: int = 20  # noise levels: 2 * steps - 1 network evaluations
+    name: str = "heun"
+    steps: int = 20  # noise levels: 2 * steps - 1 network evaluations with heun, steps with dpmpp_2m
     gamma_low: float = -13.8  # where sampling starts: pure noise (sigma 1000)
     gamma_high: float = 12.0  # the last level before the denoised state
     rho: float = 7.0  # spacing of the levels (Karras et al. 2022)
 
     def __post_init__(self):
+        _one_of(self, "name", SAMPLERS)
         _at_least_one(self, "steps")
         _require(self.rho > 0, f"rho is {self.rho}; wanted more than 0")
         _gamma_range(self)
@@ -139,13 +164,21 @@ class Config:
     """All that a training needs besides its data."""
 
     variables: tuple[str, ...] = ("sic", "sit")
+    space: str = "latent"  # where diffusion runs; "data" needs no autoencoder
+    condition: str = "date"  # year and day of year, or "none"
     autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
+    features: AutoencoderConfig = AutoencoderConfig(
+        "gaussian", latent_channels=8, widths=(16, 32, 64), blocks=(1, 1, 1)
+    )
     denoiser: DenoiserConfig = field(default_factory=DenoiserConfig)
     autoencoder_training: AutoencoderTrainingConfig = field(default_factory=AutoencoderTrainingConfig)
+    features_training: AutoencoderTrainingConfig = AutoencoderTrainingConfig(steps=1500, batch=4, seed=1)
     diffusion_training: DiffusionTrainingConfig = field(default_factory=DiffusionTrainingConfig)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
 
     def __post_init__(self):
+        _one_of(self, "space", SPACES)
+        _one_of(self, "condition", CONDITIONS)
         variables(self.variables)
 
 

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""Latent diffusion: the denoising network and its training loss.
+"""Diffusion: the denoising network, its training loss and the adaptive density of noise.
 
 Variance preserving: z = alpha x + sigma eps with alpha^2 = sigmoid(gamma), sigma^2 = sigmoid(-gamma),
 gamma the log signal-to-noise ratio. The network predicts v = alpha eps - sigma x (Salimans and Ho 2022).
 """
 
 import math
+from typing import Final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from icegen.config import DenoiserConfig
+from icegen.config import DenoiserConfig, DiffusionTrainingConfig
 from icegen.layers import ModulatedConvBlock, TransformerBlock, zero_init
-from icegen.losses import masked_mean
 
 CONDITION_FEATURES = 6  # two harmonics of the day of year, the year, and the flag "conditioned"
 
@@ -37,94 +37,178 @@ def condition_features(condition: Tensor, year_mean: float, year_scale: float) -
     )
 
 
-class UViT(nn.Module):
-    """Convolutional levels at 1 and 1/2 of the latent grid around a transformer at 1/4 of it.
+class Level(nn.Module):
+    """Blocks at one resolution."""
 
-    Further inputs: the ocean mask unshuffled to the latent grid and a learned map of position, which together
-    tell the network where it is. Latent grids are padded to a multiple of 4 inside.
+    def __init__(self, blocks: list[nn.Module]):
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, h: Tensor, e: Tensor) -> Tensor:
+        for block in self.blocks:
+            h = block(h, e)
+        return h
+
+
+class UViT(nn.Module):
+    """Convolutional levels, each half as fine as the one before, around a transformer at the coarsest.
+
+    Further inputs: the ocean mask and a learned map of position, which together tell the network where it is.
+    Grids are padded inside to what the levels divide.
+
+    The large scale has a path of its own: the coefficients of the state's leading EOFs enter the embedding, whitened,
+    and the network's v gets a part along them. A season is one coherent pattern over the whole grid; at high noise only
+    such a projection still sees it, which convolutions over noisy cells would have to learn.
     """
 
-    def __init__(self, latent_channels: int, shape: tuple[int, int], config: DenoiserConfig):
+    eof_count: Final[int]
+
+    def __init__(self, channels: int, ocean_channels: int, shape: tuple[int, int], config: DenoiserConfig):
         super().__init__()
-        w0, w1, w2 = config.widths
-        e = config.embedding
-        self.pad_y = -shape[0] % 4
-        self.pad_x = -shape[1] % 4
-        y4, x4 = (shape[0] + self.pad_y) // 4, (shape[1] + self.pad_x) // 4
+        w, e, eof_count = config.widths, config.embedding, config.eofs
+        coarsest = 2 ** (len(w) - 1)
+        self.pad_y = -shape[0] % coarsest
+        self.pad_x = -shape[1] % coarsest
+        tokens = (shape[0] + self.pad_y) // coarsest * ((shape[1] + self.pad_x) // coarsest)
+        self.eof_count = eof_count
+        # Not trained, but parameters all the same, so that archives store them in half precision as the rest.
+        self.eofs = nn.Parameter(torch.zeros(eof_count, channels, *shape), requires_grad=False)
+        self.register_buffer("eof_variance", torch.ones(eof_count))
         self.position = nn.Parameter(0.02 * torch.randn(1, config.position_channels, *shape))
-        self.tokens = nn.Parameter(0.02 * torch.randn(1, y4 * x4, w2))
+        self.tokens = nn.Parameter(0.02 * torch.randn(1, tokens, w[-1]))
         self.register_buffer("frequencies", torch.exp(torch.linspace(math.log(0.05), math.log(4.0), 32)))
-        self.embed = nn.Sequential(nn.Linear(64 + CONDITION_FEATURES, e), nn.SiLU(), nn.Linear(e, e), nn.SiLU())
-        self.stem = nn.Conv2d(latent_channels + 64 + config.position_channels, w0, 3, padding=1)
-        self.down0 = nn.ModuleList([ModulatedConvBlock(w0, e) for _ in range(config.blocks[0])])
-        self.to1 = nn.Conv2d(4 * w0, w1, 1)
-        self.down1 = nn.ModuleList([ModulatedConvBlock(w1, e) for _ in range(config.blocks[1])])
-        self.to2 = nn.Conv2d(4 * w1, w2, 1)
-        self.bottleneck = nn.ModuleList(
-            [TransformerBlock(w2, e, config.heads, config.dropout) for _ in range(config.blocks[2])]
+        inputs = 64 + CONDITION_FEATURES + eof_count
+        self.embed = nn.Sequential(nn.Linear(inputs, e), nn.SiLU(), nn.Linear(e, e), nn.SiLU())
+        self.eof_head = nn.Linear(e, eof_count) if eof_count else nn.Identity()
+        self.stem = nn.Conv2d(channels + ocean_channels + config.position_channels, w[0], 3, padding=1)
+        fine = list(range(len(w) - 1))
+
+        def convolutions(i: int) -> Level:
+            return Level([ModulatedConvBlock(w[i], e) for _ in range(config.blocks[i])])
+
+        self.down = nn.ModuleList([convolutions(i) for i in fine])
+        self.coarsen = nn.ModuleList([nn.Conv2d(4 * w[i], w[i + 1], 1) for i in fine])
+        self.bottleneck = Level(
+            [TransformerBlock(w[-1], e, config.heads, config.dropout) for _ in range(config.blocks[-1])]
         )
-        self.from2 = nn.Conv2d(w2, 4 * w1, 1)
-        self.merge1 = nn.Conv2d(2 * w1, w1, 1)
-        self.up1 = nn.ModuleList([ModulatedConvBlock(w1, e) for _ in range(config.blocks[1])])
-        self.from1 = nn.Conv2d(w1, 4 * w0, 1)
-        self.merge0 = nn.Conv2d(2 * w0, w0, 1)
-        self.up0 = nn.ModuleList([ModulatedConvBlock(w0, e) for _ in range(config.blocks[0])])
-        self.head = zero_init(nn.Conv2d(w0, latent_channels, 3, padding=1))
+        fine.reverse()
+        self.refine = nn.ModuleList([nn.Conv2d(w[i + 1], 4 * w[i], 1) for i in fine])
+        self.merge = nn.ModuleList([nn.Conv2d(2 * w[i], w[i], 1) for i in fine])
+        self.up = nn.ModuleList([convolutions(i) for i in fine])
+        self.head = zero_init(nn.Conv2d(w[0], channels, 3, padding=1))
+        if eof_count:
+            zero_init(self.eof_head)
 
     def forward(self, z: Tensor, gamma: Tensor, features: Tensor, ocean: Tensor) -> Tensor:
         """Predict v.
 
-        z [n, z, y, x]: noisy latent;  gamma [n]: log-SNR;  features [n, 6]: see `condition_features`;
-        ocean [1, 64, y, x]: mask unshuffled by 8.  Returns v [n, z, y, x].
+        z [n, channel, y, x]: noisy state;  gamma [n]: log-SNR;  features [n, 6]: see `condition_features`;
+        ocean [1, ocean channel, y, x]: see `network_ocean`.  Returns v [n, channel, y, x].
         """
         n, _, ny, nx = z.shape
         angles = gamma[:, None] * self.frequencies
-        e = self.embed(torch.cat([torch.sin(angles), torch.cos(angles), features], 1))
+        inputs = [torch.sin(angles), torch.cos(angles), features]
+        alpha2, sigma2 = torch.sigmoid(gamma)[:, None], torch.sigmoid(-gamma)[:, None]
+        if self.eof_count > 0:
+            coefficients = z.flatten(1) @ self.eofs.flatten(1).t()
+            inputs.append(coefficients / torch.sqrt(alpha2 * self.eof_variance + sigma2))
+        e = self.embed(torch.cat(inputs, 1))
         h = torch.cat([z, ocean.expand(n, -1, -1, -1), self.position.expand(n, -1, -1, -1)], 1)
         h = self.stem(F.pad(h, [0, self.pad_x, 0, self.pad_y]))
-        for block in self.down0:
-            h = block(h, e)
-        skip0 = h
-        h = self.to1(F.pixel_unshuffle(h, 2))
-        for block in self.down1:
-            h = block(h, e)
-        skip1 = h
-        h = self.to2(F.pixel_unshuffle(h, 2))
-        y4, x4 = h.shape[2], h.shape[3]
-        t = h.flatten(2).transpose(1, 2) + self.tokens
-        for block in self.bottleneck:
-            t = block(t, e)
-        h = t.transpose(1, 2).reshape(n, t.shape[2], y4, x4)
-        h = self.merge1(torch.cat([F.pixel_shuffle(self.from2(h), 2), skip1], 1))
-        for block in self.up1:
-            h = block(h, e)
-        h = self.merge0(torch.cat([F.pixel_shuffle(self.from1(h), 2), skip0], 1))
-        for block in self.up0:
-            h = block(h, e)
-        return self.head(h)[:, :, :ny, :nx]
+        skips: list[Tensor] = []
+        for level, coarsen in zip(self.down, self.coarsen):  # noqa: B905 - TorchScript knows no strict
+            h = level(h, e)
+            skips.append(h)
+            h = coarsen(F.pixel_unshuffle(h, 2))
+        y, x = h.shape[2], h.shape[3]
+        tokens = self.bottleneck(h.flatten(2).transpose(1, 2) + self.tokens, e)
+        h = tokens.transpose(1, 2).reshape(n, tokens.shape[2], y, x)
+        for refine, merge, level in zip(self.refine, self.merge, self.up):  # noqa: B905
+            h = level(merge(torch.cat([F.pixel_shuffle(refine(h), 2), skips.pop()], 1)), e)
+        v = self.head(h)[:, :, :ny, :nx]
+        if self.eof_count > 0:
+            along = self.eof_head(e) * torch.sqrt(alpha2 + sigma2 * self.eof_variance)
+            v = v + (along.to(self.eofs.dtype) @ self.eofs.flatten(1)).reshape(v.shape)
+        return v
+
+    def set_eofs(self, states: Tensor) -> None:
+        """Take the leading EOFs of ``states`` [time, channel, y, x], mean zero, and their variances."""
+        eofs, variance = leading_eofs(states, self.eof_count)
+        self.eofs.copy_(eofs)
+        self.eof_variance.copy_(variance)
 
 
-def latent_ocean(ocean: Tensor) -> tuple[Tensor, Tensor]:
-    """Ocean mask [1, 1, y, x] as the network takes it, [1, 64, y/8, x/8], and the latent cells that hold ocean."""
-    return F.pixel_unshuffle(ocean, 8), F.max_pool2d(ocean, 8)
+def leading_eofs(states: Tensor, count: int, most_states: int = 2000) -> tuple[Tensor, Tensor]:
+    """Orthonormal EOFs [count, ...] of states [time, ...] and their variances [count], largest first.
+
+    Of long records evenly spread ``most_states`` are taken. Raises ValueError if there are fewer states than EOFs.
+    """
+    if len(states) < count:
+        raise ValueError(f"eofs is {count}; wanted at most the number of training states, {len(states)}")
+    x = states[:: -(-len(states) // most_states)].flatten(1).double()
+    variance, vectors = torch.linalg.eigh(x @ x.t() / len(x))  # ascending
+    variance, vectors = variance.flip(0)[:count], vectors.flip(1)[:, :count]
+    eofs = vectors.t() @ x
+    eofs = eofs / torch.linalg.vector_norm(eofs, dim=1, keepdim=True).clamp(min=1e-12)
+    return eofs.reshape(count, *states.shape[1:]).float(), variance.clamp(min=0.0).float()
 
 
-def stratified_gamma(n: int, mean: float, std: float, low: float, high: float, device: torch.device) -> Tensor:
-    """n log-SNRs from a normal density cut to [low, high], one from each of n equal shares of probability."""
-    normal = torch.distributions.Normal(0.0, 1.0)
-    cdf_low, cdf_high = (normal.cdf(torch.tensor((edge - mean) / std)) for edge in (low, high))
-    u = (torch.randperm(n) + torch.rand(n)) / n
-    return (mean + std * normal.icdf(cdf_low + u * (cdf_high - cdf_low))).clamp(low, high).to(device)
+def network_ocean(ocean: Tensor, factor: int) -> tuple[Tensor, Tensor]:
+    """Ocean mask [1, 1, y, x] as a network on a ``factor`` times coarser grid takes it, unshuffled to
+    [1, factor^2, y/factor, x/factor], and where that grid's cells hold ocean, [1, 1, y/factor, x/factor]."""
+    return F.pixel_unshuffle(ocean, factor), F.max_pool2d(ocean, factor)
 
 
-def v_loss(network: UViT, x: Tensor, gamma: Tensor, features: Tensor, ocean: Tensor, cells: Tensor) -> Tensor:
-    """Mean squared error of v over the latent cells that hold ocean.
+class NoiseDensity(nn.Module):
+    """The density of the log-SNR gamma in training: it follows the weighted error, so that all noise levels
+    contribute alike (adaptive noise schedule, Kingma and Gao 2023, doi:10.48550/arXiv.2303.00848, appendix F).
 
-    x [n, z, y, x]: clean latents;  cells [1, 1, y, x]: true where a latent cell holds ocean.
+    Piecewise constant over 100 bins. The weight is part of the loss; the density only lowers its variance.
+    """
+
+    BINS = 100
+
+    def __init__(self, config: DiffusionTrainingConfig):
+        super().__init__()
+        self.low, self.high = config.gamma_low, config.gamma_high
+        self.centre, self.width, self.decay = config.weight_centre, config.weight_width, config.density_decay
+        centres = self.low + (torch.arange(self.BINS) + 0.5) * (self.high - self.low) / self.BINS
+        shape = self._shape(centres)
+        self.norm = float(shape.mean())
+        self.register_buffer("error", shape / self.norm)  # as of a network that predicts zero: v has variance 1
+
+    def _shape(self, gamma: Tensor) -> Tensor:
+        return 1.0 / torch.cosh((gamma - self.centre) / (2.0 * self.width))
+
+    def weight(self, gamma: Tensor) -> Tensor:
+        """Weight of the squared error of v, mean 1 over [gamma_low, gamma_high]."""
+        return self._shape(gamma) / self.norm
+
+    def draw(self, n: int) -> tuple[Tensor, Tensor]:
+        """n log-SNRs, one from each of n equal shares of probability, and their densities over the uniform one."""
+        u = (torch.randperm(n, device=self.error.device) + torch.rand(n, device=self.error.device)) / n
+        density = self.error / self.error.mean()
+        edges = F.pad(torch.cumsum(density.double(), 0) / self.BINS, (1, 0))
+        bins = (torch.searchsorted(edges, u.double(), right=True) - 1).clamp(0, self.BINS - 1)
+        place = bins + ((u - edges[bins]) / (edges[bins + 1] - edges[bins])).clamp(0.0, 1.0)
+        return (self.low + place * (self.high - self.low) / self.BINS).float(), density[bins]
+
+    def update(self, gamma: Tensor, weighted_error: Tensor) -> None:
+        """Let the density follow the weighted errors [n] seen at gamma [n]."""
+        bins = ((gamma - self.low) / (self.high - self.low) * self.BINS).long().clamp(0, self.BINS - 1)
+        for i, value in zip(bins.tolist(), weighted_error, strict=True):
+            self.error[i].lerp_(value, 1.0 - self.decay)
+
+
+def v_error(network: nn.Module, x: Tensor, gamma: Tensor, features: Tensor, ocean: Tensor, cells: Tensor) -> Tensor:
+    """Mean squared error of v over the cells that hold ocean, [n].
+
+    x [n, channel, y, x]: clean states;  cells [1, 1, y, x]: 1 where a cell holds ocean.
     """
     alpha = torch.sigmoid(gamma).sqrt()[:, None, None, None]
     sigma = torch.sigmoid(-gamma).sqrt()[:, None, None, None]
     eps = torch.randn_like(x) * cells
     v = alpha * eps - sigma * x
     v_hat = network(alpha * x + sigma * eps, gamma, features, ocean)
-    return masked_mean((v_hat.float() - v) ** 2, cells)
+    squares = (v_hat.float() - v) ** 2 * cells
+    return squares.sum((1, 2, 3)) / (cells.sum() * x.shape[1])

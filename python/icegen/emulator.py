@@ -7,28 +7,33 @@ Python and the compiled bridge run this very code, scripted; nothing of it is wr
 from typing import Final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from icegen.autoencoder import Decoder, Encoder
-from icegen.diffusion import UViT, condition_features, latent_ocean
+from icegen.config import SamplerConfig
+from icegen.diffusion import UViT, condition_features, network_ocean
 from icegen.noise import standard_normal
-from icegen.sampler import denoised_from_v, noise_levels
+from icegen.sampler import denoised_from_v, multistep, noise_levels
 
 
 class Emulator(nn.Module):
     """Generates sea-ice states in physical units.
 
+    encoder, decoder: of `icegen.autoencoder`, or of its identity for diffusion in data space;
+    feature_encoder: a small one whose pooled latents are compared in scores, or None;
     ocean: float32 [1, 1, y, x];  mean, std, lower, upper: float32 [variable], physical units;
-    latent_mean [z, y/8, x/8], latent_std [z, 1, 1];  year_mean, year_scale: normalisation of the year.
+    latent_mean [z, y/f, x/f], latent_std [z, 1, 1], f the factor between the grids of state and latent;
+    conditional: whether conditions (year, day of year) are taken;  year_mean, year_scale: normalisation of the year.
     """
 
     LATENT_STREAM: Final[int] = 0  # of the noise; a decoder that draws noise takes another
 
     def __init__(
         self,
-        encoder: Encoder,
-        decoder: Decoder,
+        encoder: nn.Module,
+        decoder: nn.Module,
         denoiser: UViT,
+        feature_encoder: nn.Module | None,
         ocean: Tensor,
         mean: Tensor,
         std: Tensor,
@@ -36,29 +41,32 @@ class Emulator(nn.Module):
         upper: Tensor,
         latent_mean: Tensor,
         latent_std: Tensor,
+        conditional: bool,
         year_mean: float,
         year_scale: float,
-        gamma_low: float,
-        gamma_high: float,
-        rho: float,
+        sampler: SamplerConfig,
     ):
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
         self.denoiser = denoiser
+        self.feature_encoder = feature_encoder
+        self.factor = ocean.shape[2] // latent_mean.shape[1]
         self.register_buffer("ocean", ocean)
-        self.register_buffer("cells", latent_ocean(ocean)[1])
+        self.register_buffer("cells", network_ocean(ocean, self.factor)[1])
         self.register_buffer("mean", mean[:, None, None])
         self.register_buffer("std", std[:, None, None])
         self.register_buffer("lower", lower[:, None, None])
         self.register_buffer("upper", upper[:, None, None])
         self.register_buffer("latent_mean", latent_mean)
         self.register_buffer("latent_std", latent_std)
+        self.conditional = conditional
         self.year_mean = year_mean
         self.year_scale = year_scale
-        self.gamma_low = gamma_low
-        self.gamma_high = gamma_high
-        self.rho = rho
+        self.multistep = sampler.name == "dpmpp_2m"
+        self.gamma_low = sampler.gamma_low
+        self.gamma_high = sampler.gamma_high
+        self.rho = sampler.rho
 
     def forward(self, seed: int, member: Tensor, condition: Tensor, steps: int) -> Tensor:
         return self.generate(seed, member, condition, steps)
@@ -69,12 +77,14 @@ class Emulator(nn.Module):
 
         seed: 64-bit key of the noise;  member: int64 [n], numbers of the members;
         condition: int64 [n, 2], year and day of year, or [n, 0] for unconditional samples;
-        steps: noise levels, 2 * steps - 1 network evaluations.
+        steps: noise levels: 2 * steps - 1 network evaluations with Heun's method, steps with DPM-Solver++(2M).
         Returns float32 [n, variable, y, x] within bounds, 0 on land. Members are sampled one by one, so that the
         bits of a member do not depend on its companions.
         """
         if steps < 1:
             raise ValueError("steps must be at least 1")
+        if condition.shape[1] > 0 and not self.conditional:
+            raise ValueError("this archive knows no condition; wanted one of shape [n, 0]")
         states: list[Tensor] = []
         for i in range(len(member)):
             latent = self.sample_latent(seed, member[i : i + 1], condition[i : i + 1], steps)
@@ -83,33 +93,66 @@ class Emulator(nn.Module):
 
     @torch.jit.export
     def encode(self, state: Tensor) -> Tensor:
-        """State [n, variable, y, x] in physical units to its standardised latent [n, z, y/8, x/8]."""
+        """State [n, variable, y, x] in physical units to its standardised latent [n, z, y/f, x/f]."""
         x = (state - self.mean) / self.std * self.ocean
         latent = self.encoder(x, self.ocean.expand(len(x), -1, -1, -1))[0]
         return (latent - self.latent_mean) / self.latent_std * self.cells
 
     @torch.jit.export
     def decode(self, latent: Tensor) -> Tensor:
-        """Standardised latent [n, z, y/8, x/8] to the state [n, variable, y, x]: mu, cut to the bounds, masked."""
+        """Standardised latent [n, z, y/f, x/f] to the state [n, variable, y, x]: mu, cut to the bounds, masked."""
+        return torch.minimum(torch.maximum(self.decode_mean(latent), self.lower), self.upper) * self.ocean
+
+    @torch.jit.export
+    def decode_mean(self, latent: Tensor) -> Tensor:
+        """The decoder's mu [n, variable, y, x] in physical units, before it is cut to the bounds."""
         z = latent * self.latent_std + self.latent_mean
-        mu = self.decoder(z, self.ocean.expand(len(z), -1, -1, -1)) * self.std + self.mean
-        return torch.minimum(torch.maximum(mu, self.lower), self.upper) * self.ocean
+        return self.decoder(z, self.ocean.expand(len(z), -1, -1, -1))[0] * self.std + self.mean
+
+    @torch.jit.export
+    def features(self, state: Tensor) -> Tensor:
+        """Features [n, f] of states [n, variable, y, x] for the Frechet autoencoder distance: the latent means of the
+        feature encoder, averaged over the ocean of each quarter of the grid; f = 0 without such an encoder."""
+        if self.feature_encoder is None:
+            return torch.zeros(len(state), 0)
+        x = (state - self.mean) / self.std * self.ocean
+        latent = self.feature_encoder(x, self.ocean.expand(len(x), -1, -1, -1))[0]
+        cells = F.max_pool2d(self.ocean, self.ocean.shape[2] // latent.shape[2])
+        return (F.adaptive_avg_pool2d(latent * cells, 2) / F.adaptive_avg_pool2d(cells, 2).clamp(min=1e-6)).flatten(1)
 
     @torch.jit.export
     def sample_latent(self, seed: int, member: Tensor, condition: Tensor, steps: int) -> Tensor:
-        """Standardised latents [n, z, y/8, x/8] by Heun's method from the keyed noise."""
+        """Standardised latents [n, z, y/f, x/f] from the keyed noise."""
         noise = [self.noise(seed, int(member[i]), condition[i]) for i in range(len(member))]
         s = noise_levels(steps, self.gamma_low, self.gamma_high, self.rho)
         features = condition_features(condition, self.year_mean, self.year_scale)
-        ocean = latent_ocean(self.ocean)[0]
+        ocean = network_ocean(self.ocean, self.factor)[0]
         y = torch.stack(noise) * float(s[0])
-        for i in range(steps - 1):
+        if self.multistep:
+            return self.dpmpp_2m(y, s, features, ocean)
+        return self.heun(y, s, features, ocean)
+
+    def heun(self, y: Tensor, s: Tensor, features: Tensor, ocean: Tensor) -> Tensor:
+        """Heun's method (Karras et al. 2022, algorithm 1) from noise s[0] down to s[-1], then the denoised state."""
+        for i in range(len(s) - 1):
             now, after = float(s[i]), float(s[i + 1])
             slope = (y - self.denoise(y, now, features, ocean)) / now
             predicted = y + (after - now) * slope
             corrected = (predicted - self.denoise(predicted, after, features, ocean)) / after
             y = y + (after - now) * 0.5 * (slope + corrected)
-        return self.denoise(y, float(s[steps - 1]), features, ocean)
+        return self.denoise(y, float(s[-1]), features, ocean)
+
+    def dpmpp_2m(self, y: Tensor, s: Tensor, features: Tensor, ocean: Tensor) -> Tensor:
+        """DPM-Solver++(2M) from noise s[0] down to s[-1], then the denoised state. The first step is of first order."""
+        earlier = y
+        for i in range(len(s) - 1):
+            denoised = self.denoise(y, float(s[i]), features, ocean)
+            if i == 0:
+                y = multistep(y, denoised, denoised, 2.0 * float(s[0]), float(s[0]), float(s[1]))
+            else:
+                y = multistep(y, denoised, earlier, float(s[i - 1]), float(s[i]), float(s[i + 1]))
+            earlier = denoised
+        return self.denoise(y, float(s[-1]), features, ocean)
 
     def denoise(self, y: Tensor, s: float, features: Tensor, ocean: Tensor) -> Tensor:
         """D(y; s): the denoised latent, zero where there is no ocean."""

@@ -13,11 +13,12 @@ import torch
 
 from icegen import archive, validation
 from icegen.archive import CONTRACT, FORMAT
+from icegen.autoencoder import IdentityDecoder, IdentityEncoder
+from icegen.checkpoints import FEATURES_FILE, fingerprint, load_autoencoder, load_denoiser, load_features
 from icegen.config import Config, from_dict
 from icegen.data import PreparedData
 from icegen.emulator import Emulator
-from icegen.grid import Grid
-from icegen.training import fingerprint, load_autoencoder, load_denoiser
+from icegen.grid import FACTOR, Grid
 from icegen.variables import Variable
 
 log = logging.getLogger(__name__)
@@ -28,37 +29,40 @@ def build_emulator(folder: Path, data: PreparedData) -> tuple[Emulator, Config]:
 
     Raises ValueError if a checkpoint is missing or does not belong to the data.
     """
-    autoencoder, autoencoder_checkpoint = load_autoencoder(folder)
     denoiser, checkpoint = load_denoiser(folder)
-    if checkpoint.get("autoencoder") not in (None, fingerprint(autoencoder)):
-        raise ValueError(f"the denoiser in {folder} was trained on the latents of another autoencoder; train it anew")
     config = from_dict(Config, checkpoint["config"])
+    encoder, decoder, factor = IdentityEncoder(), IdentityDecoder(), 1
+    if config.space == "latent":
+        autoencoder, _ = load_autoencoder(folder)
+        if checkpoint["autoencoder"] != fingerprint(autoencoder):
+            raise ValueError(
+                f"the denoiser in {folder} was trained on the latents of another autoencoder; train it anew"
+            )
+        encoder, decoder, factor = autoencoder.encoder, autoencoder.decoder, FACTOR
     if list(config.variables) != [v.id for v in data.variables]:
         raise ValueError(f"{folder} was trained on {', '.join(config.variables)}; the data hold "
                          f"{', '.join(v.id for v in data.variables)}")  # fmt: skip
-    latent_shape = tuple(checkpoint["latent_mean"].shape[1:])
-    if latent_shape != (data.grid.shape[0] // 8, data.grid.shape[1] // 8):
-        raise ValueError(f"{folder} was trained on a grid of 8 x {latent_shape} cells; the data have {data.grid.shape}")
-    ocean = torch.from_numpy(data.grid.ocean)[None, None].float()
-    normalisation = autoencoder_checkpoint["normalisation"]
+    trained = tuple(factor * n for n in checkpoint["latent_mean"].shape[1:])
+    if trained != data.grid.shape:
+        raise ValueError(f"{folder} was trained on a grid of {trained} cells; the data have {data.grid.shape}")
+    normalisation = checkpoint["normalisation"]
     lower, upper = (torch.tensor(bound, dtype=torch.float32) for bound in data.bounds)
-    year_mean, year_scale, _, _ = checkpoint["year"]
     emulator = Emulator(
-        encoder=autoencoder.encoder,
-        decoder=autoencoder.decoder,
+        encoder=encoder,
+        decoder=decoder,
         denoiser=denoiser,
-        ocean=ocean,
+        feature_encoder=load_features(folder)[0].encoder if (Path(folder) / FEATURES_FILE).exists() else None,
+        ocean=torch.from_numpy(data.grid.ocean)[None, None].float(),
         mean=torch.tensor(normalisation["mean"], dtype=torch.float32),
         std=torch.tensor(normalisation["std"], dtype=torch.float32),
         lower=lower,
         upper=upper,
         latent_mean=checkpoint["latent_mean"],
         latent_std=checkpoint["latent_std"],
-        year_mean=year_mean,
-        year_scale=year_scale,
-        gamma_low=config.sampler.gamma_low,
-        gamma_high=config.sampler.gamma_high,
-        rho=config.sampler.rho,
+        conditional=config.condition == "date",
+        year_mean=checkpoint["year"][0],
+        year_scale=checkpoint["year"][1],
+        sampler=config.sampler,
     )
     for parameter in emulator.parameters():
         parameter.requires_grad_(False)
@@ -83,9 +87,15 @@ def export(folder: Path, data: PreparedData, out: Path, name: str, commands: str
         "condition": [
             {"id": "year", "range": [int(years.min()), int(years.max())]},
             {"id": "day_of_year", "range": [1, 366]},
-        ],
+        ]
+        if emulator.conditional
+        else [],
         "latent": {"shape": list(emulator.latent_mean.shape)},
-        "sampler": {"name": "heun", "steps": config.sampler.steps, "evaluations": 2 * config.sampler.steps - 1},
+        "sampler": {
+            "name": config.sampler.name,
+            "steps": config.sampler.steps,
+            "evaluations": config.sampler.steps if emulator.multistep else 2 * config.sampler.steps - 1,
+        },
         "weights": "float16",
         "reference": {"extent": validation.extent_climatology(data)},
         "provenance": {

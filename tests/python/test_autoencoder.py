@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Building blocks and the autoencoder made of them."""
 
+import dataclasses
+
 import pytest
 import torch
 
-from icegen.autoencoder import Autoencoder
+from icegen.autoencoder import Autoencoder, IdentityDecoder, IdentityEncoder
 from icegen.config import AutoencoderConfig
 from icegen.layers import ChannelNorm, ConvBlock, ModulatedConvBlock, TransformerBlock
 
@@ -20,9 +22,9 @@ def shake(module):
     return module.eval()
 
 
-@pytest.fixture
-def model():
-    return shake(Autoencoder(2, CONFIG))
+@pytest.fixture(params=["variable", "cell"])
+def model(request):
+    return shake(Autoencoder(2, dataclasses.replace(CONFIG, scale=request.param)))
 
 
 def fields(ny=48, nx=80, n=2):
@@ -84,13 +86,15 @@ def test_shapes(model, shape):
     x, ocean = fields(*shape)
     mean, log_var = model.encoder(x, ocean)
     assert mean.shape == log_var.shape == (2, 3, shape[0] // 8, shape[1] // 8)
-    assert model.decoder(mean, ocean).shape == x.shape
-    assert model.log_s.exp().shape == (2,)
+    mu, relative = model.decoder(mean, ocean)
+    assert mu.shape == relative.shape == x.shape
+    assert model.decoder.log_s.shape == (2, 1, 1)
+    assert (relative.std() > 0) == model.decoder.scale_of_cells
 
 
 def test_first_scale_is_the_configured_one():
     model = Autoencoder(2, AutoencoderConfig(initial_scale=0.05))
-    torch.testing.assert_close(model.log_s.exp(), torch.full((2,), 0.05))
+    torch.testing.assert_close(model.decoder.log_s.exp().flatten(), torch.full((2,), 0.05))
 
 
 def test_log_variance_is_kept_in_range(model):
@@ -108,7 +112,8 @@ def test_every_input_and_parameter_matters(model):
     x.requires_grad_()
     ocean.requires_grad_()
     mean, log_var = model.encoder(x, ocean)
-    loss = model.decoder(mean, ocean).square().sum() + log_var.square().sum() + model.log_s.sum()
+    mu, relative = model.decoder(mean, ocean)
+    loss = (mu.square() + (model.decoder.log_s + relative).square()).sum() + log_var.square().sum()
     loss.backward()
     for name, tensor in {"x": x, "ocean": ocean, **dict(model.named_parameters())}.items():
         assert tensor.grad is not None, name
@@ -135,4 +140,11 @@ def test_scripted_gives_the_same_bits(model):
     x, ocean = fields()
     mean, _ = model.encoder(x, ocean)
     assert torch.equal(torch.jit.script(model.encoder)(x, ocean)[0], mean)
-    assert torch.equal(torch.jit.script(model.decoder)(mean, ocean), model.decoder(mean, ocean))
+    for scripted, wanted in zip(torch.jit.script(model.decoder)(mean, ocean), model.decoder(mean, ocean), strict=True):
+        assert torch.equal(scripted, wanted)
+
+
+def test_in_data_space_the_state_is_its_own_latent():
+    x, ocean = fields()
+    assert torch.equal(IdentityEncoder()(x, ocean)[0], x)
+    assert torch.equal(IdentityDecoder()(x, ocean)[0], x)

@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from icegen.diffusion import latent_ocean
+from icegen.autoencoder import IdentityDecoder, IdentityEncoder
+from icegen.config import SAMPLERS, SamplerConfig
+from icegen.diffusion import network_ocean
 from icegen.emulator import Emulator
-from icegen.sampler import denoised_from_v, noise_levels
+from icegen.sampler import denoised_from_v, multistep, noise_levels
 
 GAMMA_LOW, GAMMA_HIGH, RHO = -13.8, 12.0, 7.0
 SHAPE = (16, 24)  # of the latent grid
@@ -39,13 +41,14 @@ class ExactDenoiser(nn.Module):
         return ((alpha * z - x) / sigma).float()
 
 
-def toy(ocean=None):
+def toy(ocean=None, sampler="heun"):
     ocean = torch.ones(1, 1, 8 * SHAPE[0], 8 * SHAPE[1]) if ocean is None else ocean
     one, zero = torch.ones(1), torch.zeros(1)
     return Emulator(
-        encoder=nn.Identity(),
-        decoder=nn.Identity(),
+        encoder=IdentityEncoder(),
+        decoder=IdentityDecoder(),
         denoiser=ExactDenoiser(),
+        feature_encoder=None,
         ocean=ocean,
         mean=zero,
         std=one,
@@ -53,11 +56,10 @@ def toy(ocean=None):
         upper=one,
         latent_mean=torch.zeros(3, *SHAPE),
         latent_std=torch.ones(3, 1, 1),
+        conditional=False,
         year_mean=2000.0,
         year_scale=1.0,
-        gamma_low=GAMMA_LOW,
-        gamma_high=GAMMA_HIGH,
-        rho=RHO,
+        sampler=SamplerConfig(sampler, 20, GAMMA_LOW, GAMMA_HIGH, RHO),
     )
 
 
@@ -104,8 +106,9 @@ def test_denoised_from_v_undoes_the_definition_of_v():
     torch.testing.assert_close(denoised_from_v(alpha * x + sigma * eps, alpha * eps - sigma * x, gamma), x)
 
 
-def test_samples_have_the_mean_and_covariance_of_the_data():
-    x = sample(toy(), members=40, steps=80).double()
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_samples_have_the_mean_and_covariance_of_the_data(sampler):
+    x = sample(toy(sampler=sampler), members=40, steps=80).double()
     x = x.transpose(0, 1).flatten(1)  # [channel, case]: 15,360 independent cases
     cases = x.shape[1]
     deviation = COVARIANCE.diagonal().sqrt()
@@ -115,8 +118,9 @@ def test_samples_have_the_mean_and_covariance_of_the_data():
     assert ((x.cov() - COVARIANCE).abs() < 4 * error + 0.01 * deviation[:, None] * deviation).all()
 
 
-def test_converges_at_second_order():
-    emulator = toy()
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_converges_at_second_order(sampler):
+    emulator = toy(sampler=sampler)
     reference = exact(emulator, 4)
     errors = [(sample(emulator, 4, steps) - reference).square().mean().sqrt().item() for steps in (20, 40, 80)]
     assert errors[0] < 0.1
@@ -124,24 +128,25 @@ def test_converges_at_second_order():
     assert ((orders > 1.7) & (orders < 2.6)).all(), (errors, orders)
 
 
-def test_counts_its_network_evaluations():
-    """2 steps - 1, as the archive states."""
-    emulator = toy()
+@pytest.mark.parametrize(("sampler", "evaluations"), [("heun", (1, 3, 13)), ("dpmpp_2m", (1, 2, 7))])
+def test_counts_its_network_evaluations(sampler, evaluations):
+    emulator = toy(sampler=sampler)
     calls = []
     emulator.denoiser.register_forward_hook(lambda *arguments: calls.append(1))
-    for steps in (1, 2, 7):
+    for steps, wanted in zip((1, 2, 7), evaluations, strict=True):
         calls.clear()
         sample(emulator, 1, steps)
-        assert len(calls) == 2 * steps - 1
+        assert len(calls) == wanted
 
 
 def test_cells_without_ocean_stay_zero():
     ocean = torch.ones(1, 1, 8 * SHAPE[0], 8 * SHAPE[1])
     ocean[..., :32, :40] = 0
-    cells = latent_ocean(ocean)[1].bool().expand(2, 3, -1, -1)
-    x = sample(toy(ocean), 2, 5)
-    assert (x[~cells] == 0).all()
-    assert (x[cells] != 0).all()
+    cells = network_ocean(ocean, 8)[1].bool().expand(2, 3, -1, -1)
+    for sampler in SAMPLERS:
+        x = sample(toy(ocean, sampler), 2, 5)
+        assert (x[~cells] == 0).all()
+        assert (x[cells] != 0).all()
 
 
 def test_scripted_gives_the_same_bits():
@@ -152,3 +157,5 @@ def test_scripted_gives_the_same_bits():
     z, v = torch.randn(2, 3, 4, 5, 6, generator=torch.Generator().manual_seed(0))
     gamma = torch.tensor([-5.0, 0.0, 5.0])
     assert torch.equal(torch.jit.script(denoised_from_v)(z, v, gamma), denoised_from_v(z, v, gamma))
+    arguments = (z, v, z + v, 4.0, 2.0, 1.5)
+    assert torch.equal(torch.jit.script(multistep)(*arguments), multistep(*arguments))
