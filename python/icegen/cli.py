@@ -135,11 +135,14 @@ def train() -> None:
 
 
 def _training_command(name: str, run_name: str, help_text: str) -> None:
-    @train.command(name, help=help_text)
+    @train.command(name, help=f"{help_text}\n\nExample: icegen train {name} --data prepared.nc --out runs/observed")
     @data_option
-    @click.option("--out", type=path_type, required=True, help="Folder of checkpoints; training resumes from it.")
+    @click.option("--out", type=path_type, required=True, help="Folder of checkpoints and loss curves.")
     @click.option("--config", default="observed", show_default=True, help="A YAML file, or the name of a shipped one.")
-    def command(data: Path, out: Path, config: str) -> None:
+    @click.option("--resume", is_flag=True, help="Go on from the folder's last checkpoint.")
+    @click.option("--accelerator", default="auto", show_default=True, help="cpu, cuda, ..., as Lightning Fabric says.")
+    @click.option("--devices", default="auto", show_default=True, help="How many of them.")
+    def command(data: Path, out: Path, config: str, resume: bool, accelerator: str, devices: str) -> None:
         from icegen import data as datasets
         from icegen import training
         from icegen.config import load_config
@@ -148,19 +151,14 @@ def _training_command(name: str, run_name: str, help_text: str) -> None:
         settings = load_config(shipped if "/" not in config and shipped.is_file() else config)
         prepared = datasets.load(data)
         with _Bar() as bar:
-            click.echo(getattr(training, run_name)(settings, prepared, out, bar.reporter(name)))
+            run = training.Run(out, resume, accelerator, devices, bar.reporter(name))
+            click.echo(getattr(training, run_name)(settings, prepared, run))
 
 
+_training_command("autoencoder", "train_autoencoder", "Train the autoencoder.")
+_training_command("features", "train_features", "Train the small autoencoder whose latents the scores compare.")
 _training_command(
-    "autoencoder",
-    "train_autoencoder",
-    "Train the autoencoder.\n\nExample: icegen train autoencoder --data prepared.nc --out runs/observed",
-)
-_training_command(
-    "diffusion",
-    "train_diffusion",
-    "Train the latent diffusion model, after the autoencoder of the same folder.\n\n"
-    "Example: icegen train diffusion --data prepared.nc --out runs/observed",
+    "diffusion", "train_diffusion", "Train the diffusion model, after the autoencoder of the same folder."
 )
 
 
