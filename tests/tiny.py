@@ -5,6 +5,7 @@ import datetime
 import json
 import sys
 import warnings
+from importlib import resources
 from pathlib import Path
 
 import netCDF4
@@ -13,30 +14,12 @@ import pyproj
 import torch
 
 from icegen import archive, data, export, training
-from icegen.config import Config, from_dict
+from icegen.config import load_config
 from icegen.sources.cf import CFFile
 
 ROWS, COLUMNS, SPACING = 40, 56, 100e3  # unequal, so that a swapped axis shows; m
 
-CONFIG = from_dict(
-    Config,
-    {
-        "autoencoder": {"latent_channels": 4, "widths": [8, 8, 8], "blocks": [1, 1, 1]},
-        "features": {"latent_channels": 2, "widths": [4, 4, 4], "blocks": [1, 1, 1], "likelihood": "gaussian"},
-        "denoiser": {
-            "widths": [8, 8, 8],
-            "blocks": [1, 1, 1],
-            "embedding": 16,
-            "position_channels": 2,
-            "eofs": 4,
-            "heads": 2,
-        },
-        "autoencoder_training": {"steps": 40, "batch": 4, "crop": 32, "warmup": 5, "learning_rate": 0.003},
-        "features_training": {"steps": 5, "batch": 2, "crop": 32},
-        "diffusion_training": {"steps": 40, "batch": 8, "warmup": 5, "learning_rate": 0.003},
-        "sampler": {"steps": 4},
-    },
-)
+CONFIG = load_config(resources.files("icegen") / "configs" / "tiny.yaml")
 
 
 def write_source(path: Path, years=range(2000, 2004)) -> Path:

@@ -19,8 +19,8 @@ def write(folder, text):
     return path
 
 
-def test_some_configuration_is_shipped():
-    assert "observed" in [p.stem for p in SHIPPED]
+def test_configurations_are_shipped():
+    assert {"observed", "idealised", "nextsim", "tiny"} <= {p.stem for p in SHIPPED}
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
@@ -84,7 +84,15 @@ def test_a_configuration_survives_a_checkpoint():
         ("autoencoder: {widths: [8, x, 8]}", r"autoencoder\.widths is 'x'; wanted int"),
         ("autoencoder: {widths: [8, 8]}", "widths has 2 entries; wanted 3"),
         ("autoencoder: {blocks: [1, 1, 1, 1]}", "blocks has 4 entries; wanted 3"),
-        ("denoiser: {blocks: []}", "blocks has 0 entries; wanted 3"),
+        ("denoiser: {blocks: []}", "blocks has 0 entries; wanted 3, as widths has"),
+        ("denoiser: {widths: [8], blocks: [1]}", "widths has 1 entries; wanted at least 2"),
+        ("denoiser: {eofs: -1}", "eofs is -1; wanted at least 0"),
+        ("space: grid", "space is 'grid'; wanted one of latent, data"),
+        ("condition: season", "condition is 'season'; wanted one of date, none"),
+        ("autoencoder: {scale: pixel}", "scale is 'pixel'; wanted one of variable, cell"),
+        ("sampler: {name: euler}", "name is 'euler'; wanted one of heun, dpmpp_2m"),
+        ("diffusion_training: {weight_width: 0}", "weight_width is 0.0; wanted more than 0"),
+        ("diffusion_training: {density_decay: 1.0}", "density_decay is 1.0; wanted 0 to below 1"),
         ("denoiser: {widths: [8, 8, 9]}", "width 9 is not a multiple of 8 heads"),
         ("autoencoder_training: {crop: 60}", "crop is 60; wanted a positive multiple of 8"),
         ("autoencoder_training: {crop: 0}", "crop is 0; wanted a positive multiple of 8"),

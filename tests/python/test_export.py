@@ -11,7 +11,8 @@ import pytest
 import torch
 
 import tiny as making
-from icegen import archive, data, export, validation
+from icegen import archive, data, export, training, validation
+from icegen.config import SamplerConfig
 from icegen.sources.cf import CFFile
 
 
@@ -201,3 +202,31 @@ def test_refuses_a_denoiser_of_another_autoencoder(tiny, prepared, tmp_path):
 def test_refuses_a_missing_folder(tiny, prepared, tmp_path):
     with pytest.raises(ValueError, match=r"folder .*nowhere does not exist"):
         export.export(tiny, prepared, tmp_path / "nowhere" / "a.pt", name="a", samples=0)
+
+
+def test_diffusion_in_data_space_without_condition(prepared, tmp_path):
+    """No autoencoder, no date, the other sampler: the same archive to its users."""
+    config = dataclasses.replace(
+        making.CONFIG,
+        space="data",
+        condition="none",
+        diffusion_training=dataclasses.replace(making.CONFIG.diffusion_training, steps=4),
+        sampler=SamplerConfig(name="dpmpp_2m", steps=5),
+    )
+    training.train_diffusion(config, prepared, training.Run(tmp_path, accelerator="cpu", devices="1"))
+    export.export(tmp_path, prepared, tmp_path / "data.pt", "data", samples=0)
+    loaded = archive.load(tmp_path / "data.pt")
+    assert loaded.metadata["condition"] == []
+    assert loaded.metadata["sampler"] == {"name": "dpmpp_2m", "steps": 5, "evaluations": 5}
+    assert loaded.metadata["latent"]["shape"] == [2, making.ROWS, making.COLUMNS]
+    states = loaded.generate([1, 2])
+    assert states.shape == (2, 2, making.ROWS, making.COLUMNS)
+    assert not torch.equal(states[0], states[1])
+    assert states.min() >= 0
+    assert states[:, 0].max() <= 1
+    real = torch.from_numpy(prepared.state[:2]).float()
+    torch.testing.assert_close(loaded.decode(loaded.encode(real)), real, atol=2e-3, rtol=2e-3)
+    with pytest.raises(ValueError, match="year is 2001 and day_of_year 5; this archive takes no date"):
+        loaded.generate([1], year=2001, day_of_year=5)
+    with pytest.raises(torch.jit.Error, match="this archive knows no condition"):
+        loaded.module.generate(0, torch.tensor([1]), torch.tensor([[2001, 5]]), 2)

@@ -4,6 +4,10 @@
 import csv
 import dataclasses
 import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -255,3 +259,47 @@ def test_a_checkpoint_is_not_trained_over_unasked(uninterrupted, prepared, kind)
     with pytest.raises(ValueError, match=rf"{kind}.pt exists; go on from it with --resume, or move it away"):
         KINDS[kind][0](CONFIG, prepared, on(uninterrupted))
     assert files(uninterrupted) == before
+
+
+def train_command(kind, tiny, folder, *options):
+    """icegen train, in a process of its own."""
+    command = [sys.executable, "-m", "icegen", "train", kind, "--data", tiny / "prepared.nc", "--out", folder]
+    return [str(part) for part in (*command, "--accelerator", "cpu", *options)]
+
+
+def test_goes_on_after_kill_9_to_the_same_losses(tiny, tmp_path):
+    settings = tmp_path / "config.yaml"
+    shipped = Path(training.__file__).parent / "configs" / "tiny.yaml"
+    text = shipped.read_text().replace("  steps: 40", "  steps: 150\n  checkpoint_every: 5")
+    settings.write_text(text)
+    curves = []
+    for folder, kill in ((tmp_path / "whole", False), (tmp_path / "killed", True)):
+        start(tiny, folder, "diffusion")
+        command = train_command("diffusion", tiny, folder, "--config", settings, "--devices", "1")
+        if kill:
+            process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+            while not (folder / "diffusion.pt").exists():
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.kill()
+            assert process.wait() == -9
+            assert checkpoints.load_checkpoint(folder / "diffusion.pt")["step"] < 150
+            command.append("--resume")
+        subprocess.run(command, check=True, capture_output=True)
+        curves.append((folder / "diffusion.csv").read_text())
+        assert not list(folder.glob(".*partial"))
+    assert len(curves[0].splitlines()) == 151
+    assert curves[0] == curves[1]
+
+
+def test_two_devices_train_one_model(tiny, tmp_path):
+    start(tiny, tmp_path / "run", "diffusion")
+    command = train_command("diffusion", tiny, tmp_path / "run", "--config", "tiny", "--devices", "2")
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Starting with 2 processes" in done.stderr
+    assert len((tmp_path / "run" / "diffusion.csv").read_text().splitlines()) == 41
+    one = torch.load(tiny / "diffusion.pt", weights_only=True)
+    two = checkpoints.load_checkpoint(tmp_path / "run" / "diffusion.pt")
+    assert two["task"].keys() == one["task"].keys()  # no trace of how many trained it
+    assert not torch.equal(two["task"]["model.stem.weight"], one["task"]["model.stem.weight"])
