@@ -67,7 +67,7 @@ class DenoiserConfig:
     blocks: tuple[int, ...] = (2, 2, 6)  # the last counts transformer blocks
     embedding: int = 256
     position_channels: int = 8
-    eofs: int = 32  # leading EOFs of the training states whose coefficients the network sees and predicts
+    eofs: int = 8  # leading EOFs of the training states whose coefficients the network sees and predicts
     heads: int = 8
     dropout: float = 0.1
 
