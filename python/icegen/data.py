@@ -31,7 +31,7 @@ class PreparedData:
     state: float16 [time, variable, y, x], physical units, 0 on land.
     filled: bool [time, variable, y, x], true where the source had no value.
     year, month, day_of_year: int64 [time].  split: S1 [time], of SPLITS.
-    mean, std: float64 [variable], over observed ocean cells of the training times.
+    mean, std: float64 [variable], over observed ocean cells of the training times; NaN without such times.
     """
 
     variables: tuple[Variable, ...]
@@ -69,14 +69,17 @@ class PreparedData:
         return np.array(lower), np.array(upper)
 
 
-def prepare(source: Source, out: Path, validation_years=(), test_years=(), progress=iter) -> Path:
+def prepare(
+    source: Source, out: Path, validation_years=(), test_years=(), progress=iter, needs_training: bool = True
+) -> Path:
     """Write the states of a source as a prepared file.
 
     Values are cut to their bounds; missing ocean values take the nearest value of the same time. The years named
     are split off for validation and test; without them the source's own split holds. ``progress`` wraps the loop
-    over times. Raises ValueError for a source that does not fit; nothing is left behind then.
+    over times. A file to score against needs no training times: without a split, all its times are for test then.
+    Raises ValueError for a source that does not fit; nothing is left behind then.
     """
-    split = _split(source, validation_years, test_years)
+    split = _split(source, validation_years, test_years, needs_training)
     with replacing(out) as partial, netCDF4.Dataset(partial, "w") as target:
         _define(target, source, split)
         _copy_states(target, source, split == SPLITS["training"], progress)
@@ -117,7 +120,7 @@ def load(path: Path) -> PreparedData:
         )
 
 
-def _split(source: Source, validation_years, test_years) -> np.ndarray:
+def _split(source: Source, validation_years, test_years, needs_training: bool) -> np.ndarray:
     """The letter of SPLITS of each time."""
     years = np.array([t.year for t in source.times])
     twice = set(validation_years) & set(test_years)
@@ -129,12 +132,15 @@ def _split(source: Source, validation_years, test_years) -> np.ndarray:
         split[np.isin(years, list(test_years))] = SPLITS["test"]
     elif source.split is not None:
         split = source.split
+    elif not needs_training:
+        split[:] = SPLITS["test"]
     else:
         raise ValueError("the source has no split of its own; name the validation years")
     unknown = set(split.tolist()) - set(SPLITS.values())
     if unknown:
         raise ValueError(f"the source's split holds {min(unknown)!r}; wanted {', '.join(map(repr, SPLITS.values()))}")
-    for name in ("training", "validation") + (("test",) if test_years else ()):
+    wanted = ("training", "validation") if needs_training else ()
+    for name in wanted + (("test",) if test_years else ()):
         if not np.any(split == SPLITS[name]):
             raise ValueError(f"the {name} split is empty; the {len(years)} times are of {years.min()} to {years.max()}")
     return split
@@ -188,6 +194,9 @@ def _copy_states(target, source: Source, training: np.ndarray, progress) -> None
                 observed = values[ocean & ~missing]
                 sums[i] += observed.size, observed.sum(), (observed**2).sum()
     for v, (count, total, squares) in zip(wanted, sums, strict=True):
+        if not training.any():
+            target[v.id].setncatts({"training_mean": np.nan, "training_std": np.nan})
+            continue
         mean = total / count
         target[v.id].training_mean = mean
         target[v.id].training_std = np.sqrt(squares / count - mean**2)
