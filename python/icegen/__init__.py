@@ -20,13 +20,18 @@ def load(archive=None, device: str = "cpu"):
 
 
 def bridge_folder():
-    """Folder of the compiled bridge in this installation, for CMAKE_PREFIX_PATH: lib/ and include/.
+    """Folder of the compiled bridge, for CMAKE_PREFIX_PATH: lib/ and include/.
 
-    Raises FileNotFoundError where the package was installed without it.
+    It is in the package, or in a checkout its build/, or what ICEGEN_BUILD names. Raises FileNotFoundError where the
+    package was installed without it.
     """
+    import os
     from pathlib import Path
 
-    folder = Path(__file__).parent / "_bridge"
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} does not exist: icegen was installed without its bridge (no Fortran or MPI)")
-    return folder
+    package = Path(__file__).parent
+    named = os.environ.get("ICEGEN_BUILD")
+    folders = [Path(named)] if named else [package / "_bridge", package.parents[1] / "build"]
+    for folder in folders:
+        if (folder / "lib").is_dir():
+            return folder
+    raise FileNotFoundError(f"there is no {folders[0]}: icegen was installed without its bridge (no Fortran or MPI)")

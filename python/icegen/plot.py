@@ -1,43 +1,94 @@
 # SPDX-License-Identifier: MIT
-"""A picture of a host's year: polar maps of March and September, and the seasonal cycle of extent."""
+"""Pictures of sea ice: `maps` and `season` of states in memory, `plot` of a file of samples or of a host's year."""
 
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import cmocean
 import numpy as np
 import pyproj
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
+from icegen import polar
 from icegen.files import replacing
+from icegen.polar import INK, LINES, NO_DATA
 
 log = logging.getLogger(__name__)
 
-DIMENSIONS = ("time", "member", "lat", "lon")
-UNITS = {"sic": "1", "sit": "m", "extent": "m2"}
+HOST_DIMENSIONS = ("time", "member", "lat", "lon")
+HOST_UNITS = {"sic": "1", "sit": "m", "extent": "m2"}
 MONTHS = ("January", "February", "March", "April", "May", "June",
           "July", "August", "September", "October", "November", "December")  # fmt: skip
+ICE_EDGE = 0.15  # concentration from which a cell counts to the extent
 MAPPED_MONTHS = (3, 9)  # most and least ice
 MAPPED_MEMBERS = 6  # a page holds no more rows; the seasonal cycle shows all members
-
-SOUTHERNMOST = 50.0  # degrees north, reached in the corners of a map or along its sides
-HALF_WIDTH = 3.2e6  # m; the corners of this square lie at 49 N
-LAND, NO_DATA, LINES, INK = "#cbc8c1", "#8d98a3", "#5b6166", "#333333"
 MEMBER_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito (2008)
 
 WIDTH, DPI = 9.0, 200  # inches; 1800 pixels
+LARGEST_MAP = 3.6  # inches
+LEFT, RIGHT, GAP, BETWEEN = 0.55, 0.3, 0.1, 0.3  # inches: margins, between maps, between variables
+TOP, BARS, CYCLE, BOTTOM = 0.72, 0.88, 2.5, 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What a picture shows.
+
+    fields: variables over (time, member, row, column), NaN without data; time may be absent from their coordinates.
+    corners: x, y [row + 1, column + 1] of the cells in metres of `polar.project`.
+    land: bool [row, column] after the data's own mask; None where that does not tell land from the rest.
+    extent: [time, member] in m2, or None where there is no concentration.
+    """
+
+    fields: xr.Dataset
+    corners: tuple[np.ndarray, np.ndarray]
+    land: np.ndarray | None
+    extent: np.ndarray | None
+
+    @property
+    def members(self) -> list[int]:
+        count = self.fields.sizes["member"]
+        return [int(m) for m in self.fields.member] if "member" in self.fields.coords else list(range(1, count + 1))
+
+    @property
+    def months(self) -> np.ndarray:
+        return self.fields.time.dt.month.values
+
+
+def maps(states: xr.Dataset, variables: Sequence[str] | None = None) -> Figure:
+    """Maps of generated states, one row for each of the first six members; each variable has one scale.
+
+    states: as `Archive.sample` returns or `icegen sample` writes them, over (realization, y, x) and perhaps time, of
+        which March and September are shown, or else the first and the last.
+    variables: ids; by default the first two.
+    Raises ValueError for a dataset that is not such, or holds no data.
+    """
+    return draw(of_states(states, variables, whole=False), None)
+
+
+def season(states: xr.Dataset, reference: Mapping | None = None) -> Figure:
+    """The extent of each member over the times of ``states``, before the observed range of ``reference``, if given.
+
+    reference: as `plot` takes it. Raises ValueError without concentration, or with one time.
+    """
+    scene = of_states(states, ["sic"], whole=True)
+    if scene.extent is None or len(scene.extent) < 2:
+        raise ValueError("a season needs sic at two times at least")
+    figure = Figure(figsize=(WIDTH, CYCLE + BOTTOM), facecolor="white")
+    draw_cycle(figure.add_axes((0.08, 0.16, 0.89, 0.8)), scene, check_reference(reference))
+    return figure
 
 
 def plot(path: str | Path, out: str | Path, reference: Mapping | None = None) -> None:
-    """Draw the file of a host run as a PNG, 1800 pixels wide.
+    """Draw a file of samples, or of a host's year, as a PNG.
 
-    path: NetCDF with ``sic`` (1) and ``sit`` (m) over (time, member, lat, lon), and ``extent`` (m2) over
-        (time, member); monthly, with at least one March and one September; lat and lon 1-D, degrees.
+    path: NetCDF as `icegen sample` writes it, or of a host: ``sic`` (1) and ``sit`` (m) over (time, member, lat, lon),
+        and ``extent`` (m2) over (time, member); monthly, with at least one March and one September; lat and lon
+        1-D, degrees.
     out: PNG to write; whole or not there. Sea without a value is blue-grey in the maps, land is grey.
     reference: observed range of the extent, ``{"extent": {"mean": [12], "min": [12], "max": [12],
         "years": [first, last]}}``, m2, January to December; left out or without an extent, no range is drawn.
@@ -53,41 +104,82 @@ def plot(path: str | Path, out: str | Path, reference: Mapping | None = None) ->
     log.info("wrote %s", out)
 
 
-def read(path: Path) -> xr.Dataset:
-    """The variables to draw, dimensions in the order of ``DIMENSIONS``, in memory; ValueError if they are not there."""
+def read(path: Path) -> Scene:
+    """What to draw of a file; ValueError if it is not there."""
     if not path.is_file():
         raise ValueError(f"file {path} does not exist")
     try:
         with xr.open_dataset(path, engine="netcdf4") as opened:
-            missing = [name for name in UNITS if name not in opened.data_vars]
-            if missing:
-                held = ", ".join(opened.data_vars) or "nothing"
-                raise ValueError(f"{path} lacks {', '.join(missing)}; it holds {held}")
-            data = opened[list(UNITS)].load()
+            return of_states(opened) if "realization" in opened.dims else of_host(opened)
     except (OSError, RuntimeError) as error:  # netCDF4 raises either for a damaged file
         raise ValueError(f"{path} cannot be read as NetCDF: {error}") from error
-    for name, units in UNITS.items():
-        wanted = DIMENSIONS[:2] if name == "extent" else DIMENSIONS
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def of_states(states: xr.Dataset, variables: Sequence[str] | None = None, whole: bool = True) -> Scene:
+    """The scene of generated states, with all times' extent if ``whole``."""
+    for name in ("realization", "y", "x"):
+        if name not in states.dims:
+            raise ValueError(f"there is no dimension {name}; wanted states over realization, y and x")
+    held = [name for name, v in states.data_vars.items() if {"realization", "y", "x"} <= set(v.dims)]
+    names = held[:2] if variables is None else list(variables)
+    for name in names:
+        if name not in held:
+            raise ValueError(f"there is no variable {name}; the states hold {', '.join(held) or 'none'}")
+    if not names:
+        raise ValueError("the states hold no variable")
+    if "crs" not in states.variables or "crs_wkt" not in states.crs.attrs:
+        raise ValueError("there is no grid mapping crs with crs_wkt")
+    states = states if "time" in states.dims else states.expand_dims("time")
+    fields = states[names].rename(realization="member", y="row", x="column")
+    fields = fields.transpose("time", "member", "row", "column")
+    to_lonlat = pyproj.Transformer.from_crs(states.crs.attrs["crs_wkt"], "EPSG:4326", always_xy=True)
+    corners = np.meshgrid(polar.edges(states.x.values), polar.edges(states.y.values))
+    shown = fields.isel(time=_shown(fields), member=slice(MAPPED_MEMBERS)).load()
+    land = np.isnan(shown[names[0]].values).all(axis=(0, 1))
+    extent = None
+    if whole and "sic" in names and "cell_area" in states:
+        extent = np.array([_extent(states.sic.isel(time=t), states.cell_area) for t in range(fields.sizes["time"])])
+    return Scene(fields, polar.project(*to_lonlat.transform(*corners)), land, extent)
+
+
+def _extent(sic: xr.DataArray, area: xr.DataArray) -> np.ndarray:
+    """Extent [member] in m2 of concentration over (realization, y, x)."""
+    return ((sic >= ICE_EDGE) * area).sum(("y", "x")).values
+
+
+def of_host(opened: xr.Dataset) -> Scene:
+    """The scene of a host's file; ValueError if it lacks something."""
+    missing = [name for name in HOST_UNITS if name not in opened.data_vars]
+    if missing:
+        raise ValueError(f"the file lacks {', '.join(missing)}; it holds {', '.join(opened.data_vars) or 'nothing'}")
+    data = opened[list(HOST_UNITS)].load()
+    for name, units in HOST_UNITS.items():
+        wanted = HOST_DIMENSIONS[:2] if name == "extent" else HOST_DIMENSIONS
         if set(data[name].dims) != set(wanted):
-            raise ValueError(f"{path}: {name} has dimensions {data[name].dims}; wanted {wanted}")
+            raise ValueError(f"{name} has dimensions {data[name].dims}; wanted {wanted}")
         seen = data[name].attrs.get("units", units)
         if seen != units:
-            raise ValueError(f"{path}: {name} has units {seen}; wanted {units}")
+            raise ValueError(f"{name} has units {seen}; wanted {units}")
     for name, least in (("time", 1), ("member", 1), ("lat", 2), ("lon", 2)):
         if data.sizes[name] < least:
-            raise ValueError(f"{path}: dimension {name} has size {data.sizes[name]}; wanted at least {least}")
+            raise ValueError(f"dimension {name} has size {data.sizes[name]}; wanted at least {least}")
         if name not in data.coords and name != "member":
-            raise ValueError(f"{path} has no coordinate {name}")
+            raise ValueError(f"there is no coordinate {name}")
     if not hasattr(data.time, "dt"):
-        raise ValueError(f"{path}: time is not a date; wanted units such as 'days since 2007-01-01'")
+        raise ValueError("time is not a date; wanted units such as 'days since 2007-01-01'")
     months = data.time.dt.month.values
     absent = [MONTHS[month - 1] for month in MAPPED_MONTHS if month not in months]
     if absent:
         seen = ", ".join(MONTHS[month - 1] for month in sorted(set(months)))
-        raise ValueError(f"{path} has no {' and no '.join(absent)}; its months are {seen}")
+        raise ValueError(f"there is no {' and no '.join(absent)}; the months are {seen}")
     if not np.isfinite(data.extent).any():
-        raise ValueError(f"{path}: extent holds no valid value")
-    return data.transpose(*DIMENSIONS)
+        raise ValueError("extent holds no valid value")
+    data = data.transpose(*HOST_DIMENSIONS)
+    lon_edges, lat_edges, northern = polar_part(data)
+    fields = data[["sic", "sit"]].isel(lat=northern).rename(lat="row", lon="column")
+    return Scene(fields, polar.project(*np.meshgrid(lon_edges, lat_edges)), None, data.extent.values)
 
 
 def check_reference(reference: Mapping | None) -> dict[str, np.ndarray] | None:
@@ -105,144 +197,91 @@ def check_reference(reference: Mapping | None) -> dict[str, np.ndarray] | None:
     return observed
 
 
-def draw(data: xr.Dataset, observed: dict[str, np.ndarray] | None) -> Figure:
-    """The figure: one row of four maps per member, colour bars, and the seasonal cycle."""
-    rows = min(data.sizes["member"], MAPPED_MEMBERS)
-    if rows < data.sizes["member"]:
-        log.info("maps show the first %d of %d members", rows, data.sizes["member"])
-    left, right, gap, between, top = 0.55, 0.3, 0.1, 0.3, 0.72  # inches
-    side = (WIDTH - left - right - 2 * gap - between) / 4
-    bars, cycle, bottom = 0.88, 2.5, 0.5
-    maps_height = rows * side + (rows - 1) * gap
-    height = top + maps_height + bars + cycle + bottom
+def _shown(fields: xr.Dataset) -> list[int]:
+    """Which times have maps: March and September, or else the first and the last."""
+    count = fields.sizes["time"]
+    if "time" in fields.coords:
+        months = fields.time.dt.month.values
+        if all(month in months for month in MAPPED_MONTHS):
+            return [int(np.argmax(months == month)) for month in MAPPED_MONTHS]
+    return [0] if count == 1 else [0, count - 1]
 
-    figure = Figure(figsize=(WIDTH, height), facecolor="white")
+
+def draw(scene: Scene, observed: dict[str, np.ndarray] | None) -> Figure:
+    """The figure: one row of maps per member, colour bars, and the seasonal cycle where there is one."""
+    rows = min(len(scene.members), MAPPED_MEMBERS)
+    if rows < len(scene.members):
+        log.info("maps show the first %d of %d members", rows, len(scene.members))
+    shown = _shown(scene.fields)
+    fields = scene.fields.isel(time=shown, member=slice(rows)).load()
+    for name in fields:
+        if not np.isfinite(fields[name]).any():
+            raise ValueError(f"{name} holds no valid value at the times of the maps, north of 30 N")
+    across, times = len(fields), len(shown)
+    inner = across * (times - 1) * GAP + (across - 1) * BETWEEN
+    side = min((WIDTH - LEFT - RIGHT - inner) / (across * times), LARGEST_MAP)
+    total_width = LEFT + RIGHT + inner + across * times * side
+    cycle = CYCLE if scene.extent is not None and len(scene.extent) > 1 else 0.0
+    maps_height = rows * side + (rows - 1) * GAP
+    height = TOP + maps_height + BARS + (cycle + BOTTOM if cycle else 0.0)
+    figure = Figure(figsize=(total_width, height), facecolor="white")
 
     def axes(x: float, y: float, width: float, tall: float) -> Axes:
         """Axes placed in inches from the lower left corner."""
-        return figure.add_axes((x / WIDTH, y / height, width / WIDTH, tall / height))
+        return figure.add_axes((x / total_width, y / height, width / total_width, tall / height))
 
-    lon_edges, lat_edges, northern = polar_part(data)
-    x, y = project(*np.meshgrid(lon_edges, lat_edges))  # [lat + 1, lon + 1], m
-    shown = [int(np.argmax(data.time.dt.month.values == month)) for month in MAPPED_MONTHS]
-    fields = data[["sic", "sit"]].isel(time=shown, member=slice(rows), lat=northern)
-    for name in fields:
-        if not np.isfinite(fields[name]).any():
-            raise ValueError(f"{name} holds no valid value in March and September, north of {SOUTHERNMOST - 20:.0f} N")
-    half = map_half_width(fields.sic.values, x, y)
-    land = land_image(half, pixels=round(2 * side * DPI))
-    top_thickness = max(1.0, math.ceil(2 * np.nanquantile(fields.sit.values, 0.995)) / 2)
-    styles = {
-        "sic": (cmocean.cm.ice, 1.0, "Sea-ice concentration", "Concentration", "neither"),
-        "sit": (cmocean.cm.dense, top_thickness, "Effective sea-ice thickness", "Thickness (m)", "max"),
-    }
-    y_maps = height - top - side
-    for i, (name, (colours, upper, heading, label, extend)) in enumerate(styles.items()):
-        x_pair = left + i * (2 * side + gap + between)
-        for j, moment in enumerate(shown):
-            date = data.time[moment].dt
-            for row in range(rows):
-                panel = axes(x_pair + j * (side + gap), y_maps - row * (side + gap), side, side)
-                mesh = panel.pcolormesh(x, y, fields[name].values[j, row], cmap=colours, vmin=0.0, vmax=upper)
-                dress_map(panel, half, land)
-                if row == 0:
-                    panel.set_title(f"{MONTHS[int(date.month) - 1]} {int(date.year)}", fontsize=9, pad=12, color=INK)
-                label_meridians(panel, row == 0, row == rows - 1, i + j == 0, i + j == 2)
-                if i + j == 0:
-                    member = int(data.member[row]) if "member" in data.coords else row + 1
-                    panel.text(-0.13, 0.5, f"Member {member}", transform=panel.transAxes, rotation=90,
-                               ha="right", va="center", fontsize=9, color=INK)  # fmt: skip
-        width = 2 * side + gap
-        figure.text((x_pair + width / 2) / WIDTH, 1 - 0.2 / height, heading, ha="center", va="center", fontsize=10.5,
-                    fontweight="bold", color=INK)  # fmt: skip
-        bar_axes = axes(x_pair + 0.15 * width, height - top - maps_height - 0.34, 0.7 * width, 0.11)
-        bar = figure.colorbar(mesh, cax=bar_axes, orientation="horizontal", extend=extend)
-        bar.set_label(label, fontsize=8, labelpad=2, color=INK)
+    x, y = scene.corners
+    half = polar.map_half_width(fields[next(iter(fields))].values, x, y)
+    image = None if scene.land is not None else polar.land_image(half, pixels=round(2 * side * DPI))
+    y_maps = height - TOP - side
+    for i, (name, field) in enumerate(fields.items()):
+        how = polar.style(name, field.values, field.attrs.get("long_name", ""), field.attrs.get("units", ""))
+        x_pair = LEFT + i * (times * side + (times - 1) * GAP + BETWEEN)
+        for j, row in np.ndindex(times, rows):
+            panel = axes(x_pair + j * (side + GAP), y_maps - row * (side + GAP), side, side)
+            mesh = panel.pcolormesh(
+                x, y, field.values[j, row], cmap=how.colours, vmin=how.lower, vmax=how.upper, rasterized=True
+            )
+            if image is None:
+                polar.draw_land(panel, x, y, scene.land)
+            else:
+                panel.imshow(image, extent=(-half, half, -half, half), zorder=2)
+            polar.dress_map(panel, half)
+            if row == 0 and "time" in fields.coords:
+                date = fields.time[j].dt
+                title = f"{MONTHS[int(date.month) - 1]} {int(date.year)}"
+                panel.set_title(title, fontsize=9, pad=12, color=INK)
+            polar.label_meridians(panel, row == 0, row == rows - 1, i + j == 0, i + j == across + times - 2)
+            if i + j == 0:
+                panel.text(-0.13 if side < 3 else -0.07, 0.5, f"Member {scene.members[row]}", rotation=90,
+                           transform=panel.transAxes, ha="right", va="center", fontsize=9, color=INK)  # fmt: skip
+        width = times * side + (times - 1) * GAP
+        figure.text((x_pair + width / 2) / total_width, 1 - 0.2 / height, how.heading, ha="center", va="center",
+                    fontsize=10.5, fontweight="bold", color=INK)  # fmt: skip
+        bar_axes = axes(x_pair + 0.15 * width, height - TOP - maps_height - 0.34, 0.7 * width, 0.11)
+        bar = figure.colorbar(mesh, cax=bar_axes, orientation="horizontal", extend=how.extend)
+        bar.set_label(how.label, fontsize=8, labelpad=2, color=INK)
         bar.ax.tick_params(labelsize=7.5, length=2.5, color=LINES, labelcolor=INK)
         bar.outline.set_edgecolor(LINES)
         bar.outline.set_linewidth(0.5)
-    draw_cycle(axes(left + 0.05, bottom, WIDTH - left - right - 0.05, cycle - 0.1), data, observed)
+    if cycle:
+        draw_cycle(axes(LEFT + 0.05, BOTTOM, total_width - LEFT - RIGHT - 0.05, cycle - 0.1), scene, observed)
     return figure
 
 
 def polar_part(data: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cell edges in degrees, lon [lon + 1] and lat [kept + 1], and which latitudes [lat] are kept."""
-    northern = data.lat.values > SOUTHERNMOST - 20
+    northern = data.lat.values > polar.SOUTHERNMOST - 20
     if northern.sum() < 2:
         raise ValueError(f"latitudes reach from {data.lat.values.min()} to {data.lat.values.max()}; wanted the Arctic")
     lon = np.unwrap(data.lon.values.astype(float), period=360)
-    return edges(lon), np.clip(edges(data.lat.values[northern].astype(float)), -90, 90), northern
+    return polar.edges(lon), np.clip(polar.edges(data.lat.values[northern].astype(float)), -90, 90), northern
 
 
-def edges(centres: np.ndarray) -> np.ndarray:
-    """Edges [n + 1] of cells with these centres [n]."""
-    inner = (centres[1:] + centres[:-1]) / 2
-    return np.concatenate([[2 * centres[0] - inner[0]], inner, [2 * centres[-1] - inner[-1]]])
-
-
-def project(lon: np.ndarray, lat: np.ndarray, inverse: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Degrees to metres in EASE-Grid 2.0 North (EPSG:6931), or back: equal areas, Greenwich downward."""
-    transformer = pyproj.Transformer.from_crs("EPSG:4326", "EPSG:6931", always_xy=True)
-    return transformer.transform(lon, lat, direction="INVERSE" if inverse else "FORWARD")
-
-
-def map_half_width(values: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
-    """Half the side of the square map in metres: all cells with data, but none south of ``SOUTHERNMOST`` at its sides.
-
-    values: [..., lat, lon], NaN without data;  x, y: cell corners [lat + 1, lon + 1], metres.
-    """
-    there = np.isfinite(values).any(axis=(0, 1))
-    centres = [(c[1:, 1:] + c[:-1, :-1])[there] / 2 for c in (x, y)]
-    reach = max(np.abs(c).max() for c in centres)
-    return min(max(reach, HALF_WIDTH), abs(project(0.0, SOUTHERNMOST)[1]))
-
-
-def land_image(half: float, pixels: int) -> np.ndarray:
-    """Land as an image of the map, RGBA [pixels, pixels, 4], north-western corner of the array first; clear at sea."""
-    from global_land_mask import globe  # takes a second and a gigabyte
-
-    centres = (np.arange(pixels) + 0.5) / pixels * 2 * half - half
-    lon, lat = project(*np.meshgrid(centres, centres[::-1]), inverse=True)
-    image = np.zeros((pixels, pixels, 4), dtype=np.float32)
-    image[..., :3] = to_rgba(LAND)[:3]
-    image[..., 3] = globe.is_land(lat, lon)
-    return image
-
-
-def dress_map(panel: Axes, half: float, land: np.ndarray) -> None:
-    """Land, graticule and frame."""
-    panel.set_facecolor(NO_DATA)
-    panel.imshow(land, extent=(-half, half, -half, half), zorder=2)
-    thin = {"color": LINES, "linewidth": 0.35, "alpha": 0.6, "zorder": 3}
-    around = np.linspace(-180, 180, 361)
-    for lat in (60, 70, 80):
-        panel.plot(*project(around, np.full_like(around, lat)), **thin)
-    for lon in range(-180, 180, 45):
-        panel.plot(*project(np.full(2, lon), np.array([40.0, 85.0 if lon % 90 else 90.0])), **thin)
-    for lon, lat in ((128, 60), (-40, 70), (-40, 80)):  # on land: Siberia and Greenland
-        panel.text(*project(lon, lat), f"{lat}°N", fontsize=5, ha="center", va="center", color=INK, zorder=4)
-    panel.set(xlim=(-half, half), ylim=(-half, half), xticks=[], yticks=[], aspect="equal")
-    for spine in panel.spines.values():
-        spine.set(edgecolor=LINES, linewidth=0.6)
-
-
-def label_meridians(panel: Axes, top: bool, bottom: bool, left: bool, right: bool) -> None:
-    """Name the meridians that end in the middle of an outer side."""
-    style = {"transform": panel.transAxes, "fontsize": 6, "color": LINES}
-    if top:
-        panel.text(0.5, 1.015, "180°", ha="center", va="bottom", **style)
-    if bottom:
-        panel.text(0.5, -0.015, "0°", ha="center", va="top", **style)
-    if left:
-        panel.text(-0.015, 0.5, "90°W", ha="right", va="center", rotation=90, **style)
-    if right:
-        panel.text(1.015, 0.5, "90°E", ha="left", va="center", rotation=90, **style)
-
-
-def draw_cycle(panel: Axes, data: xr.Dataset, observed: dict[str, np.ndarray] | None) -> None:
+def draw_cycle(panel: Axes, scene: Scene, observed: dict[str, np.ndarray] | None) -> None:
     """Extent of each member against the observed range."""
-    extent = data.extent.values / 1e12  # [time, member], million km2
-    months = data.time.dt.month.values
+    extent = scene.extent / 1e12  # [time, member], million km2
+    months = scene.months
     when = np.arange(len(months))
     highest = np.nanmax(extent)
     if observed is not None:
@@ -251,10 +290,9 @@ def draw_cycle(panel: Axes, data: xr.Dataset, observed: dict[str, np.ndarray] | 
         panel.fill_between(when, low, high, color="#d5d8db", linewidth=0, label=f"Observed range, {first}–{last}")
         panel.plot(when, mean, color="#7a8087", linestyle="--", linewidth=1.2, label=f"Observed mean, {first}–{last}")
         highest = max(highest, high.max())
-    names = data.member.values if "member" in data.coords else range(1, extent.shape[1] + 1)
-    for k, name in enumerate(names):
+    for k, name in enumerate(scene.members):
         if k < MAPPED_MEMBERS:
-            style = {"color": MEMBER_COLOURS[k], "linewidth": 1.5, "markersize": 3, "label": f"Member {int(name)}"}
+            style = {"color": MEMBER_COLOURS[k], "linewidth": 1.5, "markersize": 3, "label": f"Member {name}"}
         else:
             label = "Further members" if k == MAPPED_MEMBERS else None
             style = {"color": NO_DATA, "linewidth": 0.8, "markersize": 1.5, "zorder": 1.5, "label": label}
@@ -262,7 +300,7 @@ def draw_cycle(panel: Axes, data: xr.Dataset, observed: dict[str, np.ndarray] | 
     step = math.ceil(len(when) / 12)
     panel.set_xticks(when[::step], [MONTHS[month - 1][:3] for month in months[::step]])
     panel.set(xlim=(-0.3, len(when) - 0.7), ylim=(0, 1.06 * highest))
-    panel.set_xlabel(span(data.time.dt.year.values), fontsize=9, labelpad=3, color=INK)
+    panel.set_xlabel(span(scene.fields.time.dt.year.values), fontsize=9, labelpad=3, color=INK)
     panel.set_ylabel("Sea-ice extent (million km²)", fontsize=9, color=INK)
     panel.tick_params(labelsize=8, length=3, color=LINES, labelcolor=INK)
     panel.grid(axis="y", color="#e3e5e7", linewidth=0.6)

@@ -55,7 +55,7 @@ def test_draws_without_a_reference(tmp_path, reference):
     [
         ({"sit": None}, "lacks sit; it holds"),
         ({"sic": None, "extent": None}, "lacks sic, extent"),
-        ({"months": (1, 2, 3)}, "no September; its months are January, February, March"),
+        ({"months": (1, 2, 3)}, "no September; the months are January, February, March"),
         ({"months": (1, 2)}, "no March and no September"),
         ({"extent": (("time", "member"), np.ones((12, 2)), {"units": "km2"})}, "units km2; wanted m2"),
         ({"extent": (("time",), np.ones(12), {"units": "m2"})}, "extent has dimensions"),
