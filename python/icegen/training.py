@@ -77,7 +77,8 @@ def _train_autoencoder(config: Config, part: str, data: PreparedData, run: Run, 
     torch.manual_seed(c.seed)
     task = AutoencoderTask(getattr(config, part), c, data)
     extra = {"normalisation": {"mean": data.mean.tolist(), "std": data.std.tolist()}}
-    return _train(fabric, task, c, config, run, name, extra, learn_faster=task.model.decoder.log_s)
+    same = ("variables", part)
+    return _train(fabric, task, c, config, run, name, same, extra, learn_faster=task.model.decoder.log_s)
 
 
 def train_diffusion(config: Config, data: PreparedData, run: Run) -> Path:
@@ -103,7 +104,8 @@ def train_diffusion(config: Config, data: PreparedData, run: Run) -> Path:
         "latent_std": std,
         "year": [*year_normalisation(data), int(years.min()), int(years.max())],
     }
-    return _train(fabric, task, c, config, run, DIFFUSION_FILE, extra)
+    same = ("variables", "space", "condition", "denoiser")
+    return _train(fabric, task, c, config, run, DIFFUSION_FILE, same, extra)
 
 
 def _require_variables(config: Config, data: PreparedData) -> None:
@@ -119,10 +121,15 @@ def _train(
     config: Config,
     run: Run,
     name: str,
+    same: tuple[str, ...],
     extra: dict,
     learn_faster: nn.Parameter | None = None,
 ) -> Path:
-    """The loop: AdamW, warm-up and cosine decay, clipped gradients, averaged weights, atomic checkpoints."""
+    """The loop: AdamW, warm-up and cosine decay, clipped gradients, averaged weights, atomic checkpoints.
+
+    same: parts of the configuration that a run must share with the checkpoint it goes on from;
+    extra: what the checkpoint holds besides, which must agree too;  learn_faster: gets ten times the learning rate.
+    """
     path = run.folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     slow = [p for p in task.parameters() if p.requires_grad and p is not learn_faster]
@@ -133,7 +140,7 @@ def _train(
     ema = copy.deepcopy(task.model).requires_grad_(False).to(fabric.device)
     first = 0
     if path.exists():
-        checkpoint = _checkpoint_to_resume(path, config, extra, run.resume)
+        checkpoint = _checkpoint_to_resume(path, config, same, extra, run.resume)
         task.load_state_dict(checkpoint["task"])
         ema.load_state_dict(checkpoint["ema"])
         optimiser.load_state_dict(checkpoint["optimiser"])
@@ -181,12 +188,12 @@ def _train(
     return path
 
 
-def _checkpoint_to_resume(path: Path, config: Config, extra: dict, resume: bool) -> dict:
+def _checkpoint_to_resume(path: Path, config: Config, same: tuple[str, ...], extra: dict, resume: bool) -> dict:
     if not resume:
         raise ValueError(f"{path} exists; go on from it with --resume, or move it away")
     checkpoint = load_checkpoint(path)
     settings = dataclasses.asdict(config)
-    for key in ("variables", "space", "condition", "autoencoder", "features", "denoiser"):
+    for key in same:
         if checkpoint["config"].get(key) != settings[key]:
             raise ValueError(f"{path} was trained with another {key}: {checkpoint['config'].get(key)}; "
                              f"wanted {settings[key]}")  # fmt: skip

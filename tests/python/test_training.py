@@ -167,20 +167,27 @@ def test_checkpoint_is_plain_tensors_and_whole(uninterrupted, kind):
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("kind", "change"),
     [
-        {"autoencoder": dataclasses.replace(CONFIG.autoencoder, blocks=(1, 1, 2))},
-        {"denoiser": dataclasses.replace(CONFIG.denoiser, dropout=0.2)},
-        {"condition": "none"},
+        ("autoencoder", {"autoencoder": dataclasses.replace(CONFIG.autoencoder, blocks=(1, 1, 2))}),
+        ("diffusion", {"denoiser": dataclasses.replace(CONFIG.denoiser, dropout=0.2)}),
+        ("diffusion", {"condition": "none"}),
     ],
 )
-def test_refuses_to_resume_with_another_network(uninterrupted, prepared, change):
+def test_refuses_to_resume_with_another_network(uninterrupted, prepared, kind, change):
+    train, name, _ = KINDS[kind]
     before = files(uninterrupted)
-    name = "diffusion.pt" if (uninterrupted / "diffusion.pt").exists() else "autoencoder.pt"
-    train = KINDS[name[:-3]][0]
     with pytest.raises(ValueError, match=rf"{name} was trained with another {next(iter(change))}: .*; wanted "):
         train(dataclasses.replace(CONFIG, **change), prepared, on(uninterrupted, resume=True))
     assert files(uninterrupted) == before
+
+
+def test_what_a_training_does_not_use_may_change(uninterrupted, prepared, kind):
+    changes = {
+        "autoencoder": {"denoiser": dataclasses.replace(CONFIG.denoiser, dropout=0.2)},
+        "diffusion": {"features": dataclasses.replace(CONFIG.features, blocks=(1, 1, 2))},
+    }
+    KINDS[kind][0](dataclasses.replace(CONFIG, **changes[kind]), prepared, on(uninterrupted, resume=True))
 
 
 def test_another_sampler_is_no_reason_to_refuse(uninterrupted, prepared, kind):
