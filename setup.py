@@ -1,34 +1,38 @@
 # SPDX-License-Identifier: MIT
-"""Builds the compiled bridge with CMake into the package; everything else stands in pyproject.toml.
+"""Builds the compiled bridge with CMake into the package, with the archives; the rest stands in pyproject.toml.
 
-`pip install --no-build-isolation .` in an environment with torch. ICEGEN_BRIDGE=off leaves the bridge out; without
-it, a missing CMake, Fortran compiler or MPI leaves it out with a warning, and ICEGEN_BRIDGE=on makes that an error.
+`pip install --no-build-isolation .` in an environment with torch and f90wrap. ICEGEN_BRIDGE=off leaves the bridge out;
+without it, a missing compiler, MPI or package leaves it out with a warning, and ICEGEN_BRIDGE=on makes that an error.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent.resolve()
+sys.path.insert(0, str(ROOT / "python"))
+from icegen import toolchain  # noqa: E402
+
 # From icegen/_bridge/lib to torch/lib, both in one site-packages.
 RPATH = "$ORIGIN;$ORIGIN/../../../torch/lib"
 
 
-def missing() -> list[str]:
-    """What the bridge needs and is not here."""
-    tools = {
-        "CMake": "cmake",
-        "a Fortran compiler ($FC or gfortran)": os.environ.get("FC", "gfortran"),
-        "MPI (mpifort)": "mpifort",
-    }
-    mpi_home = os.environ.get("MPI_HOME")
-    path = os.environ["PATH"] + (f":{mpi_home}/bin" if mpi_home else "")
-    return [name for name, command in tools.items() if shutil.which(command, path=path) is None]
+class BuildPackage(build_py):
+    """Puts the shipped archives into the package."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:  # a checkout has them in torchscript/
+            return
+        target = Path(self.build_lib) / "icegen" / "archives"
+        self.mkpath(str(target))
+        for archive in sorted((ROOT / "torchscript").glob("*.pt")):
+            self.copy_file(str(archive), str(target))
 
 
 class BuildBridge(build_ext):
@@ -45,6 +49,7 @@ class BuildBridge(build_ext):
             f"-DCMAKE_INSTALL_PREFIX={target}",
             "-DCMAKE_INSTALL_LIBDIR=lib",
             f"-DCMAKE_INSTALL_RPATH={RPATH}",
+            "-DICEGEN_PYTHON=ON",
             "-DICEGEN_HOST=OFF",
             "-DICEGEN_TESTS=OFF",
         ]
@@ -60,7 +65,7 @@ class BuildBridge(build_ext):
 wanted = os.environ.get("ICEGEN_BRIDGE", "auto")
 if wanted not in ("auto", "on", "off"):
     sys.exit(f"ICEGEN_BRIDGE is {wanted!r}; wanted auto, on or off")
-lacking = missing() if wanted != "off" else []
+lacking = toolchain.missing() if wanted != "off" else []
 if lacking and wanted == "on":
     sys.exit(f"icegen's bridge needs {' and '.join(lacking)}; install them, or set ICEGEN_BRIDGE=off")
 if lacking:
@@ -68,5 +73,5 @@ if lacking:
 build_bridge = wanted != "off" and not lacking
 setup(
     ext_modules=[Extension("icegen._bridge_placeholder", sources=[])] if build_bridge else [],
-    cmdclass={"build_ext": BuildBridge},
+    cmdclass={"build_ext": BuildBridge, "build_py": BuildPackage},
 )
