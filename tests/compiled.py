@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Running the compiled programs of build/ under MPI."""
 
+import functools
 import os
-import shutil
+import re
 import subprocess
 from pathlib import Path
 
@@ -28,12 +29,20 @@ def require_built(path: Path) -> None:
     pytest.skip(f"{path} is not built; see ci/setup")
 
 
+@functools.cache
+def configured(name: str) -> str:
+    """What CMake found, or was told, when it configured the build: the value of an entry of its cache."""
+    cache = BUILD / "CMakeCache.txt"
+    require_built(cache)
+    found = re.search(rf"^{name}:\w+=(.*)$", cache.read_text(), re.MULTILINE)
+    return found[1] if found else ""
+
+
 def mpirun(ranks: int, program: str, *arguments, cwd=None) -> subprocess.CompletedProcess:
     """Run a program of build/bin on that many ranks; its output is text."""
     path = BUILD / "bin" / program
     require_built(path)
-    launcher = shutil.which("mpirun") or shutil.which("mpiexec")
-    command = [launcher, "-n", str(ranks), path, *arguments]
+    command = [configured("MPIEXEC_EXECUTABLE"), "-n", str(ranks), path, *arguments]
     environment = os.environ | ENVIRONMENT
     return subprocess.run(
         [str(part) for part in command],

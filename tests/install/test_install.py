@@ -1,72 +1,102 @@
 # SPDX-License-Identifier: MIT
-"""Outside programs build and run against an installed copy that was moved: with CMake, and with pkg-config alone."""
+"""Outside programs build and run against an installed copy that was moved: with CMake, and with pkg-config alone.
 
-import os
-import subprocess
+The programs are the examples, which must all tell the same of the same year; without MPI, the serial test.
+"""
 
-from compiled import BUILD, ENVIRONMENT, require_built
+import re
+import shutil
+
+import pytest
+
+from compiled import BUILD, ROOT, configured
+
+EXAMPLES = ROOT / "fortran_bridge/examples"
 
 CMAKE = """\
 cmake_minimum_required(VERSION 3.22)
-project(outside LANGUAGES Fortran)
-find_package(MPI REQUIRED COMPONENTS Fortran)
+project(outside LANGUAGES {languages})
+{find}
 find_package(icegen 0.1 REQUIRED)
-add_executable(outside outside.f90)
-target_link_libraries(outside PRIVATE icegen::icegen MPI::MPI_Fortran)
-"""
-
-PROGRAM = """\
-program outside
-  use, intrinsic :: iso_fortran_env, only: real64
-  use mpi
-  use icegen, only: icegen_emulator
-  implicit none
-  type(icegen_emulator) :: ice
-  character(len=512) :: errmsg
-  real(real64) :: sic(1)
-  logical :: valid(1)
-  integer :: ierr
-  call MPI_Init(ierr)
-  call ice%open(MPI_COMM_WORLD, 'icegen.nml', ierr, errmsg)
-  if (ierr == 0) call ice%add_target('pole', [0.0_real64], [90.0_real64], ierr, errmsg)
-  if (ierr == 0) call ice%request(1, 2001, 75, ierr, errmsg)
-  if (ierr == 0) call ice%receive('pole', 'sic', 1, sic, valid, ierr, errmsg)
-  if (ierr == 0) call ice%close(ierr, errmsg)
-  if (ierr /= 0) print '(a)', trim(errmsg)
-  if (ierr == 0) print '(a,l2)', 'ice at the pole:', valid(1) .and. sic(1) >= 0 .and. sic(1) <= 1
-  call MPI_Finalize(ierr)
-end program outside
+add_executable(outside {source})
+target_link_libraries(outside PRIVATE icegen::icegen {libraries})
 """
 
 
-def test_outside_project(tiny, tmp_path):
-    require_built(BUILD / "lib/libicegen.so")
+@pytest.fixture(scope="module")
+def year() -> dict:
+    """What the first example told of the year, for the others to compare with."""
+    return {}
 
-    def run(*command, **environment):
-        finished = subprocess.run(
-            [str(part) for part in command],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env=os.environ | ENVIRONMENT | environment,
-            timeout=120,
-            check=False,
-        )
-        assert finished.returncode == 0, finished.stdout + finished.stderr
-        return finished.stdout
 
-    run("cmake", "--install", BUILD, "--prefix", tmp_path / "first")
-    (tmp_path / "first").rename(tmp_path / "moved")
-    (tmp_path / "CMakeLists.txt").write_text(CMAKE)
-    (tmp_path / "outside.f90").write_text(PROGRAM)
-    (tmp_path / "icegen.nml").write_text((tiny / "icegen.nml").read_text())
-    # pkg-config: the flags it gives suffice by themselves.
-    folder = next((tmp_path / "moved").glob("lib*/pkgconfig"))
-    environment = {"PKG_CONFIG_PATH": str(folder)}
-    flags = run("pkg-config", "--cflags", "--libs", "icegen", **environment).split()
-    run("mpif90", "outside.f90", "-o", "bare", *flags)
-    assert run("./bare").strip() == "ice at the pole: T"
+def compare(told: str, year: dict) -> None:
+    lines = told.splitlines()
+    assert len(lines) == 12
+    pattern = r"2001-\d\d +(\d+\.\d{3}) million km2 +(\d+\.\d{3}) thousand km3"
+    numbers = [float(number) for line in lines for number in re.fullmatch(pattern, line).groups()]
+    assert len(set(numbers)) > 12, "the months differ"
+    assert all(0.1 < number < 50 for number in numbers)
+    assert year.setdefault("numbers", numbers) == pytest.approx(numbers, abs=0.0011)  # sums differ in their last bits
 
-    run("cmake", "-S", ".", "-B", "build", f"-DCMAKE_PREFIX_PATH={tmp_path / 'moved'}")
-    run("cmake", "--build", "build")
-    assert run("build/outside").strip() == "ice at the pole: T"
+
+@pytest.mark.parametrize(
+    ("source", "wrapper"), [("modern.f90", "mpif90"), ("fixed_form.f", "mpif77"), ("host.c", "mpicc")]
+)
+def test_bare_line(outside, year, source, wrapper):
+    """One line: the MPI wrapper, the source, and what pkg-config gives."""
+    if not outside.mpi:
+        pytest.skip("a build without MPI")
+    if wrapper == "mpicc":
+        compiler = configured("MPI_C_COMPILER")
+    else:
+        compiler = configured("MPI_Fortran_COMPILER").replace("mpifort", wrapper)
+    flags = outside.pkg_config("--cflags", "--libs")
+    outside.run(compiler, EXAMPLES / source, "-o", "example", *flags, *(["-lm"] if wrapper == "mpicc" else []))
+    compare(outside.year("example"), year)
+
+
+@pytest.mark.parametrize(("source", "language"), [("modern.f90", "Fortran"), ("host.c", "C")])
+def test_cmake_project(outside, year, source, language):
+    """find_package, one target, and no more languages than the program's own where the library is shared."""
+    if not outside.mpi:
+        pytest.skip("a build without MPI")
+    project = CMAKE.format(
+        languages=language if outside.shared else "C CXX Fortran",
+        find=f"find_package(MPI REQUIRED COMPONENTS {language})",
+        source=EXAMPLES / source,
+        libraries=f"MPI::MPI_{language} {'m' if language == 'C' else ''}",
+    )
+    outside.cmake(project)
+    compare(outside.year("build/outside"), year)
+
+
+def test_without_mpi(outside, tiny):
+    """A serial program, with pkg-config and with CMake."""
+    if outside.mpi:
+        pytest.skip("a build with MPI")
+    source = ROOT / "tests/serial/test_serial.f90"
+    flags = outside.pkg_config("--cflags", "--libs")
+    outside.run(configured("CMAKE_Fortran_COMPILER"), source, "-o", "bare", *flags)
+    outside.cmake(
+        CMAKE.format(languages="Fortran" if outside.shared else "CXX Fortran", find="", source=source, libraries="")
+    )
+    shutil.copy(tiny / "tiny.pt", outside.folder)
+    for program in ("./bare", "build/outside"):
+        backends = [outside.namelist.read_text().split("'")[3], BUILD / "lib/libfault_backend.so"]
+        outside.run(program, outside.folder, *backends)
+
+
+def test_static_library_names_the_languages_it_wants(outside):
+    if outside.shared:
+        pytest.skip("a shared library wants none")
+    project = CMAKE.format(languages="C", find="", source=EXAMPLES / "host.c", libraries="")
+    with pytest.raises(AssertionError, match="LANGUAGES CXX Fortran"):
+        outside.cmake(project)
+
+
+def test_static_flags(outside):
+    """`pkg-config --static` gives the same line: what a static library needs is in it always."""
+    assert outside.pkg_config("--libs", "--static") == outside.pkg_config("--libs")
+    files = {path.name for path in next(outside.installed.glob("lib*")).iterdir()}
+    assert ("libicegen.so" in files) == outside.shared
+    assert ("libicegen.a" in files) != outside.shared
