@@ -2,8 +2,8 @@
 /*
  * icegen: generated Arctic sea ice for Earth-system models. The C interface; Fortran and Python are written over it.
  *
- * - Every function but icegen_version is collective over the communicator given to icegen_open: all its ranks call
- *   the same functions in the same order. MPI is called from the caller's thread only.
+ * - Every function but icegen_version and icegen_fill_categories_* is collective over the communicator given to
+ * icegen_open: all its ranks call the same functions in the same order. MPI is called from the caller's thread only.
  * - Every function returns a status, the same on all ranks, and on failure fills `message` (at most `message_size`
  *   bytes, the closing zero included; NULL with size 0 asks for none). After a failed call the emulator is as it was.
  *   A NULL handle, behind which there is no communicator, is refused on the ranks that pass it.
@@ -52,19 +52,39 @@ ICEGEN_API int icegen_open(int comm, const char *namelist, icegen_emulator **emu
                            size_t message_size);
 
 /*
- * Name a set of points at which this rank wants fields. To be done once per set, not per request.
- * n: this rank's number of points, 0 allowed.  lon, lat: degrees [n]; any longitude convention from -360 to 720.
+ * Name a set of points at which this rank wants fields. To be done once per set, not per request. A point may come more
+ * than once, as in halos, and on more than one rank; one that the archive's ocean does not reach is not valid, no
+ * error. n: this rank's number of points, 0 allowed.  lon, lat [n]: degrees; any longitude convention from -1080 to
+ * 1080.
+ *
+ * icegen_add_target interpolates bilinearly between the centres of ocean cells; a point is valid where they have at
+ * least half of the weight.
+ *
+ * icegen_add_target_by:
+ * units: "degrees" or "radians", of lon and lat.
+ * method: "bilinear", or "nearest": the cell in which the point lies, if that is ocean.
+ * distance: km; a point that is not valid so takes the nearest ocean cell within this distance. 0: none does.
+ *
+ * icegen_add_target_weights: conservative, or whatever made the weights, which are applied as they are; a point is
+ * valid where an ocean cell has a weight. weights: path of a NetCDF file in the SCRIP convention (cdo gencon) or with
+ * ESMF's names of the same (ESMF_RegridWeightGen), from the archive's grid to the host's; read on the first rank. cells
+ * [n]: the number of each point among the file's target cells, from 1; 0: none of them, so not valid.
  */
 ICEGEN_API int icegen_add_target(icegen_emulator *emulator, const char *target, int64_t n, const double *lon,
                                  const double *lat, char *message, size_t message_size);
+ICEGEN_API int icegen_add_target_by(icegen_emulator *emulator, const char *target, int64_t n, const double *lon,
+                                    const double *lat, const char *units, const char *method, double distance,
+                                    char *message, size_t message_size);
+ICEGEN_API int icegen_add_target_weights(icegen_emulator *emulator, const char *target, int64_t n, const double *lon,
+                                         const double *lat, const char *units, const char *weights, const int *cells,
+                                         char *message, size_t message_size);
 
 /*
- * Ask for a sample of `members` members at a date. Returns at once; generation goes on beside the caller.
- * first_member: their numbers start from it, from 1.
- * slot: any number from 1 by which the caller tells its requests apart. Each slot holds one: a request takes the place
- * of the one before it in its slot, of which members that were not begun are given up. A caller with two slots asks
- * for its next month in one while it receives this month's from the other.
- * icegen_request is the same in slot 1 from member 1.
+ * Ask for a sample of `members` members at a date, which is ignored where samples have no condition. Returns at once;
+ * generation goes on beside the caller. first_member: their numbers start from it, from 1. slot: any number from 1 by
+ * which the caller tells its requests apart. Each slot holds one: a request takes the place of the one before it in its
+ * slot, of which members that were not begun are given up. A caller with two slots asks for its next month in one while
+ * it receives this month's from the other. icegen_request is the same in slot 1 from member 1.
  */
 ICEGEN_API int icegen_request(icegen_emulator *emulator, int members, int year, int day_of_year, char *message,
                               size_t message_size);
@@ -77,7 +97,11 @@ ICEGEN_API int icegen_test(icegen_emulator *emulator, int slot, int *ready, char
 /*
  * Receive one field of the request in a slot at this rank's points, waiting for its member if need be; in any order,
  * and as often as wanted.
- * variable: id of a variable of the archive ("sic", "sit", ...), in the archive's units.
+ * variable: id of a variable of the archive, in the archive's units, or one that follows from them:
+ *   "sic"        concentration, 1
+ *   "sit"        thickness as volume per area, m;  "sit_ice": as mean over the ice, sit / sic, 0 where sic is 0
+ *   "siu", "siv" velocity along the x and y axes of the archive's grid, m s-1
+ *   "siu_east", "siv_north": the same towards the east and the north
  * n: number of points, as given for the target.
  * values [n]: written where valid, untouched elsewhere.
  * valid [n]: 1 where the point lies on the archive's ocean, else 0.
@@ -93,6 +117,31 @@ ICEGEN_API int icegen_receive_slot_f64(icegen_emulator *emulator, int slot, cons
 ICEGEN_API int icegen_receive_slot_f32(icegen_emulator *emulator, int slot, const char *target, const char *variable,
                                        int member, int64_t n, float *values, signed char *valid, char *message,
                                        size_t message_size);
+
+/*
+ * What a host may keep in its restart files, as a text of less than ICEGEN_STATE_SIZE bytes: which archive, seed, steps
+ * and condition. icegen_set_state takes seed, steps and condition from it for the requests that follow, and refuses a
+ * state of another archive. A host whose namelist and archive stay as they were needs neither.
+ */
+#define ICEGEN_STATE_SIZE 192
+ICEGEN_API int icegen_get_state(icegen_emulator *emulator, char *state, size_t state_size, char *message,
+                                size_t message_size);
+ICEGEN_API int icegen_set_state(icegen_emulator *emulator, const char *state, char *message, size_t message_size);
+
+/*
+ * Spread ice over thickness categories, as CICE-like hosts hold it. Not collective. Thickness over the ice is taken to
+ * be distributed as h^2 exp(-h / H), whose mean is 3 H. Each point's area and volume are conserved to rounding; all ice
+ * is in the first category if its volume is 0; volume without area is left out.
+ * area [n]: concentration, 1.  volume [n]: m, per area of the cell ("sit").
+ * bounds [categories + 1]: m, increasing from 0; the last is not looked at, and the last category has no upper end.
+ * category_area, category_volume [categories][n]: in Fortran's order (n, categories).
+ */
+ICEGEN_API int icegen_fill_categories_f64(int64_t n, const double *area, const double *volume, int categories,
+                                          const double *bounds, double *category_area, double *category_volume,
+                                          char *message, size_t message_size);
+ICEGEN_API int icegen_fill_categories_f32(int64_t n, const float *area, const float *volume, int categories,
+                                          const float *bounds, float *category_area, float *category_volume,
+                                          char *message, size_t message_size);
 
 /* Free everything, waiting for a generation that was begun. Sets the handle to NULL; a NULL handle is fine. */
 ICEGEN_API int icegen_close(icegen_emulator **emulator, char *message, size_t message_size);

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 
 #include "error.h"
@@ -49,6 +50,12 @@ class Zip {
 
   // Content of the one entry whose name ends in `suffix`.
   std::string entry(const std::string &suffix) const {
+    if (const auto found = find(suffix)) return *found;
+    throw std::out_of_range("no entry " + suffix);
+  }
+
+  // The same, or nothing.
+  std::optional<std::string> find(const std::string &suffix) const {
     if (content_.size() < kCommentLength + 22) throw std::out_of_range("no zip file");
     const std::size_t end = content_.size() - kCommentLength - 22;  // end-of-central-directory record
     if (text(end, 4) != "PK\5\6") throw std::out_of_range("no zip file");
@@ -64,7 +71,7 @@ class Zip {
       }
       at += 46 + name_length + number(at + 30, 2) + number(at + 32, 2);
     }
-    throw std::out_of_range("no entry " + suffix);
+    return std::nullopt;
   }
 
  private:
@@ -88,7 +95,8 @@ ArchiveHeader read_header(const std::string &path) {
   const std::string checksum = verify(content, path);
   try {
     const Zip zip(content);
-    return {zip.entry("/extra/icegen.json"), zip.entry("/extra/ocean.u1"), checksum};
+    return {zip.entry("/extra/icegen.json"), zip.entry("/extra/ocean.u1"), zip.find("/extra/lonlat.f8").value_or(""),
+            checksum};
   } catch (const std::out_of_range &error) {
     fail(ICEGEN_BAD_ARCHIVE, path, " is not an icegen archive: ", error.what());
   }
@@ -103,39 +111,46 @@ Archive parse_header(const ArchiveHeader &header, const std::string &path) {
       fail(ICEGEN_BAD_ARCHIVE, path, " follows archive contract ", contract, "; this icegen reads ", kContract);
 
     Archive archive;
-    for (const auto &variable : json.at("variables")) {
-      const std::string name = variable.at("standard_name");
-      if (name == "sea_ice_x_velocity" || name == "sea_ice_y_velocity")
-        fail(ICEGEN_BAD_ARCHIVE, path,
-             " has drift along its grid's axes, which this icegen cannot turn to east and north");
-      archive.variables.push_back(variable.at("id"));
-    }
+    for (const auto &variable : json.at("variables")) archive.variables.push_back(variable.at("id"));
     if (archive.variables.empty()) fail(ICEGEN_BAD_ARCHIVE, path, " has no variables");
     for (const auto &condition : json.at("condition"))
       archive.conditions.push_back(
           {condition.at("id"), condition.at("range").at(0).get<int>(), condition.at("range").at(1).get<int>()});
-    if (archive.conditions.size() != 2 || archive.conditions[0].id != "year" ||
-        archive.conditions[1].id != "day_of_year")
+    const bool unconditional = archive.conditions.empty();
+    if (!unconditional && (archive.conditions.size() != 2 || archive.conditions[0].id != "year" ||
+                           archive.conditions[1].id != "day_of_year"))
       fail(ICEGEN_BAD_ARCHIVE, path, " has other conditions than year and day_of_year, which this icegen takes");
     archive.steps = json.at("sampler").at("steps");
     if (archive.steps < 1) fail(ICEGEN_BAD_ARCHIVE, path, " has a sampler of ", archive.steps, " steps");
 
     const auto &grid = json.at("grid");
-    const auto &mapping = grid.at("mapping");
-    Projection projection;
-    projection.name = mapping.at("grid_mapping_name");
-    projection.latitude_of_origin = mapping.value("latitude_of_projection_origin", 90.0);
-    projection.longitude_of_origin = mapping.value("longitude_of_projection_origin", 0.0);
-    projection.semi_major_axis = mapping.at("semi_major_axis");
-    projection.inverse_flattening = mapping.value("inverse_flattening", 0.0);
-    projection.false_easting = mapping.value("false_easting", 0.0);
-    projection.false_northing = mapping.value("false_northing", 0.0);
-    archive.grid = Grid(projection, grid.at("shape").at(0), grid.at("shape").at(1), grid.at("x0"), grid.at("dx"),
-                        grid.at("y0"), grid.at("dy"), {header.ocean.begin(), header.ocean.end()});
+    const int rows = grid.at("shape").at(0), columns = grid.at("shape").at(1);
+    archive.mask = Mask(rows, columns, {header.ocean.begin(), header.ocean.end()});
+    archive.mirrored = grid.value("dx", 1.0) < 0;
+    if (const auto mapping = grid.find("mapping"); mapping != grid.end() && mapping->contains("grid_mapping_name")) {
+      Projection projection;
+      projection.name = mapping->at("grid_mapping_name");
+      projection.latitude_of_origin = mapping->value("latitude_of_projection_origin", 90.0);
+      projection.longitude_of_origin = mapping->value("longitude_of_projection_origin", 0.0);
+      projection.semi_major_axis = mapping->value("semi_major_axis", 0.0);
+      projection.inverse_flattening = mapping->value("inverse_flattening", 0.0);
+      projection.false_easting = mapping->value("false_easting", 0.0);
+      projection.false_northing = mapping->value("false_northing", 0.0);
+      if (Projected::knows(projection))
+        archive.projected = std::make_shared<const Projected>(projection, columns, Axis{grid.at("x0"), grid.at("dx")},
+                                                              Axis{grid.at("y0"), grid.at("dy")});
+    }
     return archive;
   } catch (const nlohmann::json::exception &error) {
     fail(ICEGEN_BAD_ARCHIVE, path, " does not follow the archive contract: ", error.what());
   }
+}
+
+void require_coordinates(const ArchiveHeader &header, const Archive &archive, const std::string &path) {
+  const std::size_t wanted = 2 * sizeof(double) * archive.mask.cells();
+  if (header.lonlat.size() == wanted || (archive.projected && header.lonlat.empty())) return;
+  fail(ICEGEN_BAD_ARCHIVE, path, " has ", header.lonlat.size(), " bytes of coordinates (lonlat.f8); wanted ", wanted,
+       ", or the grid mapping lambert_azimuthal_equal_area at a pole");
 }
 
 }  // namespace icegen

@@ -2,10 +2,11 @@
 // What an archive says of itself (torchscript/README.md), read without running it.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "grid.h"
+#include "projected.h"
 
 namespace icegen {
 
@@ -16,24 +17,31 @@ struct Condition {
 
 struct Archive {
   std::vector<std::string> variables;  // ids, in the order of the model's output
-  Grid grid;
-  std::vector<Condition> conditions;  // year, day_of_year
-  int steps;                          // default of the sampler
+  Mask mask;
+  std::shared_ptr<const Projected> projected;  // null where the archive gives the places of its cells one by one
+  bool mirrored;                               // x decreases with the column
+  std::vector<Condition> conditions;           // year, day_of_year; or none
+  int steps;                                   // default of the sampler
 
-  std::size_t state_size() const { return variables.size() * grid.cells(); }
+  std::size_t state_size() const { return variables.size() * static_cast<std::size_t>(mask.cells()); }
 };
 
-// The parts of the file that the bridge needs: text and mask, to be sent to other ranks and parsed there.
+// The parts of the file that the bridge needs, to be sent to other ranks and parsed there.
 struct ArchiveHeader {
   std::string metadata;  // JSON
   std::string ocean;     // one byte a cell, row by row
+  std::string lonlat;    // float64: longitudes of the cells' centres, then latitudes; empty if the file has none
   std::string sha256;    // of the file
 };
 
 // Read the file, verify its checksum and return its header. Throws Error(ICEGEN_BAD_ARCHIVE).
 ArchiveHeader read_header(const std::string &path);
 
-// Interpret a header. Throws Error(ICEGEN_BAD_ARCHIVE) if it is of another contract or asks for what we do not know.
+// Interpret a header, its lonlat left out. Throws Error(ICEGEN_BAD_ARCHIVE) if it is of another contract or asks for
+// what we do not know.
 Archive parse_header(const ArchiveHeader &header, const std::string &path);
+
+// Throws Error(ICEGEN_BAD_ARCHIVE) if neither a projection that we know nor the header's lonlat tells where cells are.
+void require_coordinates(const ArchiveHeader &header, const Archive &archive, const std::string &path);
 
 }  // namespace icegen

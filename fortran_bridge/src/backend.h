@@ -24,7 +24,6 @@ class Model {
                 int steps, std::vector<float> &state);
 
  private:
-  // The shared library is never unloaded: libtorch does not survive that.
   const icegen_backend *functions_ = nullptr;
   void *handle_ = nullptr;
 };

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <new>
 
+#include "categories.h"
 #include "emulator.h"
 #include "error.h"
 
@@ -74,7 +75,22 @@ int icegen_open(int comm, const char *namelist, icegen_emulator **emulator, char
 
 int icegen_add_target(icegen_emulator *emulator, const char *target, int64_t n, const double *lon, const double *lat,
                       char *message, size_t message_size) {
-  return guarded(message, message_size, [&] { checked(emulator).add_target(target, n, lon, lat); });
+  return icegen_add_target_by(emulator, target, n, lon, lat, "degrees", "bilinear", 0, message, message_size);
+}
+
+int icegen_add_target_by(icegen_emulator *emulator, const char *target, int64_t n, const double *lon, const double *lat,
+                         const char *units, const char *method, double distance, char *message, size_t message_size) {
+  return guarded(message, message_size, [&] {
+    checked(emulator).add_target(target, {n, lon, lat, units}, method, distance);
+  });
+}
+
+int icegen_add_target_weights(icegen_emulator *emulator, const char *target, int64_t n, const double *lon,
+                              const double *lat, const char *units, const char *weights, const int *cells,
+                              char *message, size_t message_size) {
+  return guarded(message, message_size, [&] {
+    checked(emulator).add_target(target, {n, lon, lat, units}, weights, cells);
+  });
 }
 
 int icegen_request(icegen_emulator *emulator, int members, int year, int day_of_year, char *message,
@@ -112,6 +128,30 @@ int icegen_receive_slot_f32(icegen_emulator *emulator, int slot, const char *tar
                             int64_t n, float *values, signed char *valid, char *message, size_t message_size) {
   return guarded(message, message_size,
                  [&] { checked(emulator).receive(slot, target, variable, member, n, values, valid); });
+}
+
+int icegen_get_state(icegen_emulator *emulator, char *state, size_t state_size, char *message, size_t message_size) {
+  return guarded(message, message_size, [&] {
+    const std::string text = checked(emulator).get_state(state, state_size);
+    fill(state, state_size, text.c_str());
+  });
+}
+
+int icegen_set_state(icegen_emulator *emulator, const char *state, char *message, size_t message_size) {
+  return guarded(message, message_size, [&] { checked(emulator).set_state(state); });
+}
+
+int icegen_fill_categories_f64(int64_t n, const double *area, const double *volume, int categories,
+                               const double *bounds, double *category_area, double *category_volume, char *message,
+                               size_t message_size) {
+  return guarded(message, message_size,
+                 [&] { icegen::fill_categories(n, area, volume, categories, bounds, category_area, category_volume); });
+}
+
+int icegen_fill_categories_f32(int64_t n, const float *area, const float *volume, int categories, const float *bounds,
+                               float *category_area, float *category_volume, char *message, size_t message_size) {
+  return guarded(message, message_size,
+                 [&] { icegen::fill_categories(n, area, volume, categories, bounds, category_area, category_volume); });
 }
 
 int icegen_close(icegen_emulator **emulator, char *message, size_t message_size) {

@@ -40,7 +40,8 @@ std::vector<int> displacements(const std::vector<int> &counts, std::size_t &tota
     offsets.push_back(static_cast<int>(total));
     total += count;
   }
-  if (total > INT_MAX) fail(ICEGEN_BAD_ARGUMENT, "a target has ", total, " points in all; wanted at most ", INT_MAX);
+  if (total > INT_MAX)
+    fail(ICEGEN_BAD_ARGUMENT, "a target has ", total, " points or links in all; wanted at most ", INT_MAX);
   return offsets;
 }
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "configuration.h"
 
+#include <charconv>
 #include <cstring>
 
 #include "error.h"
 
 // As declared in namelist.f90, which fills it.
 struct icegen_namelist {
-  char archive[1024], backend[1024], device[64];  // closed by a zero
+  char archive[1024], backend[1024], device[64], condition[64];  // closed by a zero
   std::int64_t seed;
   std::int32_t steps, generators, threads, batch;
 };
@@ -26,8 +27,11 @@ std::string read_namelist(const std::string &path) {
   const auto require = [&](bool fine, const char *name, auto seen, const char *wanted) {
     if (!fine) fail(ICEGEN_BAD_NAMELIST, "namelist ", path, ": ", name, " is ", seen, "; wanted ", wanted);
   };
+  const auto quoted = [](const std::string &text) { return "'" + text + "'"; };
   require(!c.archive.empty(), "archive", "empty", "the path of an archive");
-  require(c.device == "cpu" || c.device == "cuda", "device", "'" + c.device + "'", "'cpu' or 'cuda'");
+  require(c.device == "cpu" || (c.device == "cuda" && c.first_device >= 0), "device", quoted(raw.device),
+          "'cpu', 'cuda' or 'cuda:N', N the first GPU");
+  require(c.by_date || std::string(raw.condition) == "none", "condition", quoted(raw.condition), "'date' or 'none'");
   require(c.seed >= 0, "seed", c.seed, "0 or more");
   require(c.steps >= 0, "steps", c.steps, "1 or more, or 0 for the archive's own");
   require(c.generators >= 1, "generators", c.generators, "1 or more");
@@ -39,7 +43,15 @@ std::string read_namelist(const std::string &path) {
 Configuration parse_namelist(const std::string &values) {
   icegen_namelist raw = {};
   std::memcpy(&raw, values.data(), sizeof raw);
-  return {raw.archive, raw.backend, raw.device, raw.seed, raw.steps, raw.generators, raw.threads, raw.batch};
+  Configuration c = {raw.archive, raw.backend, raw.device,     0,           std::string(raw.condition) == "date",
+                     raw.seed,    raw.steps,   raw.generators, raw.threads, raw.batch};
+  if (c.device.rfind("cuda:", 0) == 0) {
+    const char *first = raw.device + 5, *end = first + std::strlen(first);
+    const auto parsed = std::from_chars(first, end, c.first_device);
+    if (parsed.ec != std::errc() || parsed.ptr != end) c.first_device = -1;
+    c.device = "cuda";
+  }
+  return c;
 }
 
 }  // namespace icegen

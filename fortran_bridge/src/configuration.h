@@ -11,6 +11,8 @@ struct Configuration {
   std::string archive;      // path
   std::string backend;      // "torch", or the path of a shared library
   std::string device;       // "cpu" or "cuda"
+  int first_device;         // of a node's first generator, for "cuda"; the next has the next
+  bool by_date;             // condition samples on the date of the request
   std::int64_t seed;        // of the noise
   std::int32_t steps;       // noise levels of the sampler; 0: the archive's own
   std::int32_t generators;  // ranks per node that generate, at most all of them

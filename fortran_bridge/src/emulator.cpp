@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <chrono>
 #include <climits>
-#include <cmath>
 #include <cstring>
+#include <sstream>
 
+#include "curvilinear.h"
 #include "error.h"
+#include "fields.h"
+#include "weights.h"
 
 namespace icegen {
 namespace {
@@ -41,12 +44,16 @@ Emulator::Emulator(int communicator, const char *namelist) : comm_(communicator)
   ArchiveHeader header;
   comm_.agree_on_first([&] {
     header = read_header(configuration_.archive);
-    parse_header(header, configuration_.archive);
+    require_coordinates(header, parse_header(header, configuration_.archive), configuration_.archive);
   });
   comm_.broadcast(header.metadata, 0);
   comm_.broadcast(header.ocean, 0);
   comm_.broadcast(header.sha256, 0);
   comm_.agree([&] { archive_ = parse_header(header, configuration_.archive); });
+  sha256_ = header.sha256;
+  key_ = {configuration_.seed, configuration_.steps > 0 ? configuration_.steps : archive_.steps,
+          configuration_.by_date && !archive_.conditions.empty()};
+  if (!archive_.projected) lonlat_ = std::move(header.lonlat);
 
   const int on_node = generator_on_node(comm_.node_rank(), comm_.node_size(), configuration_.generators);
   const std::vector<int> flags = comm_.all_gather(on_node);
@@ -63,7 +70,7 @@ Emulator::Emulator(int communicator, const char *namelist) : comm_(communicator)
           if (read_header(configuration_.archive).sha256 != header.sha256)
             fail(ICEGEN_BAD_ARCHIVE, configuration_.archive, " is another file on this node than on the first rank's");
           model_ = std::make_unique<Model>(configuration_.backend, configuration_.archive, configuration_.device,
-                                           on_node, configuration_.threads);
+                                           configuration_.first_device + on_node, configuration_.threads);
         })
         .get();
   });
@@ -71,46 +78,81 @@ Emulator::Emulator(int communicator, const char *namelist) : comm_(communicator)
 
 Emulator::~Emulator() { samples_.clear(); }
 
-void Emulator::add_target(const char *target_name, std::int64_t n, const double *lon, const double *lat) {
-  const std::string name = text(target_name);
-  Target target;
-  std::vector<Stencil> stencils;
-  comm_.agree("target " + name, [&] {
-    require(target_name, "target");
-    if (name.empty()) fail(ICEGEN_BAD_ARGUMENT, "the target's name is empty");
-    if (targets_.count(name) != 0) fail(ICEGEN_BAD_ARGUMENT, "target '", name, "' exists already");
-    if (n < 0 || n > INT_MAX)
-      fail(ICEGEN_BAD_ARGUMENT, "target '", name, "' has ", n, " points; wanted 0 to ", INT_MAX);
-    if (n > 0) require(lon, "lon"), require(lat, "lat");
-    target.valid.resize(n);
-    for (std::int64_t i = 0; i < n; ++i) {
-      if (!std::isfinite(lon[i]) || lon[i] < -360.0 || lon[i] > 720.0)
-        fail(ICEGEN_BAD_ARGUMENT, "target '", name, "': lon of point ", i + 1, " is ", lon[i],
-             "; wanted -360 to 720 degrees");
-      if (!std::isfinite(lat[i]) || lat[i] < -90.0 || lat[i] > 90.0)
-        fail(ICEGEN_BAD_ARGUMENT, "target '", name, "': lat of point ", i + 1, " is ", lat[i],
-             "; wanted -90 to 90 degrees");
-      Stencil stencil;
-      target.valid[i] = bilinear(archive_.grid, lon[i], lat[i], stencil);
-      if (target.valid[i]) stencils.push_back(stencil);
-    }
-    target.valid_count = static_cast<int>(stencils.size());
+void Emulator::add_target(const char *name, const HostPoints &host_points, const char *method, double distance_km) {
+  std::vector<Point> points;
+  std::ostringstream arguments;
+  arguments << "target " << text(name) << ", units " << text(host_points.units) << ", method " << text(method)
+            << ", distance " << distance_km;
+  comm_.agree(arguments.str(), [&] {
+    points = checked_target(name, host_points);
+    require(method, "method");
+    method_named(method);
   });
-  for (const int root : generators_) {
-    const std::vector<char> records =
-        comm_.gather(stencils.data(), target.valid_count, sizeof(Stencil), root, target.counts);
-    comm_.agree([&] {
-      if (comm_.rank() != root || records.empty()) return;
-      target.stencils.resize(records.size() / sizeof(Stencil));
-      std::memcpy(target.stencils.data(), records.data(), records.size());
-    });
-  }
+  const auto where = coordinates();
+  Target target;
+  comm_.agree([&] {
+    Remapping remapping(archive_.mask, *where, method_named(method), distance_km);
+    for (const Point &point : points) {
+      remapping(point, target.links);
+      target.add_point(point, have_velocity(archive_.variables) ? where.get() : nullptr);
+    }
+  });
+  target.send_to(generators_, comm_);
   targets_[name] = std::move(target);
+}
+
+void Emulator::add_target(const char *name, const HostPoints &host_points, const char *weights, const int *cells) {
+  std::vector<Point> points;
+  std::vector<std::int32_t> numbers;
+  comm_.agree("target " + text(name) + ", units " + text(host_points.units) + ", weights " + text(weights), [&] {
+    points = checked_target(name, host_points);
+    require(weights, "weights");
+    if (!points.empty()) require(cells, "cells");
+    numbers.assign(cells, cells + points.size());
+  });
+  const std::vector<Weight> all_weights = read_weights(comm_, weights, archive_.mask, numbers);
+  const auto where = coordinates();
+  Target target;
+  comm_.agree([&] {
+    auto weight = all_weights.begin();
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      for (; weight != all_weights.end() && weight->point == static_cast<std::int32_t>(i); ++weight) {
+        const bool more = weight + 1 != all_weights.end() && (weight + 1)->point == weight->point;
+        target.links.push_back({weight->cell, more, weight->weight});
+      }
+      target.add_point(points[i], have_velocity(archive_.variables) ? where.get() : nullptr);
+    }
+  });
+  target.send_to(generators_, comm_);
+  targets_[name] = std::move(target);
+}
+
+std::vector<Point> Emulator::checked_target(const char *name, const HostPoints &points) const {
+  require(name, "target");
+  if (*name == '\0') fail(ICEGEN_BAD_ARGUMENT, "the target's name is empty");
+  if (targets_.count(name) != 0) fail(ICEGEN_BAD_ARGUMENT, "target '", name, "' exists already");
+  return checked_points(name, points);
+}
+
+std::shared_ptr<const Coordinates> Emulator::coordinates() {
+  if (archive_.projected) return archive_.projected;
+  std::string lonlat = lonlat_;
+  comm_.broadcast(lonlat, 0);
+  std::shared_ptr<const Coordinates> made;
+  comm_.agree([&] {
+    std::vector<double> degrees(2 * static_cast<std::size_t>(archive_.mask.cells()));
+    std::memcpy(degrees.data(), lonlat.data(), degrees.size() * sizeof(double));
+    made = std::make_shared<Curvilinear>(archive_.mask.rows(), archive_.mask.columns(), degrees.data(),
+                                         degrees.data() + archive_.mask.cells(), archive_.mirrored);
+  });
+  return made;
 }
 
 void Emulator::request(int slot, int first_member, int members, int year, int day_of_year) {
   constexpr int most_members = 1000000, last_member = INT_MAX - most_members;
-  const std::vector<std::int64_t> condition = {year, day_of_year};
+  const bool by_date = configuration_.by_date && !archive_.conditions.empty();
+  const std::vector<std::int64_t> condition =
+      by_date ? std::vector<std::int64_t>{year, day_of_year} : std::vector<std::int64_t>{};
   const std::string arguments = "members " + std::to_string(members) + ", year " + std::to_string(year) +
                                 ", day_of_year " + std::to_string(day_of_year) + ", first_member " +
                                 std::to_string(first_member) + ", slot " + std::to_string(slot);
@@ -126,11 +168,11 @@ void Emulator::request(int slot, int first_member, int members, int year, int da
         fail(ICEGEN_BAD_ARGUMENT, c.id, " is ", condition[i], "; this archive takes ", c.first, " to ", c.last);
     }
     const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    if (day_of_year == 366 && !leap) fail(ICEGEN_BAD_ARGUMENT, "day_of_year is 366; the year ", year, " has 365 days");
+    if (key_.by_date && day_of_year == 366 && !leap)
+      fail(ICEGEN_BAD_ARGUMENT, "day_of_year is 366; the year ", year, " has 365 days");
   });
   Sample sample{first_member, members, {}};
   comm_.agree([&] {
-    const int steps = configuration_.steps > 0 ? configuration_.steps : archive_.steps;
     for (int member = first_member; member < first_member + members; ++member) {
       if (generator_of(member) != generator_) continue;
       if (sample.batches.empty() || static_cast<int>(sample.batches.back()->members.size()) == configuration_.batch)
@@ -138,11 +180,11 @@ void Emulator::request(int slot, int first_member, int members, int year, int da
       sample.batches.back()->members.push_back(member);
     }
     for (const auto &batch : sample.batches) {
-      batch->done = worker_->run([this, weak = std::weak_ptr<Batch>(batch), condition, steps] {
+      batch->done = worker_->run([this, weak = std::weak_ptr<Batch>(batch), condition, key = key_] {
         const auto wanted = weak.lock();
         if (!wanted) return;
         wanted->state.resize(wanted->members.size() * archive_.state_size());
-        model_->generate(configuration_.seed, wanted->members, condition, steps, wanted->state);
+        model_->generate(key.seed, wanted->members, condition, key.steps, wanted->state);
       });
     }
   });
@@ -180,7 +222,7 @@ void Emulator::receive(int slot, const char *target_name, const char *variable_i
                        Real *values, signed char *valid) {
   const std::string name = text(target_name), variable = text(variable_id);
   const Target *target = nullptr;
-  std::size_t variable_index = 0;
+  Field field = {};
   int root = 0;
   std::vector<float> sent, received;
   const std::string arguments = "target " + name + ", variable " + variable + ", member " + std::to_string(member) +
@@ -190,13 +232,7 @@ void Emulator::receive(int slot, const char *target_name, const char *variable_i
     const auto found = targets_.find(name);
     if (found == targets_.end()) fail(ICEGEN_BAD_ARGUMENT, "unknown target '", name, "'; add it with add_target");
     target = &found->second;
-    const auto position = std::find(archive_.variables.begin(), archive_.variables.end(), variable);
-    if (position == archive_.variables.end()) {
-      std::string known;
-      for (const std::string &id : archive_.variables) known += (known.empty() ? "" : ", ") + id;
-      fail(ICEGEN_BAD_ARGUMENT, "unknown variable '", variable, "'; this archive has ", known);
-    }
-    variable_index = position - archive_.variables.begin();
+    field = field_named(variable, archive_.variables);
     const Sample &sample = sample_in(slot);
     const int last_member = sample.first_member + sample.members - 1;
     if (member < sample.first_member || member > last_member)
@@ -209,8 +245,10 @@ void Emulator::receive(int slot, const char *target_name, const char *variable_i
     const int generator = generator_of(member);
     root = generators_[generator];
     if (generator_ != generator) return;
-    sent.resize(target->stencils.size());
-    apply(target->stencils, state_of(sample, member) + variable_index * archive_.grid.cells(), sent.data());
+    std::size_t points = 0;
+    for (const int count : target->counts) points += count;
+    sent.resize(points);
+    compute(field, state_of(sample, member), archive_.mask.cells(), target->links, target->turns, sent.data());
   });
   comm_.scatter(sent.data(), target->counts, received.data(), target->valid_count, root);
   std::size_t next = 0;
@@ -218,6 +256,40 @@ void Emulator::receive(int slot, const char *target_name, const char *variable_i
     valid[i] = target->valid[i];
     if (valid[i]) values[i] = static_cast<Real>(received[next++]);
   }
+}
+
+std::string Emulator::get_state(const char *state, std::size_t state_size) {
+  std::string text = "icegen-state 1 archive " + sha256_ + " seed " + std::to_string(key_.seed) + " steps " +
+                     std::to_string(key_.steps) + " condition " + (key_.by_date ? "date" : "none");
+  comm_.agree([&] {
+    require(state, "state");
+    if (state_size <= text.size())
+      fail(ICEGEN_BAD_ARGUMENT, "state holds ", state_size, " characters; wanted at least ", ICEGEN_STATE_SIZE);
+  });
+  return text;
+}
+
+void Emulator::set_state(const char *state) {
+  Key key;
+  comm_.agree("state " + text(state), [&] {
+    require(state, "state");
+    std::istringstream words(state);
+    std::string format, version, archive, sha256, seed, steps, condition, by;
+    words >> format >> version;
+    if (format != "icegen-state")
+      fail(ICEGEN_BAD_ARGUMENT, "state is '", std::string(state).substr(0, 40), "'; wanted one of icegen_get_state");
+    if (version != "1") fail(ICEGEN_BAD_ARGUMENT, "state is of version ", version, "; this icegen reads 1");
+    words >> archive >> sha256 >> seed >> key.seed >> steps >> key.steps >> condition >> by;
+    if (!words || archive != "archive" || seed != "seed" || steps != "steps" || condition != "condition" ||
+        key.seed < 0 || key.steps < 1 || (by != "date" && by != "none"))
+      fail(ICEGEN_BAD_ARGUMENT, "state '", state, "' is damaged");
+    if (sha256 != sha256_)
+      fail(ICEGEN_BAD_ARGUMENT, "state is of the archive ", sha256.substr(0, 12), "...; this one is ",
+           sha256_.substr(0, 12), "...");
+    key.by_date = by == "date";
+    if (key.by_date && archive_.conditions.empty()) fail(ICEGEN_BAD_ARGUMENT, "state '", state, "' is damaged");
+  });
+  key_ = key;
 }
 
 template void Emulator::receive(int, const char *, const char *, int, std::int64_t, double *, signed char *);

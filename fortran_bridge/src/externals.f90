@@ -104,6 +104,100 @@ subroutine icegen_add_target(ih, name, n, lon, lat, ierr)
   call keep(at, message)
 end subroutine icegen_add_target
 
+!> CALL ICEGEN_ADD_TARGET_R4(...): as ICEGEN_ADD_TARGET, with REAL*4 LON(N), LAT(N).
+subroutine icegen_add_target_r4(ih, name, n, lon, lat, ierr)
+  use, intrinsic :: iso_fortran_env, only: real32
+  use icegen_handles, only: place_of, keep, message_length, emulators, unless_negative
+  implicit none
+  integer, intent(in) :: ih, n
+  character(len=*), intent(in) :: name
+  real(real32), intent(in) :: lon(*), lat(*)
+  integer, intent(out) :: ierr
+  character(len=message_length) :: message
+  integer :: at
+
+  at = place_of(ih)
+  call emulators(at)%emulator%add_target(name, lon(:n), lat(:unless_negative(n)), ierr, message)
+  call keep(at, message)
+end subroutine icegen_add_target_r4
+
+!> CALL ICEGEN_ADD_TARGET_BY(IH, NAME, N, LON, LAT, UNITS, METHOD, DISTANCE, IERR): UNITS 'degrees' or 'radians',
+!> METHOD 'bilinear' or 'nearest'; REAL*8 DISTANCE in km, within which a point that is not valid takes the nearest ocean
+!> cell.
+subroutine icegen_add_target_by(ih, name, n, lon, lat, units, method, distance, ierr)
+  use, intrinsic :: iso_fortran_env, only: real64
+  use icegen_handles, only: place_of, keep, message_length, emulators, unless_negative
+  implicit none
+  integer, intent(in) :: ih, n
+  character(len=*), intent(in) :: name, units, method
+  real(real64), intent(in) :: lon(*), lat(*), distance
+  integer, intent(out) :: ierr
+  character(len=message_length) :: message
+  integer :: at
+
+  at = place_of(ih)
+  call emulators(at)%emulator%add_target(name, lon(:n), lat(:unless_negative(n)), ierr, message, units, method, &
+    distance)
+  call keep(at, message)
+end subroutine icegen_add_target_by
+
+!> CALL ICEGEN_ADD_TARGET_WEIGHTS(IH, NAME, N, LON, LAT, UNITS, FILE, CELLS, IERR): FILE of weights in the SCRIP
+!> convention; INTEGER CELLS(N), the number of each point among its target cells from 1, or 0.
+subroutine icegen_add_target_weights(ih, name, n, lon, lat, units, file, cells, ierr)
+  use, intrinsic :: iso_fortran_env, only: real64
+  use icegen_handles, only: place_of, keep, message_length, emulators, unless_negative
+  implicit none
+  integer, intent(in) :: ih, n
+  character(len=*), intent(in) :: name, units, file
+  real(real64), intent(in) :: lon(*), lat(*)
+  integer, intent(in) :: cells(*)
+  integer, intent(out) :: ierr
+  character(len=message_length) :: message
+  integer :: at
+
+  at = place_of(ih)
+  call emulators(at)%emulator%add_target(name, lon(:n), lat(:unless_negative(n)), ierr, message, units, &
+    weights=file, cells=cells(:n))
+  call keep(at, message)
+end subroutine icegen_add_target_weights
+
+!> CALL ICEGEN_ADD_TARGET_BY_R4(...): as ICEGEN_ADD_TARGET_BY, with REAL*4 in place of REAL*8.
+subroutine icegen_add_target_by_r4(ih, name, n, lon, lat, units, method, distance, ierr)
+  use, intrinsic :: iso_fortran_env, only: real32, real64
+  use icegen_handles, only: place_of, keep, message_length, emulators, unless_negative
+  implicit none
+  integer, intent(in) :: ih, n
+  character(len=*), intent(in) :: name, units, method
+  real(real32), intent(in) :: lon(*), lat(*), distance
+  integer, intent(out) :: ierr
+  character(len=message_length) :: message
+  integer :: at
+
+  at = place_of(ih)
+  call emulators(at)%emulator%add_target(name, lon(:n), lat(:unless_negative(n)), ierr, message, units, method, &
+    real(distance, real64))
+  call keep(at, message)
+end subroutine icegen_add_target_by_r4
+
+!> CALL ICEGEN_ADD_TARGET_WEIGHTS_R4(...): as ICEGEN_ADD_TARGET_WEIGHTS, with REAL*4 in place of REAL*8.
+subroutine icegen_add_target_weights_r4(ih, name, n, lon, lat, units, file, cells, ierr)
+  use, intrinsic :: iso_fortran_env, only: real32
+  use icegen_handles, only: place_of, keep, message_length, emulators, unless_negative
+  implicit none
+  integer, intent(in) :: ih, n
+  character(len=*), intent(in) :: name, units, file
+  real(real32), intent(in) :: lon(*), lat(*)
+  integer, intent(in) :: cells(*)
+  integer, intent(out) :: ierr
+  character(len=message_length) :: message
+  integer :: at
+
+  at = place_of(ih)
+  call emulators(at)%emulator%add_target(name, lon(:n), lat(:unless_negative(n)), ierr, message, units, &
+    weights=file, cells=cells(:n))
+  call keep(at, message)
+end subroutine icegen_add_target_weights_r4
+
 !> CALL ICEGEN_REQUEST(IH, MEMBERS, YEAR, DAY, IERR): members 1 to MEMBERS in slot 1; DAY of the year from 1.
 subroutine icegen_request(ih, members, year, day, ierr)
   use icegen_handles, only: place_of, keep, message_length, emulators
@@ -222,6 +316,70 @@ subroutine icegen_receive_slot_r4(ih, slot, target, variable, member, n, values,
     slot)
   call keep(at, message)
 end subroutine icegen_receive_slot_r4
+
+!> CALL ICEGEN_GET_STATE(IH, STATE, IERR): a text for restart files; CHARACTER*192 STATE suffices.
+subroutine icegen_get_state(ih, state, ierr)
+  use icegen_handles, only: place_of, keep, message_length, emulators
+  implicit none
+  integer, intent(in) :: ih
+  character(len=*), intent(inout) :: state
+  integer, intent(out) :: ierr
+  character(len=message_length) :: message
+  integer :: at
+
+  at = place_of(ih)
+  call emulators(at)%emulator%get_state(state, ierr, message)
+  call keep(at, message)
+end subroutine icegen_get_state
+
+!> CALL ICEGEN_SET_STATE(IH, STATE, IERR): take seed, steps and condition from such a text; one of another archive is
+!> refused.
+subroutine icegen_set_state(ih, state, ierr)
+  use icegen_handles, only: place_of, keep, message_length, emulators
+  implicit none
+  integer, intent(in) :: ih
+  character(len=*), intent(in) :: state
+  integer, intent(out) :: ierr
+  character(len=message_length) :: message
+  integer :: at
+
+  at = place_of(ih)
+  call emulators(at)%emulator%set_state(state, ierr, message)
+  call keep(at, message)
+end subroutine icegen_set_state
+
+!> CALL ICEGEN_FILL_CATEGORIES(N, AREA, VOLUME, NCAT, BOUNDS, AICEN, VICEN, IERR): REAL*8 AREA(N), VOLUME(N) in m per
+!> area of the cell, BOUNDS(0:NCAT) in m; fills AICEN(N, NCAT), VICEN(N, NCAT). Not collective.
+subroutine icegen_fill_categories(n, area, volume, ncat, bounds, aicen, vicen, ierr)
+  use, intrinsic :: iso_fortran_env, only: real64
+  use icegen, only: fill => icegen_fill_categories
+  use icegen_handles, only: keep, message_length
+  implicit none
+  integer, intent(in) :: n, ncat
+  real(real64), intent(in) :: area(n), volume(n), bounds(0:ncat)
+  real(real64), intent(inout) :: aicen(n, ncat), vicen(n, ncat)
+  integer, intent(out) :: ierr
+  character(len=message_length) :: message
+
+  call fill(area, volume, bounds, aicen, vicen, ierr, message)
+  call keep(0, message)
+end subroutine icegen_fill_categories
+
+!> CALL ICEGEN_FILL_CATEGORIES_R4(...): as ICEGEN_FILL_CATEGORIES, with REAL*4 in place of REAL*8.
+subroutine icegen_fill_categories_r4(n, area, volume, ncat, bounds, aicen, vicen, ierr)
+  use, intrinsic :: iso_fortran_env, only: real32
+  use icegen, only: fill => icegen_fill_categories
+  use icegen_handles, only: keep, message_length
+  implicit none
+  integer, intent(in) :: n, ncat
+  real(real32), intent(in) :: area(n), volume(n), bounds(0:ncat)
+  real(real32), intent(inout) :: aicen(n, ncat), vicen(n, ncat)
+  integer, intent(out) :: ierr
+  character(len=message_length) :: message
+
+  call fill(area, volume, bounds, aicen, vicen, ierr, message)
+  call keep(0, message)
+end subroutine icegen_fill_categories_r4
 
 !> CALL ICEGEN_CLOSE(IH, IERR): IH becomes 0; closing 0 does nothing.
 subroutine icegen_close(ih, ierr)

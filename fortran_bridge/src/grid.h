@@ -1,47 +1,44 @@
 // SPDX-License-Identifier: MIT
-// The archive's grid: where a point of the Earth lies on it, and which of its cells are ocean.
+// The archive's grid: which of its cells are ocean, and where a point of the Earth lies on it.
 #pragma once
 
-#include <string>
-#include <utility>
 #include <vector>
+
+#include "sphere.h"
 
 namespace icegen {
 
-// A map projection in the terms of the CF conventions' grid mappings.
-struct Projection {
-  std::string name;                      // grid_mapping_name
-  double latitude_of_origin;             // degrees
-  double longitude_of_origin;            // degrees
-  double semi_major_axis;                // m
-  double inverse_flattening;             // 0 for a sphere
-  double false_easting, false_northing;  // m
-};
-
-class Grid {
+// Cells in rows and columns.
+class Mask {
  public:
-  Grid() = default;
-  // rows, columns: cells along y and x;  x0, y0: centre of the first cell, m;  dx, dy: spacing, m, of either sign;
-  // ocean [rows * columns]: 1 on ocean cells. Throws Error(ICEGEN_BAD_ARCHIVE) for what it does not know.
-  Grid(const Projection &projection, int rows, int columns, double x0, double dx, double y0, double dy,
-       std::vector<unsigned char> ocean);
+  Mask() = default;
+  // ocean [rows * columns]: 1 on ocean cells. Throws Error(ICEGEN_BAD_ARCHIVE) if the sizes disagree.
+  Mask(int rows, int columns, std::vector<unsigned char> ocean);
 
   int rows() const { return rows_; }
   int columns() const { return columns_; }
-  std::size_t cells() const { return ocean_.size(); }
-  bool ocean(int row, int column) const { return ocean_[static_cast<std::size_t>(row) * columns_ + column] != 0; }
-
-  // Fractional row and column of a point (degrees), 0 at the centre of the first cell.
-  std::pair<double, double> locate(double lon, double lat) const;
+  int cells() const { return rows_ * columns_; }
+  bool ocean(int cell) const { return ocean_[cell] != 0; }
 
  private:
-  Projection projection_;
-  double eccentricity_ = 0, q_pole_ = 0;
   int rows_ = 0, columns_ = 0;
-  double x0_ = 0, dx_ = 1, y0_ = 0, dy_ = 1;
   std::vector<unsigned char> ocean_;
+};
 
-  double authalic_q(double sin_latitude) const;
+// Where things are; one class for each kind of grid.
+class Coordinates {
+ public:
+  virtual ~Coordinates() = default;
+
+  // Fractional row and column of a point, 0 at the centre of the first cell. Returns false, or a place outside of the
+  // cells, where the point lies on none.
+  virtual bool locate(const Point &point, double &row, double &column) const = 0;
+
+  // Centre of a cell.
+  virtual Vector centre(int cell) const = 0;
+
+  // From the grid's x and y axes at a cell to the east and north of a point nearby.
+  virtual Turn turn(int cell, const Point &point) const = 0;
 };
 
 }  // namespace icegen

@@ -9,10 +9,13 @@ module icegen
   use, intrinsic :: iso_fortran_env, only: int64, real32, real64
   implicit none
   private
-  public :: icegen_emulator, icegen_version
+  public :: icegen_emulator, icegen_fill_categories, icegen_state_length, icegen_version
 
   !> Longest message, in characters.
   integer, parameter :: message_length = 512
+
+  !> Length of the text of a state that always suffices, in characters.
+  integer, parameter :: icegen_state_length = 192
 
   !> A source of generated sea ice. Copies share one emulator; close it once.
   type :: icegen_emulator
@@ -20,14 +23,24 @@ module icegen
     type(c_ptr) :: handle = c_null_ptr
   contains
     procedure :: open => emulator_open
-    procedure :: add_target => emulator_add_target
+    generic :: add_target => add_target_real32, add_target_real64
     procedure :: request => emulator_request
     procedure :: test => emulator_test
     generic :: receive => receive_real32, receive_real64
+    procedure :: get_state => emulator_get_state
+    procedure :: set_state => emulator_set_state
     procedure :: close => emulator_close
+    procedure, private :: add_target_real32
+    procedure, private :: add_target_real64
     procedure, private :: receive_real32
     procedure, private :: receive_real64
   end type icegen_emulator
+
+  !> Spread ice over thickness categories; see fill_categories_real64.
+  interface icegen_fill_categories
+    module procedure fill_categories_real32
+    module procedure fill_categories_real64
+  end interface icegen_fill_categories
 
   ! The functions of icegen.h.
   interface
@@ -46,17 +59,31 @@ module icegen
       integer(c_int) :: status
     end function c_open
 
-    function c_add_target(emulator, target, n, lon, lat, message, message_size) &
-      bind(c, name='icegen_add_target') result(status)
+    function c_add_target_by(emulator, target, n, lon, lat, units, method, distance, message, message_size) &
+      bind(c, name='icegen_add_target_by') result(status)
       import :: c_char, c_double, c_int, c_int64_t, c_ptr, c_size_t
       type(c_ptr), value :: emulator
-      character(kind=c_char), intent(in) :: target(*)
+      character(kind=c_char), intent(in) :: target(*), units(*), method(*)
       integer(c_int64_t), value :: n
       real(c_double), intent(in) :: lon(*), lat(*)
+      real(c_double), value :: distance
       character(kind=c_char), intent(out) :: message(*)
       integer(c_size_t), value :: message_size
       integer(c_int) :: status
-    end function c_add_target
+    end function c_add_target_by
+
+    function c_add_target_weights(emulator, target, n, lon, lat, units, weights, cells, message, message_size) &
+      bind(c, name='icegen_add_target_weights') result(status)
+      import :: c_char, c_double, c_int, c_int64_t, c_ptr, c_size_t
+      type(c_ptr), value :: emulator
+      character(kind=c_char), intent(in) :: target(*), units(*), weights(*)
+      integer(c_int64_t), value :: n
+      real(c_double), intent(in) :: lon(*), lat(*)
+      integer(c_int), intent(in) :: cells(*)
+      character(kind=c_char), intent(out) :: message(*)
+      integer(c_size_t), value :: message_size
+      integer(c_int) :: status
+    end function c_add_target_weights
 
     function c_request(emulator, slot, first_member, members, year, day_of_year, message, message_size) &
       bind(c, name='icegen_request_slot') result(status)
@@ -107,6 +134,50 @@ module icegen
       integer(c_size_t), value :: message_size
       integer(c_int) :: status
     end function c_receive_f32
+
+    function c_get_state(emulator, state, state_size, message, message_size) bind(c, name='icegen_get_state') &
+      result(status)
+      import :: c_char, c_int, c_ptr, c_size_t
+      type(c_ptr), value :: emulator
+      character(kind=c_char), intent(inout) :: state(*)
+      integer(c_size_t), value :: state_size
+      character(kind=c_char), intent(out) :: message(*)
+      integer(c_size_t), value :: message_size
+      integer(c_int) :: status
+    end function c_get_state
+
+    function c_set_state(emulator, state, message, message_size) bind(c, name='icegen_set_state') result(status)
+      import :: c_char, c_int, c_ptr, c_size_t
+      type(c_ptr), value :: emulator
+      character(kind=c_char), intent(in) :: state(*)
+      character(kind=c_char), intent(out) :: message(*)
+      integer(c_size_t), value :: message_size
+      integer(c_int) :: status
+    end function c_set_state
+
+    function c_fill_categories_f64(n, area, volume, categories, bounds, category_area, category_volume, message, &
+      message_size) bind(c, name='icegen_fill_categories_f64') result(status)
+      import :: c_char, c_double, c_int, c_int64_t, c_size_t
+      integer(c_int64_t), value :: n
+      real(c_double), intent(in) :: area(*), volume(*), bounds(*)
+      integer(c_int), value :: categories
+      real(c_double), intent(inout) :: category_area(*), category_volume(*)
+      character(kind=c_char), intent(out) :: message(*)
+      integer(c_size_t), value :: message_size
+      integer(c_int) :: status
+    end function c_fill_categories_f64
+
+    function c_fill_categories_f32(n, area, volume, categories, bounds, category_area, category_volume, message, &
+      message_size) bind(c, name='icegen_fill_categories_f32') result(status)
+      import :: c_char, c_float, c_int, c_int64_t, c_size_t
+      integer(c_int64_t), value :: n
+      real(c_float), intent(in) :: area(*), volume(*), bounds(*)
+      integer(c_int), value :: categories
+      real(c_float), intent(inout) :: category_area(*), category_volume(*)
+      character(kind=c_char), intent(out) :: message(*)
+      integer(c_size_t), value :: message_size
+      integer(c_int) :: status
+    end function c_fill_categories_f32
 
     function c_close(emulator, message, message_size) bind(c, name='icegen_close') result(status)
       import :: c_char, c_int, c_ptr, c_size_t
@@ -161,21 +232,67 @@ contains
     call report(message, errmsg)
   end subroutine emulator_open
 
-  !> Name a set of points at which this rank wants fields; once per set, not per request.
-  subroutine emulator_add_target(self, name, lon, lat, ierr, errmsg)
+  !> Name a set of points at which this rank wants fields; once per set, not per request. A point may come more than
+  !> once and on more than one rank; one that the archive's ocean does not reach is not valid, no error.
+  subroutine add_target_real64(self, name, lon, lat, ierr, errmsg, units, method, distance, weights, cells)
     class(icegen_emulator), intent(in) :: self
     !> name of the set, for `receive`
     character(len=*), intent(in) :: name
-    !> longitudes and latitudes of this rank's own points, degrees (n); n may be 0 and differ between ranks
+    !> longitudes and latitudes of this rank's own points (n); n may be 0 and differ between ranks
     real(real64), intent(in) :: lon(:), lat(:)
     integer, intent(out) :: ierr
     character(len=*), intent(inout), optional :: errmsg
+    !> 'degrees', the default, or 'radians'; any longitude convention within three turns of 0
+    character(len=*), intent(in), optional :: units
+    !> 'bilinear', the default, between ocean cells; or 'nearest', the cell in which the point lies
+    character(len=*), intent(in), optional :: method
+    !> km; a point that is not valid by `method` takes the nearest ocean cell within this distance; 0 by default
+    real(real64), intent(in), optional :: distance
+    !> path of a NetCDF file of weights in the SCRIP convention, in place of a method
+    character(len=*), intent(in), optional :: weights
+    !> with `weights`: the number of each point among the file's target cells, from 1; 0: none of them (n)
+    integer, intent(in), optional :: cells(:)
     character(kind=c_char) :: message(message_length)
+    character(len=:), allocatable :: units_or_default, method_or_default
+    real(real64) :: distance_or_default
+    integer(c_int64_t) :: n
 
-    ierr = c_add_target(self%handle, c_text(name), common_size(size(lon, kind=int64), size(lat, kind=int64)), &
-      lon, lat, message, size(message, kind=c_size_t))
+    units_or_default = 'degrees'
+    if (present(units)) units_or_default = units
+    method_or_default = 'bilinear'
+    if (present(method)) method_or_default = method
+    distance_or_default = 0.0_real64
+    if (present(distance)) distance_or_default = distance
+    n = common_size(size(lon, kind=int64), size(lat, kind=int64))
+    if (.not. present(weights)) then
+      ierr = c_add_target_by(self%handle, c_text(name), n, lon, lat, c_text(units_or_default), &
+        c_text(method_or_default), distance_or_default, message, size(message, kind=c_size_t))
+    else if (present(cells)) then
+      n = common_size(n, size(cells, kind=int64))
+      ierr = c_add_target_weights(self%handle, c_text(name), n, lon, lat, c_text(units_or_default), c_text(weights), &
+        int(cells, c_int), message, size(message, kind=c_size_t))
+    else
+      ierr = 1
+      call put(message, 'cells is missing; wanted with weights')
+    end if
     call report(message, errmsg)
-  end subroutine emulator_add_target
+  end subroutine add_target_real64
+
+  !> As add_target_real64, for coordinates in single precision.
+  subroutine add_target_real32(self, name, lon, lat, ierr, errmsg, units, method, distance, weights, cells)
+    class(icegen_emulator), intent(in) :: self
+    character(len=*), intent(in) :: name
+    real(real32), intent(in) :: lon(:), lat(:)
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    character(len=*), intent(in), optional :: units, method
+    real(real64), intent(in), optional :: distance
+    character(len=*), intent(in), optional :: weights
+    integer, intent(in), optional :: cells(:)
+
+    call self%add_target(name, real(lon, real64), real(lat, real64), ierr, errmsg, units, method, distance, weights, &
+      cells)
+  end subroutine add_target_real32
 
   !> Ask for a sample. Returns at once; generation proceeds beside the host. The request takes the place of the one
   !> before it in its slot.
@@ -217,7 +334,7 @@ contains
   !> Receive one field of the request in a slot at this rank's points of a target, waiting for it if need be.
   subroutine receive_real64(self, target, variable, member, values, valid, ierr, errmsg, slot)
     class(icegen_emulator), intent(in) :: self
-    !> name given to add_target;  id of a variable, for example 'sic' (1) or 'sit' (m)
+    !> name given to add_target;  a variable as icegen.h lists them, for example 'sic' (1), 'sit' (m), 'siu_east'
     character(len=*), intent(in) :: target, variable
     !> number of the member
     integer, intent(in) :: member
@@ -258,6 +375,85 @@ contains
     if (ierr == 0) valid = flags /= 0
     call report(message, errmsg)
   end subroutine receive_real32
+
+  !> A text for restart files that says which archive, seed, steps and condition samples are made with.
+  subroutine emulator_get_state(self, state, ierr, errmsg)
+    class(icegen_emulator), intent(in) :: self
+    !> blank padded; icegen_state_length suffices
+    character(len=*), intent(inout) :: state
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    character(kind=c_char) :: message(message_length), text(len(state) + 1)
+
+    ierr = c_get_state(self%handle, text, size(text, kind=c_size_t), message, size(message, kind=c_size_t))
+    if (ierr == 0) call report(text, state)
+    call report(message, errmsg)
+  end subroutine emulator_get_state
+
+  !> Take seed, steps and condition of the requests that follow from a state; one of another archive is refused.
+  subroutine emulator_set_state(self, state, ierr, errmsg)
+    class(icegen_emulator), intent(in) :: self
+    character(len=*), intent(in) :: state
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    character(kind=c_char) :: message(message_length)
+
+    ierr = c_set_state(self%handle, c_text(state), message, size(message, kind=c_size_t))
+    call report(message, errmsg)
+  end subroutine emulator_set_state
+
+  !> Spread ice over thickness categories as CICE-like hosts hold it; each point's area and volume are conserved to
+  !> rounding. Not collective. icegen.h tells the distribution.
+  subroutine fill_categories_real64(area, volume, bounds, category_area, category_volume, ierr, errmsg)
+    !> concentration (n), 1;  volume per area of the cell (n), m
+    real(real64), intent(in) :: area(:), volume(:)
+    !> bounds of the categories (0:ncat), m, increasing from 0; the last category has no upper end
+    real(real64), intent(in) :: bounds(0:)
+    !> area and volume of each category (n, ncat)
+    real(real64), intent(inout) :: category_area(:, :), category_volume(:, :)
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    character(kind=c_char) :: message(message_length)
+    integer :: n, ncat
+    logical :: shapes_agree
+
+    n = size(area)
+    ncat = ubound(bounds, 1)
+    shapes_agree = size(volume) == n .and. all(shape(category_area) == [n, ncat]) .and. &
+      all(shape(category_volume) == [n, ncat])
+    if (shapes_agree) then
+      ierr = c_fill_categories_f64(int(n, c_int64_t), area, volume, int(ncat, c_int), bounds, category_area, &
+        category_volume, message, size(message, kind=c_size_t))
+    else
+      ierr = 1
+      call put(message, 'the arrays of the categories have other shapes than (n), (n), (0:ncat), (n, ncat), (n, ncat)')
+    end if
+    call report(message, errmsg)
+  end subroutine fill_categories_real64
+
+  !> As fill_categories_real64, for single precision.
+  subroutine fill_categories_real32(area, volume, bounds, category_area, category_volume, ierr, errmsg)
+    real(real32), intent(in) :: area(:), volume(:), bounds(0:)
+    real(real32), intent(inout) :: category_area(:, :), category_volume(:, :)
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    character(kind=c_char) :: message(message_length)
+    integer :: n, ncat
+    logical :: shapes_agree
+
+    n = size(area)
+    ncat = ubound(bounds, 1)
+    shapes_agree = size(volume) == n .and. all(shape(category_area) == [n, ncat]) .and. &
+      all(shape(category_volume) == [n, ncat])
+    if (shapes_agree) then
+      ierr = c_fill_categories_f32(int(n, c_int64_t), area, volume, int(ncat, c_int), bounds, category_area, &
+        category_volume, message, size(message, kind=c_size_t))
+    else
+      ierr = 1
+      call put(message, 'the arrays of the categories have other shapes than (n), (n), (0:ncat), (n, ncat), (n, ncat)')
+    end if
+    call report(message, errmsg)
+  end subroutine fill_categories_real32
 
   !> Free the emulator, waiting for a generation under way. Closing a closed one does nothing.
   subroutine emulator_close(self, ierr, errmsg)

@@ -13,6 +13,7 @@ module icegen_namelist
     character(kind=c_char) :: archive(path_length)
     character(kind=c_char) :: backend(path_length)
     character(kind=c_char) :: device(word_length)
+    character(kind=c_char) :: condition(word_length)
     integer(c_int64_t) :: seed
     integer(c_int32_t) :: steps
     integer(c_int32_t) :: generators
@@ -31,10 +32,10 @@ contains
     integer(c_int) :: status
 
     character(len=path_length) :: archive, backend
-    character(len=word_length) :: device
+    character(len=word_length) :: device, condition
     integer(c_int64_t) :: seed
     integer(c_int32_t) :: steps, generators, threads, batch
-    namelist /icegen_nml/ archive, backend, device, seed, steps, generators, threads, batch
+    namelist /icegen_nml/ archive, backend, device, condition, seed, steps, generators, threads, batch
 
     character(len=:), allocatable :: file
     character(len=message_size) :: iomsg
@@ -43,6 +44,7 @@ contains
     archive = ''
     backend = 'torch'
     device = 'cpu'
+    condition = 'date'
     seed = 0
     steps = 0
     generators = 1
@@ -66,14 +68,15 @@ contains
       close (unit)
     end if
     if (iostat == 0 .and. (len_trim(archive) == len(archive) .or. len_trim(backend) == len(backend) .or. &
-        len_trim(device) == len(device))) then
+        len_trim(device) == len(device) .or. len_trim(condition) == len(condition))) then
       iostat = 1
-      iomsg = 'archive, backend or device is longer than 1023, 1023 and 63 characters'
+      iomsg = 'archive, backend, device or condition is longer than 1023, 1023, 63 and 63 characters'
     end if
 
     call to_c(archive, values%archive)
     call to_c(backend, values%backend)
     call to_c(device, values%device)
+    call to_c(condition, values%condition)
     values%seed = seed
     values%steps = steps
     values%generators = generators

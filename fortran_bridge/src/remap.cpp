@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "error.h"
+
 namespace icegen {
 namespace {
 
@@ -13,36 +15,72 @@ double snap(double position) {
   return std::abs(position - nearest) < 1e-7 ? nearest : position;
 }
 
-}  // namespace
-
-bool bilinear(const Grid &grid, double lon, double lat, Stencil &stencil) {
-  auto [row, column] = grid.locate(lon, lat);
-  const int last_row = grid.rows() - 1, last_column = grid.columns() - 1;
-  if (!(row >= -0.5 && row <= last_row + 0.5 && column >= -0.5 && column <= last_column + 0.5)) return false;
-  row = std::clamp(snap(row), 0.0, double(last_row));  // the outer half of a border cell has its centre's value
-  column = std::clamp(snap(column), 0.0, double(last_column));
+bool bilinear(const Mask &mask, double row, double column, std::vector<Link> &links) {
   const int r0 = static_cast<int>(row), c0 = static_cast<int>(column);
-  const int r1 = std::min(r0 + 1, last_row), c1 = std::min(c0 + 1, last_column);
+  const int r1 = std::min(r0 + 1, mask.rows() - 1), c1 = std::min(c0 + 1, mask.columns() - 1);
   const double fr = row - r0, fc = column - c0;
-  const int rows[4] = {r0, r0, r1, r1}, columns[4] = {c0, c1, c0, c1};
+  const int cells[4] = {r0 * mask.columns() + c0, r0 * mask.columns() + c1, r1 * mask.columns() + c0,
+                        r1 * mask.columns() + c1};
   const double weights[4] = {(1 - fr) * (1 - fc), (1 - fr) * fc, fr * (1 - fc), fr * fc};
   double total = 0;
-  for (int i = 0; i < 4; ++i) total += grid.ocean(rows[i], columns[i]) ? weights[i] : 0.0;
+  for (int i = 0; i < 4; ++i) total += mask.ocean(cells[i]) ? weights[i] : 0.0;
   if (total < 0.5) return false;
-  for (int i = 0; i < 4; ++i) {
-    stencil.cell[i] = rows[i] * grid.columns() + columns[i];
-    stencil.weight[i] = grid.ocean(rows[i], columns[i]) ? weights[i] / total : 0.0;
-  }
+  for (int i = 0; i < 4; ++i)
+    if (mask.ocean(cells[i]) && weights[i] > 0) links.push_back({cells[i], 1, weights[i] / total});
+  links.back().more = 0;
   return true;
 }
 
-void apply(const std::vector<Stencil> &stencils, const float *field, float *values) {
-  for (std::size_t p = 0; p < stencils.size(); ++p) {
-    const Stencil &s = stencils[p];
-    double sum = 0;
-    for (int i = 0; i < 4; ++i) sum += s.weight[i] * static_cast<double>(field[s.cell[i]]);
-    values[p] = static_cast<float>(sum);
+bool nearest(const Mask &mask, double row, double column, std::vector<Link> &links) {
+  const int cell = static_cast<int>(std::lround(row)) * mask.columns() + static_cast<int>(std::lround(column));
+  if (!mask.ocean(cell)) return false;
+  links.push_back({cell, 0, 1.0});
+  return true;
+}
+
+}  // namespace
+
+Method method_named(const std::string &name) {
+  if (name == "bilinear") return Method::bilinear;
+  if (name == "nearest") return Method::nearest;
+  fail(ICEGEN_BAD_ARGUMENT, "method is '", name, "'; wanted 'bilinear' or 'nearest'");
+}
+
+Remapping::Remapping(const Mask &mask, const Coordinates &coordinates, Method method, double distance_km)
+    : mask_(mask), coordinates_(coordinates), method_(method), distance_km_(distance_km) {
+  if (!(distance_km >= 0)) fail(ICEGEN_BAD_ARGUMENT, "distance is ", distance_km, " km; wanted 0 or more");
+}
+
+bool Remapping::operator()(const Point &point, std::vector<Link> &links) {
+  const int last_row = mask_.rows() - 1, last_column = mask_.columns() - 1;
+  double row, column;
+  if (coordinates_.locate(point, row, column) && row >= -0.5 && row <= last_row + 0.5 && column >= -0.5 &&
+      column <= last_column + 0.5) {
+    row = std::clamp(snap(row), 0.0, double(last_row));  // the outer half of a border cell has its centre's value
+    column = std::clamp(snap(column), 0.0, double(last_column));
+    if (method_ == Method::bilinear ? bilinear(mask_, row, column, links) : nearest(mask_, row, column, links))
+      return true;
   }
+  return distance_km_ > 0 && nearest_ocean(point, links);
+}
+
+bool Remapping::nearest_ocean(const Point &point, std::vector<Link> &links) {
+  if (!ocean_search_) {
+    std::vector<Vector> centres;
+    for (int cell = 0; cell < mask_.cells(); ++cell) {
+      if (!mask_.ocean(cell)) continue;
+      ocean_cells_.push_back(cell);
+      centres.push_back(coordinates_.centre(cell));
+    }
+    ocean_search_ = std::make_unique<NearestSearch>(std::move(centres));
+  }
+  const Vector p = unit_vector(point);
+  const std::int32_t found = ocean_search_->find(p);
+  if (found < 0) return false;
+  const double chord = length(p - ocean_search_->point(found));
+  if (2 * kEarthRadiusKm * std::asin(std::min(1.0, chord / 2)) > distance_km_) return false;
+  links.push_back({ocean_cells_[found], 0, 1.0});
+  return true;
 }
 
 }  // namespace icegen

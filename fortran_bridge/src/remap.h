@@ -2,25 +2,48 @@
 // From the archive's cells to the host's points.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "grid.h"
+#include "nearest.h"
 
 namespace icegen {
 
-// A point's value is the weighted sum of four cells; weights sum to 1, those of land cells are 0.
-struct Stencil {
-  std::array<std::int32_t, 4> cell;
-  std::array<double, 4> weight;
+// A point's value is the sum over its links of weight times cell.
+struct Link {
+  std::int32_t cell;
+  std::int32_t more;  // 1 if the next link belongs to the same point, 0 on its last one
+  double weight;
 };
 
-// Masked bilinear interpolation: weights of ocean cells, renormalised. Returns false, and leaves `stencil`, where the
-// point lies outside the grid's cells or less than half of the weight is on ocean.
-bool bilinear(const Grid &grid, double lon, double lat, Stencil &stencil);
+enum class Method {
+  bilinear,  // weights of ocean cells, renormalised; valid where at least half of the weight is on ocean
+  nearest    // the cell in which the point lies; valid where that is ocean
+};
 
-// Values at points of one field [rows * columns]; each point's arithmetic is the same whatever its companions.
-void apply(const std::vector<Stencil> &stencils, const float *field, float *values);
+Method method_named(const std::string &name);  // throws Error(ICEGEN_BAD_ARGUMENT)
+
+class Remapping {
+ public:
+  // distance_km: a point that is not valid by `method` takes the nearest ocean cell, if one is within this distance;
+  // 0: never.
+  Remapping(const Mask &mask, const Coordinates &coordinates, Method method, double distance_km);
+
+  // Append the links of a point, whose weights sum to 1. Returns false, and appends none, where it is not valid.
+  bool operator()(const Point &point, std::vector<Link> &links);
+
+ private:
+  bool nearest_ocean(const Point &point, std::vector<Link> &links);
+
+  const Mask &mask_;
+  const Coordinates &coordinates_;
+  Method method_;
+  double distance_km_;
+  std::vector<std::int32_t> ocean_cells_;        // made when first needed, as the next
+  std::unique_ptr<NearestSearch> ocean_search_;  // over the centres of ocean_cells_
+};
 
 }  // namespace icegen

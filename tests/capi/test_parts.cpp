@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The bridge's parts that need no MPI: checksum, projection, remapping, worker.
+// The bridge's parts that need no MPI: checksum, grids, remapping, fields, categories, worker.
 
 #include <cfenv>
 #include <cmath>
@@ -7,8 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "categories.h"
+#include "curvilinear.h"
 #include "error.h"
-#include "grid.h"
+#include "fields.h"
+#include "projected.h"
 #include "remap.h"
 #include "sha256.h"
 #include "worker.h"
@@ -26,11 +29,35 @@ void check(bool fine, const std::string &what) {
 const icegen::Projection kEase2 = {"lambert_azimuthal_equal_area", 90, 0, 6378137, 298.257223563, 0, 0};
 
 // 6 x 8 cells of 100 km around the pole, all ocean but the given cells.
-icegen::Grid grid(const std::vector<int> &land = {}) {
+const icegen::Projected kPlane(kEase2, 8, {-350e3, 100e3}, {250e3, -100e3});
+
+icegen::Mask mask(const std::vector<int> &land = {}) {
   std::vector<unsigned char> ocean(48, 1);
   for (const int cell : land) ocean[cell] = 0;
-  return icegen::Grid(kEase2, 6, 8, -350e3, 100e3, 250e3, -100e3, ocean);
+  return icegen::Mask(6, 8, ocean);
 }
+
+icegen::Point point_of(const icegen::Vector &v) {
+  return {std::atan2(v.y, v.x) / icegen::kRadian, std::atan2(v.z, std::hypot(v.x, v.y)) / icegen::kRadian};
+}
+
+// The same cells told one by one.
+icegen::Curvilinear curvilinear() {
+  std::vector<double> lon, lat;
+  for (int cell = 0; cell < 48; ++cell) {
+    const icegen::Point centre = point_of(kPlane.centre(cell));
+    lon.push_back(centre.lon), lat.push_back(centre.lat);
+  }
+  return icegen::Curvilinear(6, 8, lon.data(), lat.data(), false);
+}
+
+bool links_of(const icegen::Mask &mask, const icegen::Point &point, std::vector<icegen::Link> &links,
+              icegen::Method method = icegen::Method::bilinear, double distance = 0) {
+  links.clear();
+  return icegen::Remapping(mask, kPlane, method, distance)(point, links);
+}
+
+const icegen::Field kFirst = {icegen::Field::variable, 0, 0};
 
 void test_sha256() {  // FIPS 180-4 examples
   check(icegen::sha256("", 0) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "empty");
@@ -43,55 +70,245 @@ void test_sha256() {  // FIPS 180-4 examples
 
 void test_locate() {
   // PROJ 9, EPSG:6931: lon -60.3, lat 71.25 is x -1810399.6626575 m, y -1032633.7362637 m.
-  const auto [row, column] = grid().locate(-60.3, 71.25);
+  double row, column, row2, column2;
+  kPlane.locate({-60.3, 71.25}, row, column);
   check(std::abs(-350e3 + 100e3 * column - -1810399.6626575) < 1e-3, "x as PROJ has it");
   check(std::abs(250e3 - 100e3 * row - -1032633.7362637) < 1e-3, "y as PROJ has it");
-  const auto [row2, column2] = grid().locate(299.7, 71.25);
+  kPlane.locate({299.7, 71.25}, row2, column2);
   check(std::abs(row - row2) < 1e-9 && std::abs(column - column2) < 1e-9, "longitude conventions agree");
+  const icegen::Projected far(kEase2, 1, {-1810399.6626575, 1}, {-1032633.7362637, 1});
+  const icegen::Point back = point_of(far.centre(0));
+  check(std::abs(back.lon - -60.3) < 1e-9 && std::abs(back.lat - 71.25) < 1e-9, "and back");
+}
+
+void test_curvilinear() {
+  const icegen::Curvilinear cells = curvilinear();
+  double row, column, row2, column2;
+  for (int cell = 0; cell < 48; ++cell) {
+    check(cells.locate(point_of(cells.centre(cell)), row, column), "a centre is found");
+    check(std::abs(row - cell / 8) < 1e-9 && std::abs(column - cell % 8) < 1e-9, "in its place");
+  }
+  for (double lon = -180; lon <= 540; lon += 7.7) {
+    for (const double lat : {87.3, 88.2, 89.1, 89.99, 90.0}) {
+      kPlane.locate({lon, lat}, row, column);
+      const bool inside = row > -0.4 && row < 5.4 && column > -0.4 && column < 7.4;
+      const bool found = cells.locate({lon, lat}, row2, column2);
+      if (inside)
+        check(found && std::abs(row - row2) < 2e-3 && std::abs(column - column2) < 2e-3, "as the projection has it");
+    }
+  }
+  check(!cells.locate({10, 80}, row, column), "far outside");
+  check(!cells.locate({10, -90}, row, column), "the other side of the Earth");
+  for (const icegen::Point &point : {icegen::Point{-100, 88.5}, icegen::Point{179, 89}, icegen::Point{30, 90}}) {
+    kPlane.locate(point, row, column);
+    const int cell = static_cast<int>(std::lround(row)) * 8 + static_cast<int>(std::lround(column));
+    const icegen::Turn a = kPlane.turn(cell, point), b = cells.turn(cell, point);
+    check(std::abs(a.cosine - b.cosine) < 0.01 && std::abs(a.sine - b.sine) < 0.01, "axes point the same way");
+  }
+}
+
+void test_nearest_search() {
+  std::vector<icegen::Vector> points;
+  for (int i = 0; i < 500; ++i)
+    points.push_back(icegen::unit_vector({i * 137.5, std::asin(i / 250.0 - 1) / icegen::kRadian}));
+  const icegen::NearestSearch search(points);
+  for (int i = 0; i < 200; ++i) {
+    const icegen::Vector p = icegen::unit_vector({i * 71.3, std::sin(i) * 90});
+    int nearest = 0;
+    for (int j = 1; j < 500; ++j)
+      if (length(points[j] - p) < length(points[nearest] - p)) nearest = j;
+    check(search.find(p) == nearest, "the tree finds what looking at all of them finds");
+  }
+  check(icegen::NearestSearch({}).find({1, 0, 0}) == -1, "none of no points");
 }
 
 void test_bilinear() {
-  const icegen::Grid all = grid();
   std::vector<float> field(48);
   for (int row = 0; row < 6; ++row)
     for (int column = 0; column < 8; ++column) field[row * 8 + column] = 2.0f + 3.0f * row - 0.5f * column;
+  std::vector<icegen::Link> links;
   for (const double lon : {-170.0, -33.0, 0.0, 80.0, 359.0}) {
     for (const double lat : {88.5, 89.3, 90.0}) {
-      icegen::Stencil stencil;
-      check(icegen::bilinear(all, lon, lat, stencil), "inside");
+      check(links_of(mask(), {lon, lat}, links), "inside");
       float value = 0;
-      icegen::apply({stencil}, field.data(), &value);
-      const auto [row, column] = all.locate(lon, lat);
+      icegen::compute(kFirst, field.data(), 48, links, {}, &value);
+      double row, column;
+      kPlane.locate({lon, lat}, row, column);
       check(std::abs(value - (2.0 + 3.0 * row - 0.5 * column)) < 1e-5, "a linear field is remapped exactly");
     }
   }
-  icegen::Stencil stencil;
-  check(!icegen::bilinear(all, 0, 80, stencil), "outside of the grid");
-  check(!icegen::bilinear(all, 0, -90, stencil), "the other pole");
+  check(!links_of(mask(), {0, 80}, links), "outside of the grid");
+  check(!links_of(mask(), {0, -90}, links), "the other pole");
+  check(links_of(mask(), point_of(kPlane.centre(13)), links) && links.size() == 1 && links[0].cell == 13 &&
+            links[0].weight == 1,
+        "the centre of a cell is that cell alone");
 }
 
 void test_coast() {
   // The pole lies between cells (2, 3), (2, 4), (3, 3), (3, 4).
-  icegen::Stencil stencil;
-  check(icegen::bilinear(grid({19, 20}), 0, 90, stencil), "half ocean is valid");
+  std::vector<icegen::Link> links;
+  check(links_of(mask({19, 20}), {0, 90}, links), "half ocean is valid");
   double total = 0;
-  for (int i = 0; i < 4; ++i) {
-    total += stencil.weight[i];
-    check((stencil.cell[i] != 19 && stencil.cell[i] != 20) || stencil.weight[i] == 0, "land has no weight");
+  for (const icegen::Link &link : links) {
+    total += link.weight;
+    check(link.cell != 19 && link.cell != 20, "land has no weight");
   }
-  check(std::abs(total - 1) < 1e-15, "weights sum to one");
-  check(!icegen::bilinear(grid({19, 20, 27}), 0, 90, stencil), "a quarter of ocean is not valid");
+  check(std::abs(total - 1) < 1e-15 && links.back().more == 0, "weights sum to one");
+  check(!links_of(mask({19, 20, 27}), {0, 90}, links), "a quarter of ocean is not valid");
+}
+
+void test_nearest() {
+  using icegen::Method;
+  const icegen::Point centre = point_of(kPlane.centre(19)), near = {centre.lon + 10, centre.lat};
+  std::vector<icegen::Link> links;
+  check(links_of(mask(), near, links, Method::nearest) && links.size() == 1 && links[0].cell == 19, "its own cell");
+  check(!links_of(mask({19}), near, links, Method::nearest), "which is land");
+  check(!links_of(mask({19}), near, links, Method::nearest, 20), "no ocean within 20 km");
+  check(links_of(mask({19}), near, links, Method::nearest, 120) && links[0].cell != 19, "ocean within 120 km");
+  check(links_of(mask({19, 20, 27}), {0, 90}, links, Method::bilinear, 80) && links[0].cell == 28,
+        "the nearest ocean cell, 71 km from the pole, where bilinear interpolation finds too little");
+  // The border's outer centres lie 250 km from the pole and more; a point 100 km beyond takes the nearest of them.
+  check(!links_of(mask(), {0, 84}, links, Method::bilinear, 100), "nothing within 100 km");
+  check(links_of(mask(), {0, 86}, links, Method::bilinear, 250), "something within 250 km");
+  try {
+    links_of(mask(), near, links, Method::nearest, -1);
+    check(false, "a negative distance is refused");
+  } catch (const icegen::Error &error) {
+    check(error.status == ICEGEN_BAD_ARGUMENT, "status of a negative distance");
+  }
+}
+
+// A turning of the Earth about an axis, as a vector field whose value anywhere we know.
+void test_rotation(const icegen::Coordinates &where, double tolerance) {
+  const icegen::Vector spin = {0.3, -0.5, 0.8};
+  const auto speed = [&](const icegen::Vector &at, const icegen::Vector &direction) {
+    const icegen::Vector v = {spin.y * at.z - spin.z * at.y, spin.z * at.x - spin.x * at.z,
+                              spin.x * at.y - spin.y * at.x};
+    return dot(v, direction);
+  };
+  std::vector<float> state(96);  // x and y components at the centres
+  for (int cell = 0; cell < 48; ++cell) {
+    const icegen::Vector at = where.centre(cell);
+    const icegen::Point centre = point_of(at);
+    const icegen::Turn turn = where.turn(cell, centre);
+    const double east = speed(at, east_of(centre)), north = speed(at, north_of(centre));
+    state[cell] = static_cast<float>(turn.cosine * east + turn.sine * north);
+    state[48 + cell] = static_cast<float>(turn.cosine * north - turn.sine * east);
+  }
+  const icegen::Mask ocean = mask();
+  icegen::Remapping remapping(ocean, where, icegen::Method::bilinear, 0);
+  for (const double lat : {88.3, 89.2, 89.999, 90.0}) {
+    for (const double lon : {-180.0, -179.9, -90.0, 0.0, 33.0, 179.9, 180.0, 200.0, 359.0}) {
+      const icegen::Point point = {lon, lat};
+      std::vector<icegen::Link> links;
+      check(remapping(point, links), "inside");
+      std::vector<icegen::Turn> turns;
+      for (const icegen::Link &link : links) turns.push_back(where.turn(link.cell, point));
+      float east, north;
+      icegen::compute({icegen::Field::eastward, 0, 1}, state.data(), 48, links, turns, &east);
+      icegen::compute({icegen::Field::northward, 0, 1}, state.data(), 48, links, turns, &north);
+      const icegen::Vector at = unit_vector(point);
+      check(std::abs(east - speed(at, east_of(point))) < tolerance, "the rotation's east");
+      check(std::abs(north - speed(at, north_of(point))) < tolerance, "the rotation's north");
+    }
+  }
+}
+
+void test_fields() {
+  const std::vector<std::string> all = {"sit", "siv", "sic", "siu"};
+  const icegen::Field quotient = icegen::field_named("sit_ice", all);
+  check(quotient.kind == icegen::Field::quotient && quotient.first == 0 && quotient.second == 2, "sit over sic");
+  const icegen::Field east = icegen::field_named("siu_east", all);
+  check(east.kind == icegen::Field::eastward && east.first == 3 && east.second == 1, "east of siu and siv");
+  const float state[] = {1.0f, 3.0f, 0.0f, 0.5f, 0.25f, 0.0f};  // sit, sic of three cells
+  float values[2];
+  icegen::compute({icegen::Field::quotient, 0, 1}, state, 3, {{0, 1, 0.5}, {1, 0, 0.5}, {2, 0, 1.0}}, {}, values);
+  check(values[0] == 2.0f / 0.375f, "mean thickness over the ice of two cells, not the mean of their thicknesses");
+  check(values[1] == 0, "0 without ice");
+  try {
+    icegen::field_named("siu_east", {"sic", "sit"});
+    check(false, "no velocity in this archive");
+  } catch (const icegen::Error &error) {
+    check(std::string(error.what()) == "unknown variable 'siu_east'; this archive has sic, sit, sit_ice",
+          "the message lists what there is");
+  }
+}
+
+void test_categories() {
+  const double bounds[] = {0, 0.6445072, 1.391433, 2.470179, 4.567288, 9.333856};  // CICE's five
+  // no ice, area without volume, volume without area, very thin to very thick
+  const double area[] = {0, 0.5, 0, 1e-12, 0.9, 0.3, 1, 0.97, 0.01, 1, 1e-300};
+  const double volume[] = {0, 0, 0.5, 1e-12, 1e-9, 0.02, 0.5, 2.1, 0.5, 400, 1e-3};
+  constexpr int n = 11;
+  double a[5][n], v[5][n];
+  icegen::fill_categories(n, area, volume, 5, bounds, a[0], v[0]);
+  for (int i = 0; i < n; ++i) {
+    double total_area = 0, total_volume = 0;
+    for (int k = 0; k < 5; ++k) {
+      total_area += a[k][i], total_volume += v[k][i];
+      check(a[k][i] >= 0 && v[k][i] >= 0 && (a[k][i] > 0 || v[k][i] == 0), "amounts");
+      if (a[k][i] <= 0 || volume[i] == 0) continue;
+      const double thickness = v[k][i] / a[k][i];
+      check(thickness > bounds[k] && (k == 4 || thickness < bounds[k + 1]), "thickness within the category");
+    }
+    check(std::abs(total_area - area[i]) <= 4e-16 * area[i], "area is conserved");
+    if (area[i] > 0) check(std::abs(total_volume - volume[i]) <= 4e-16 * volume[i], "volume is conserved");
+  }
+  check(a[0][1] == 0.5, "ice without volume is in the first category");
+  check(a[0][2] == 0 && v[0][2] == 0, "volume without area is left out");
+  // 2.1 m on 0.97: H = 0.7216 m; of the density h^2 exp(-h / H) / (2 H^3), by numerical integration.
+  double expected = 0;
+  const double scale = 2.1 / 0.97 / 3;
+  for (int i = 0; i < 100000; ++i) {
+    const double h = bounds[2] + (i + 0.5) * (bounds[3] - bounds[2]) / 100000;
+    expected += 0.97 * h * h * std::exp(-h / scale) / (2 * scale * scale * scale) * (bounds[3] - bounds[2]) / 100000;
+  }
+  check(std::abs(a[2][7] - expected) < 1e-9, "the stated distribution");
+
+  const float bounds4[] = {0, 1, 2}, area4[] = {0.7f}, volume4[] = {1.3f};
+  float a4[2], v4[2];
+  icegen::fill_categories(1, area4, volume4, 2, bounds4, a4, v4);
+  check(std::abs(a4[0] + a4[1] - 0.7f) < 1e-7f && std::abs(v4[0] + v4[1] - 1.3f) < 2e-7f, "in single precision");
+
+  const auto refused = [](const double *area, const double *bounds, int categories, const std::string &words) {
+    const double volume[] = {1};
+    double a[3] = {-7, -7, -7}, v[3];
+    try {
+      icegen::fill_categories(1, area, volume, categories, bounds, a, v);
+    } catch (const icegen::Error &error) {
+      return a[0] == -7 && std::string(error.what()).find(words) != std::string::npos;
+    }
+    return false;
+  };
+  const double good[] = {0.5}, bad[] = {-0.5}, nan[] = {std::nan("")}, up[] = {0, 1, 2, 3}, down[] = {0, 2, 1, 3},
+               late[] = {0.1, 1, 2, 3};
+  check(refused(bad, up, 3, "area of point 1 is -0.5; wanted 0 or more"), "negative area");
+  check(refused(nan, up, 3, "area of point 1 is nan"), "area NaN");
+  check(refused(good, down, 3, "bound 3 of the categories is 1 m; wanted more than 2"), "bounds that decrease");
+  check(refused(good, late, 3, "the first bound is 0.1 m; wanted 0"), "bounds that do not begin at 0");
+  check(refused(good, up, 0, "0 categories"), "no category");
 }
 
 void test_refusal() {
-  try {
-    icegen::Projection mercator = kEase2;
-    mercator.name = "mercator";
-    icegen::Grid(mercator, 1, 1, 0, 1, 0, 1, {1});
-    check(false, "an unknown projection is refused");
-  } catch (const icegen::Error &error) {
-    check(error.status == ICEGEN_BAD_ARCHIVE, "status of a refusal");
-  }
+  icegen::Projection other = kEase2;
+  other.name = "mercator";
+  check(!icegen::Projected::knows(other), "an unknown projection");
+  const auto refused = [](auto make) {
+    try {
+      make();
+    } catch (const icegen::Error &error) {
+      return error.status == ICEGEN_BAD_ARCHIVE;
+    }
+    return false;
+  };
+  other = kEase2;
+  other.semi_major_axis = 0;
+  check(refused([&] { icegen::Projected(other, 8, {0, 1}, {0, 1}); }), "an ellipsoid without a size");
+  check(refused([&] { icegen::Projected(kEase2, 8, {0, 0}, {0, 1}); }), "cells without a size");
+  check(refused([&] { icegen::Mask(6, 8, std::vector<unsigned char>(47)); }), "a mask of another size");
+  const std::vector<double> lon(4, 0.0), lat = {80, 80, 81, 99};
+  check(refused([&] { icegen::Curvilinear(2, 2, lon.data(), lat.data(), false); }), "a latitude of 99");
+  check(refused([&] { icegen::Curvilinear(1, 4, lon.data(), lon.data(), false); }), "a single row");
 }
 
 void test_worker() {
@@ -117,8 +334,15 @@ void test_worker() {
 int main() {
   test_sha256();
   test_locate();
+  test_curvilinear();
+  test_nearest_search();
   test_bilinear();
   test_coast();
+  test_nearest();
+  test_rotation(kPlane, 4e-4);
+  test_rotation(curvilinear(), 4e-4);
+  test_fields();
+  test_categories();
   test_refusal();
   test_worker();
   std::cout << (failures == 0 ? "all checks passed" : "some checks failed") << '\n';

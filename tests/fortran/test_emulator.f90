@@ -90,8 +90,8 @@ contains
     call expect(1, 'points', 'lon and lat of unequal size')
     call ice%add_target('T', [nan], [80.0_real64], ierr, errmsg)
     call expect(1, 'lon of point 1 is', 'lon NaN')
-    call ice%add_target('T', [800.0_real64], [80.0_real64], ierr, errmsg)
-    call expect(1, 'lon of point 1 is 800; wanted', 'lon out of range')
+    call ice%add_target('T', [2000.0_real64], [80.0_real64], ierr, errmsg)
+    call expect(1, 'lon of point 1 is 2000; wanted -1080 to 1080 degrees', 'lon out of range')
     call ice%add_target('T', [8.0_real64], [91.0_real64], ierr, errmsg)
     call expect(1, 'lat of point 1 is 91; wanted', 'lat out of range')
     if (rank == ranks - 1) then

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "fields.h"
+
+#include <algorithm>
+
+#include "error.h"
+
+namespace icegen {
+namespace {
+
+struct Derived {
+  const char *name;
+  Field::Kind kind;
+  const char *first, *second;
+};
+
+constexpr Derived kDerived[] = {
+    {"sit_ice", Field::quotient, "sit", "sic"},  // thickness as mean over the ice, where sit is over the cell
+    {"siu_east", Field::eastward, "siu", "siv"},
+    {"siv_north", Field::northward, "siu", "siv"},
+};
+
+std::size_t index_of(const std::string &id, const std::vector<std::string> &variables) {
+  return std::find(variables.begin(), variables.end(), id) - variables.begin();
+}
+
+}  // namespace
+
+Field field_named(const std::string &name, const std::vector<std::string> &variables) {
+  if (const std::size_t index = index_of(name, variables); index < variables.size())
+    return {Field::variable, index, index};
+  std::string known;
+  for (const std::string &id : variables) known += (known.empty() ? "" : ", ") + id;
+  for (const Derived &derived : kDerived) {
+    const std::size_t first = index_of(derived.first, variables), second = index_of(derived.second, variables);
+    if (first == variables.size() || second == variables.size()) continue;
+    if (name == derived.name) return {derived.kind, first, second};
+    known += std::string(", ") + derived.name;
+  }
+  fail(ICEGEN_BAD_ARGUMENT, "unknown variable '", name, "'; this archive has ", known);
+}
+
+bool have_velocity(const std::vector<std::string> &variables) {
+  return index_of("siu", variables) < variables.size() && index_of("siv", variables) < variables.size();
+}
+
+void compute(const Field &field, const float *state, std::size_t cells, const std::vector<Link> &links,
+             const std::vector<Turn> &turns, float *values) {
+  const float *first = state + field.first * cells, *second = state + field.second * cells;
+  double a = 0, b = 0;  // sums over the links of one point
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    const Link &link = links[i];
+    const double x = first[link.cell], y = second[link.cell];
+    switch (field.kind) {
+      case Field::variable:
+        a += link.weight * x;
+        break;
+      case Field::quotient:
+        a += link.weight * x, b += link.weight * y;
+        break;
+      case Field::eastward:
+        a += link.weight * (turns[i].cosine * x - turns[i].sine * y);
+        break;
+      case Field::northward:
+        a += link.weight * (turns[i].sine * x + turns[i].cosine * y);
+        break;
+    }
+    if (link.more) continue;
+    if (field.kind == Field::quotient) a = b > 0 ? a / b : 0.0;
+    *values++ = static_cast<float>(a);
+    a = b = 0;
+  }
+}
+
+}  // namespace icegen

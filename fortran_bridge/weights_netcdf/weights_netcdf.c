@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#include "weights_netcdf.h"
+
+#include <netcdf.h>
+#include <stdio.h>
+
+static int report(int code, const char *what, char *message, size_t size) {
+  if (code != NC_NOERR) snprintf(message, size, "%s: %s", what, nc_strerror(code));
+  return code;
+}
+
+/* The length of the dimension with one of two names. */
+static int length_of(int file, const char *scrip, const char *esmf, int64_t *length, char *message, size_t size) {
+  int dimension;
+  size_t found = 0;
+  if (nc_inq_dimid(file, scrip, &dimension) != NC_NOERR) {
+    const int code = nc_inq_dimid(file, esmf, &dimension);
+    if (code != NC_NOERR) return report(code, scrip, message, size);
+  }
+  const int code = nc_inq_dimlen(file, dimension, &found);
+  *length = (int64_t)found;
+  return report(code, scrip, message, size);
+}
+
+static int variable_of(int file, const char *scrip, const char *esmf, int *variable, char *message, size_t size) {
+  if (nc_inq_varid(file, scrip, variable) == NC_NOERR) return NC_NOERR;
+  return report(nc_inq_varid(file, esmf, variable), scrip, message, size);
+}
+
+static int open_file(const char *path, int *file, icegen_weights_sizes *sizes, char *message, size_t size) {
+  if (report(nc_open(path, NC_NOWRITE, file), "NetCDF", message, size) != NC_NOERR) return 1;
+  int dimension;
+  size_t weights = 1;
+  if (nc_inq_dimid(*file, "num_wgts", &dimension) == NC_NOERR) nc_inq_dimlen(*file, dimension, &weights);
+  int failed = weights != 1;
+  if (failed) snprintf(message, size, "num_wgts is %zu; wanted 1, as of a first-order remapping", weights);
+  failed = failed || length_of(*file, "num_links", "n_s", &sizes->links, message, size) ||
+           length_of(*file, "src_grid_size", "n_a", &sizes->source_cells, message, size) ||
+           length_of(*file, "dst_grid_size", "n_b", &sizes->target_cells, message, size);
+  if (failed) nc_close(*file);
+  return failed;
+}
+
+static int read_links(int file, int64_t first, int64_t count, int32_t *source, int32_t *target, double *weight,
+                      char *message, size_t size) {
+  const size_t start[2] = {(size_t)first, 0}, counts[2] = {(size_t)count, 1};
+  int variable;
+  return variable_of(file, "src_address", "col", &variable, message, size) ||
+         report(nc_get_vara_int(file, variable, start, counts, source), "src_address", message, size) ||
+         variable_of(file, "dst_address", "row", &variable, message, size) ||
+         report(nc_get_vara_int(file, variable, start, counts, target), "dst_address", message, size) ||
+         variable_of(file, "remap_matrix", "S", &variable, message, size) ||
+         report(nc_get_vara_double(file, variable, start, counts, weight), "remap_matrix", message, size);
+}
+
+static void close_file(int file) { nc_close(file); }
+
+__attribute__((visibility("default"))) const icegen_weights_reader *icegen_weights_v1(void) {
+  static const icegen_weights_reader reader = {open_file, read_links, close_file};
+  return &reader;
+}
