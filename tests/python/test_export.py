@@ -117,11 +117,11 @@ def test_metadata_holds_finite_scores_beside_their_floors(metadata):
     scores = metadata["scores"]
     assert scores["validation_times"] == 12
     assert scores["samples_per_time"] == 1
-    assert set(scores["reconstruction"]) == {
+    assert set(scores["reconstruction"]) >= {
         f"{v}_{score}" for v in ("sic", "sit") for score in ("rmse", "zeros_kept", "false_zeros")
     }
     generation = scores["generation"]
-    for name in ("ice_probability_rmse", "extent_rmse_million_km2"):
+    for name in ("ice_probability_rmse", "extent_monthly_error", "faed"):
         assert generation[name] > 0
         assert generation[name + "_floor"] > 0
     assert all(np.isfinite(v) for part in ("reconstruction", "generation") for v in scores[part].values())

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""An emulator's samples on demand, kept on disk so that a validation that was cut goes on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from icegen.files import replacing
+
+METHODS = ("sample_latent", "encode", "decode", "decode_mean", "features")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One sample: the member's number and its date, or no date for a sample without condition."""
+
+    member: int
+    year: int | None = None
+    day_of_year: int | None = None
+
+    @property
+    def name(self) -> str:
+        date = "free" if self.year is None else f"{self.year}_{self.day_of_year:03d}"
+        return f"{date}_member{self.member:04d}"
+
+
+class Sampler:
+    """Samples of one emulator at one seed and number of steps.
+
+    emulator: a module with the methods of the archive's contract.
+    folder: where latents are kept, a file each; none are without it. A latent is a pure function of emulator, seed,
+    steps and request, so a kept one is as good as a new one: give each emulator, seed and steps a folder of its own.
+    """
+
+    def __init__(self, emulator, seed: int, steps: int, device: torch.device | str = "cpu", folder: Path | None = None):
+        missing = [name for name in METHODS if not hasattr(emulator, name)]
+        if missing:
+            raise ValueError(f"the archive has no method {missing[0]}; export it anew with this icegen")
+        self.emulator = emulator
+        self.seed = seed
+        self.steps = steps
+        self.device = device
+        self.folder = folder
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def sample(self, request: Request) -> tuple[np.ndarray, np.ndarray]:
+        """The state, and it before the cut to its bounds: each float32 [variable, y, x], physical units."""
+        latent = torch.from_numpy(self._latent(request))[None].to(self.device)
+        with torch.inference_mode():
+            return tuple(_array(decode(latent)[0]) for decode in (self.emulator.decode, self.emulator.decode_mean))
+
+    def reconstruct(self, state: np.ndarray) -> np.ndarray:
+        """A state [variable, y, x] encoded and decoded."""
+        with torch.inference_mode():
+            return _array(self.emulator.decode(self.emulator.encode(self._batch(state)))[0])
+
+    def features(self, state: np.ndarray) -> np.ndarray:
+        """Features [feature] of a state [variable, y, x]; none if the emulator has no encoder for them."""
+        with torch.inference_mode():
+            return _array(self.emulator.features(self._batch(state))[0])
+
+    def _batch(self, state: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.array(state, np.float32))[None].to(self.device)
+
+    def _latent(self, request: Request) -> np.ndarray:
+        path = self.folder / f"{request.name}.npy" if self.folder else None
+        if path is not None and path.exists():
+            return np.load(path)
+        key = [] if request.year is None else [request.year, request.day_of_year]
+        member = torch.tensor([request.member], dtype=torch.int64, device=self.device)
+        condition = torch.tensor([key], dtype=torch.int64, device=self.device).reshape(1, -1)
+        with torch.inference_mode():
+            latent = _array(self.emulator.sample_latent(self.seed, member, condition, self.steps)[0])
+        if path is not None:
+            with replacing(path) as partial, partial.open("wb") as file:
+                np.save(file, latent)
+        return latent
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.float().cpu().numpy()

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""Power spectra in square windows of ice-covered ocean.
+
+Coasts and the ice edge dominate the spectrum of a whole field, so only windows count that are ocean throughout and
+all but covered with ice. Where the ice is differs from state to state; a pair of states is compared in the windows
+that both cover, so neither choice of windows favours one of them.
+"""
+
+import numpy as np
+
+from icegen.validation.scores import ICE_EDGE
+
+WIDTH = 800e3  # m, of a window
+SHORTEST = 50e3  # m, of the scales that are scored
+COVERED = 0.95  # share of a window's cells with at least 15 % ice
+OVERLAP = 4  # windows start every quarter of their width
+
+
+def window_size(spacing: float) -> int:
+    """Cells along a window's side, even."""
+    return 2 * round(WIDTH / spacing / 2)
+
+
+def find_windows(ocean: np.ndarray, size: int) -> list[tuple[slice, slice]]:
+    """Windows of size x size cells that are ocean throughout."""
+    step = max(1, size // OVERLAP)
+    found = []
+    for j in range(0, ocean.shape[0] - size + 1, step):
+        for i in range(0, ocean.shape[1] - size + 1, step):
+            window = slice(j, j + size), slice(i, i + size)
+            if ocean[window].all():
+                found.append(window)
+    return found
+
+
+def covered(sic: np.ndarray, windows: list) -> np.ndarray:
+    """Which windows are covered with ice; bool [window] of concentration [y, x]."""
+    return np.array([np.mean(sic[window] >= ICE_EDGE) >= COVERED for window in windows], bool)
+
+
+def ring_power(field: np.ndarray) -> np.ndarray:
+    """Power [ring] of square windows [..., n, n], rings of wavenumber 1 to n/2 per window, averaged over windows.
+
+    A plane is taken off and a Hann window laid on, whose loss of variance is made good: the sum over rings is the
+    variance (but for what lies beyond n/2 in the corners).
+    """
+    n = field.shape[-1]
+    axis = (np.arange(n) - (n - 1) / 2) / np.sqrt(n * np.sum((np.arange(n) - (n - 1) / 2) ** 2))
+    field = field - field.mean((-2, -1), keepdims=True, dtype=np.float64)
+    for slope in (np.broadcast_to(axis, (n, n)), np.broadcast_to(axis[:, None], (n, n))):
+        field = field - slope * np.sum(field * slope, (-2, -1), keepdims=True)
+    taper = np.hanning(n + 1)[:n]
+    taper = np.outer(taper, taper)
+    power = np.abs(np.fft.fft2(field * taper)) ** 2 / (n**2 * np.sum(taper**2))
+    wavenumber = np.fft.fftfreq(n, 1 / n)
+    ring = np.rint(np.hypot(wavenumber, wavenumber[:, None])).astype(int)
+    power = power.reshape(-1, n, n).mean(0)
+    return np.bincount(ring.ravel(), power.ravel())[1 : n // 2 + 1]
+
+
+def wavelengths(size: int, spacing: float) -> np.ndarray:
+    """Wavelength [ring] of the rings of a window, m."""
+    return size * spacing / np.arange(1, size // 2 + 1)
+
+
+def bands(size: int, spacing: float) -> dict[str, np.ndarray]:
+    """Octaves from the window's width down to 50 km, as far as the grid resolves: name (in km) to bool [ring]."""
+    found = {}
+    wavelength, longest = wavelengths(size, spacing), size * spacing
+    while longest / 2 >= max(SHORTEST, 2 * spacing) * (1 - 1e-6):
+        inside = (wavelength <= longest * (1 + 1e-6)) & (wavelength > longest / 2 * (1 + 1e-6))
+        found[f"{longest / 1000:.0f}-{longest / 2000:.0f}"] = inside
+        longest /= 2
+    return found
+
+
+def effective_resolution(ratio: np.ndarray, wavelength: np.ndarray) -> float:
+    """The first scale, from large to small, at which the ratio of spectra [ring] is under a half, m.
+
+    The smallest scale of all if the ratio never falls so low.
+    """
+    below = np.flatnonzero(ratio < 0.5)
+    return float(wavelength[below[0]] if len(below) else wavelength[-1])
+
+
+class PairedSpectra:
+    """Mean spectra of pairs of states, in the windows that both cover.
+
+    size: cells along a window's side.  windows: how many there are in all.  used: pairs of windows compared so far.
+    """
+
+    def __init__(self, ocean: np.ndarray, spacing: float, variables: int):
+        self.size = window_size(spacing)
+        self.windows = find_windows(ocean, self.size) if self.size >= 4 else []
+        self.used = 0
+        self._sums = np.zeros((2, variables, self.size // 2))
+
+    def add(self, state: np.ndarray, real: np.ndarray, concentration: int, seen: np.ndarray) -> None:
+        """Take in a state and the real one beside it, each [variable, y, x].
+
+        concentration: index of the variable that tells where ice is.  seen: bool [y, x]; a window with a cell that is
+        not, such as one of the pole hole, counts for neither.
+        """
+        whole = np.array([seen[window].all() for window in self.windows], bool)
+        both = whole & covered(state[concentration], self.windows) & covered(real[concentration], self.windows)
+        chosen = [window for window, kept in zip(self.windows, both, strict=True) if kept]
+        if not chosen:
+            return
+        for i, fields in enumerate((state, real)):
+            for v, field in enumerate(fields):
+                self._sums[i, v] += len(chosen) * ring_power(np.stack([field[window] for window in chosen]))
+        self.used += len(chosen)
+
+    def power(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean power of the states and of the real ones, each [variable, ring]."""
+        return self._sums[0] / self.used, self._sums[1] / self.used

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""What is kept of a set of states, taken in one by one, so that no set need lie in memory."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from icegen.grid import Grid
+from icegen.validation import scores
+from icegen.variables import Variable
+
+BLOCK = 8  # cells along the side of the blocks whose means are compared with training states
+BINS, BIN_STD = 4000, 0.01  # of the histograms: 20 standard deviations to both sides of the mean
+
+
+class Tally:
+    """Sums and per-state figures of one set of states.
+
+    mean, std: [variable], of the real states; histograms and distances are in units of std.
+    features: of a state [variable, y, x], [feature].
+    Lists of one entry a state: ``extent``, ``marginal`` (m2), ``volume`` (m3), empty without their variable; ``coarse``
+    [variable * block] in standard deviations; ``features`` [feature]. Over all states: ``at_bounds``
+    [lower and upper, variable], shares of cells exactly there; ``probability`` [y, x] of sea ice; ``histogram``
+    [variable, bin].
+    """
+
+    def __init__(
+        self, variables: tuple[Variable, ...], grid: Grid, mean: np.ndarray, std: np.ndarray,
+        features: Callable[[np.ndarray], np.ndarray],
+    ):  # fmt: skip
+        ids = [v.id for v in variables]
+        self.variables = variables
+        self.grid = grid
+        self.std = std
+        self.origin = mean - BINS / 2 * BIN_STD * std
+        self.concentration = ids.index("sic") if "sic" in ids else None
+        self.thickness = ids.index("sit") if "sit" in ids else None
+        self.histogram = np.zeros((len(variables), BINS), np.int64)
+        self._feature_function = features
+        self.extent, self.marginal, self.volume = [], [], []
+        self.coarse, self.features = [], []
+        self._at_bounds = np.zeros((2, len(variables)))
+        self._cells = np.zeros(len(variables))
+        self._iced = np.zeros(grid.shape)
+        self._states = 0
+
+    def add(self, state: np.ndarray, seen: np.ndarray) -> None:
+        """Take in one state [variable, y, x]; cells not ``seen`` [variable, y, x] count in no share or histogram."""
+        ocean, area = self.grid.ocean, self.grid.cell_area
+        self._states += 1
+        if self.concentration is not None:
+            sic = state[self.concentration]
+            self.extent.append(scores.extent(sic, area, ocean))
+            self.marginal.append(scores.marginal_ice_zone(sic, area, ocean))
+            self._iced += sic >= scores.ICE_EDGE
+        if self.thickness is not None:
+            self.volume.append(scores.volume(state[self.thickness], area, ocean))
+        self.coarse.append((scores.coarsen(state, ocean, BLOCK) / self.std[:, None]).ravel())
+        self.features.append(self._feature_function(state))
+        for i, v in enumerate(self.variables):
+            values = state[i][seen[i]]
+            self._cells[i] += values.size
+            for side, bound in enumerate((v.lower, v.upper)):
+                if bound is not None:
+                    self._at_bounds[side, i] += np.count_nonzero(values == np.float32(bound))
+            index = ((values - self.origin[i]) / (BIN_STD * self.std[i])).astype(np.int64).clip(0, BINS - 1)
+            self.histogram[i] += np.bincount(index, minlength=BINS)
+
+    @property
+    def at_bounds(self) -> np.ndarray:
+        return self._at_bounds / self._cells
+
+    @property
+    def probability(self) -> np.ndarray:
+        return self._iced / self._states

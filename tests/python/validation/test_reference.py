@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""Which real states stand for which dates."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from icegen import data
+from icegen.validation.reference import Record, balanced_order, evenly, floor_candidates, split
+
+
+@pytest.fixture(scope="module")
+def prepared(tiny):
+    return data.load(tiny / "prepared.nc")
+
+
+def test_split_by_the_files_own_word(prepared):
+    evaluation, training = split(prepared)
+    assert set(evaluation.year) == {2003}
+    assert set(training.year) == {2000, 2001, 2002}
+    assert evaluation.month.tolist() == list(range(1, 13))
+    assert evaluation.state(3).dtype == np.float32
+    np.testing.assert_array_equal(evaluation.state(3), prepared.state[39])
+    np.testing.assert_array_equal(evaluation.seen(3), prepared.grid.ocean & ~prepared.filled[39])
+
+
+def test_validation_and_test_times_are_both_evaluated_on(prepared):
+    letters = prepared.split.copy()
+    letters[:12] = data.SPLITS["test"]
+    evaluation, training = split(dataclasses.replace(prepared, split=letters))
+    assert set(evaluation.year) == {2000, 2003}
+    assert set(training.year) == {2001, 2002}
+
+
+def test_training_states_of_another_file(prepared):
+    unseen = dataclasses.replace(prepared, split=np.full(48, data.SPLITS["test"]))
+    evaluation, training = split(unseen)
+    assert len(evaluation) == 48
+    assert training is None
+    evaluation, training = split(unseen, prepared)
+    assert set(training.year) == {2000, 2001, 2002}
+
+
+def test_order_is_spread_over_months_and_years():
+    month = np.tile(np.arange(1, 13), 8)
+    year = np.repeat(np.arange(8), 12)
+    order = balanced_order(month)
+    assert sorted(order) == list(range(96))
+    for start in range(0, 96, 12):
+        assert sorted(month[order[start : start + 12]]) == list(range(1, 13))
+    for m in range(1, 13):
+        years = year[order][month[order] == m]
+        assert np.ptp(years[:2]) >= 2
+    assert len(set(year[order[:12]])) >= 5
+
+
+def test_evenly():
+    assert evenly(3, 5).tolist() == [0, 1, 2]
+    assert evenly(10, 5).tolist() == [0, 2, 4, 6, 8]
+
+
+def test_floor_is_of_the_same_month_within_four_years_the_nearest_first(prepared):
+    year = np.repeat([1990, 1991, 1993, 1994, 1999, 2000], 12)
+    month = np.tile(np.arange(1, 13), 6)
+    many = dataclasses.replace(
+        prepared, year=year, month=month, day_of_year=month * 30, split=np.full(72, data.SPLITS["training"])
+    )
+    record = Record(many, np.arange(72))
+
+    def years(of, month=5):
+        found = floor_candidates(record, of, month, month * 30)
+        assert set(record.month[found]) == {month}
+        return record.year[found].tolist()
+
+    assert years(1992) == [1991, 1993, 1990, 1994]
+    assert years(1996) == [1994, 1993, 1999, 2000]
+    assert years(1985) == [1990]  # none within four years
+    without_may = Record(many, np.flatnonzero(month != 5))
+    assert set(without_may.year[floor_candidates(without_may, 1991, 5, 150)]) == {1990, 1991, 1993, 1994}
+
+
+def test_floor_of_the_same_year_is_the_nearest_day(prepared):
+    daily = dataclasses.replace(
+        prepared, year=np.full(5, 2000), month=np.full(5, 3), day_of_year=np.array([61, 65, 70, 75, 80])
+    )
+    found = floor_candidates(Record(daily, np.arange(5)), 2001, 3, 68)
+    assert daily.day_of_year[found].tolist() == [70, 65, 61, 75, 80]

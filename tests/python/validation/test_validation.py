@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: MIT
+"""Whole comparisons of emulators whose mistakes are known."""
+
+import dataclasses
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from icegen import archive, data, validation
+from icegen.validation.reference import Record, floor_candidates
+from icegen.validation.samples import Request, Sampler
+
+
+@pytest.fixture(scope="module")
+def prepared(tiny):
+    return data.load(tiny / "prepared.nc")
+
+
+class Known:
+    """Draws and reconstructs states that it is given, by year and day of year; its latents are states."""
+
+    conditional = True
+
+    def __init__(self, states: dict, mistake=0.0):
+        self.states = states
+        self.mistake = mistake
+
+    def sample_latent(self, seed, member, condition, steps):
+        return torch.stack([self.states[tuple(key)] for key in condition.tolist()]) + self.mistake
+
+    def encode(self, state):
+        return state + self.mistake
+
+    def decode(self, latent):
+        return torch.clamp(latent, min=0)
+
+    def decode_mean(self, latent):
+        return latent
+
+    def features(self, state):
+        return state.mean((2, 3))
+
+
+def date(prepared, t):
+    return int(prepared.year[t]), int(prepared.day_of_year[t])
+
+
+def states(prepared):
+    return {date(prepared, t): torch.from_numpy(prepared.state[t]).float() for t in range(len(prepared.year))}
+
+
+def test_a_perfect_emulator(prepared):
+    scores = validation.score(Known(states(prepared)), prepared, samples=2, steps=2)
+    assert scores["validation_times"] == 12
+    assert scores["samples_per_time"] == 2
+    for name in ("sic", "sit"):
+        assert scores["reconstruction"][f"{name}_rmse"] == 0
+        assert scores["reconstruction"][f"{name}_gradient"] == 1
+        assert scores["reconstruction"][f"{name}_zeros_kept"] == 1
+        assert scores["reconstruction"][f"{name}_false_zeros"] == 0
+        assert scores["generation"][f"{name}_wasserstein"] == 0
+        assert scores["generation"][f"{name}_zeros"] == scores["generation"][f"{name}_zeros_real"]
+        assert scores["generation"][f"{name}_outside"] == 0
+        assert scores["generation"][f"{name}_spectrum_400-200"] == pytest.approx(1)
+    assert scores["reconstruction"]["sic_ones_kept"] == 1
+    for name in ("ice_probability_rmse", "extent_monthly_error", "volume_monthly_error", "faed"):
+        assert scores["generation"][name] == pytest.approx(0, abs=1e-9)
+        assert scores["generation"][name + "_floor"] > 0
+    for name in ("extent_spread_MAM", "volume_spread_SON", "nearest_training"):
+        assert scores["generation"][name] == pytest.approx(1)
+    assert scores["generation"]["extent_spread_MAM_floor"] != 1
+
+
+def test_an_emulator_that_repeats_training_states_scores_the_floor(prepared):
+    evaluation, training = validation.split(prepared)
+    repeated = {}
+    for t in evaluation.times:
+        first = floor_candidates(training, *date(prepared, t)[:1], prepared.month[t], prepared.day_of_year[t])[0]
+        repeated[date(prepared, t)] = torch.from_numpy(training.state(first))
+    scores = validation.score(Known(repeated), prepared, samples=1, steps=2)["generation"]
+    compared = [name for name in scores if name + "_floor" in scores]
+    assert len(compared) > 30
+    for name in compared:
+        assert scores[name] == pytest.approx(scores[name + "_floor"]), name
+    assert scores["nearest_training"] == 0
+
+
+def test_extent_error_of_a_known_mistake(prepared):
+    """One cell of 10^4 km2 too many, always."""
+    wrong = {key: state.clone() for key, state in states(prepared).items()}
+    unseen = [wrong[date(prepared, t)] for t in np.flatnonzero(prepared.validation)]
+    bare = torch.stack([state[0] < 0.15 for state in unseen]).all(0).numpy() & prepared.grid.ocean
+    row, column = np.argwhere(bare)[0]
+    for state in unseen:
+        state[0, row, column] = 0.5
+    scores = validation.score(Known(wrong), prepared, samples=1, steps=2)["generation"]
+    assert scores["extent_monthly_error"] == pytest.approx(0.01, rel=1e-6)
+    assert scores["marginal_ice_zone"] - scores["marginal_ice_zone_real"] == pytest.approx(0.01, rel=1e-6)
+    assert scores["ice_probability_rmse"] == pytest.approx(np.sqrt(1 / prepared.grid.ocean.sum()))
+
+
+def test_a_constant_mistake(prepared):
+    """A quarter less everywhere: the bound takes up part of it, where it is all out of bounds before the cut."""
+    scores = validation.score(Known(states(prepared), mistake=-0.25), prepared, samples=1, steps=2)
+    evaluation, _ = validation.split(prepared)
+    x = np.stack([evaluation.state(i) for i in range(12)]).astype(np.float64)
+    seen = np.stack([evaluation.seen(i) for i in range(12)])
+    for i, name in enumerate(("sic", "sit")):
+        error = (np.clip(x - 0.25, 0, None) - x)[:, i][seen[:, i]]
+        assert scores["reconstruction"][f"{name}_rmse"] == pytest.approx(np.sqrt(np.mean(error**2)))
+        assert scores["reconstruction"][f"{name}_bias"] == pytest.approx(error.mean())
+        assert scores["generation"][f"{name}_wasserstein"] == pytest.approx(-error.mean(), abs=0.01)
+        below = (x[:, i] < 0.25)[:, prepared.grid.ocean]
+        assert scores["generation"][f"{name}_outside"] == pytest.approx(below.mean())
+        assert scores["generation"][f"{name}_zeros"] == pytest.approx((x[:, i][seen[:, i]] <= 0.25).mean())
+
+
+def test_cells_that_were_filled_in_do_not_count(prepared):
+    times, half = np.flatnonzero(prepared.validation), prepared.grid.shape[1] // 2
+    filled = prepared.filled.copy()
+    filled[times, :, :, :half] = True
+    wrong = {key: state.clone() for key, state in states(prepared).items()}
+
+    class Bad(Known):
+        def encode(self, state):
+            spoilt = state.clone()
+            spoilt[..., :half] = 9.0
+            return spoilt
+
+    scores = validation.score(Bad(wrong), dataclasses.replace(prepared, filled=filled), samples=1, steps=2)
+    assert scores["reconstruction"]["sic_rmse"] == 0
+
+
+def test_scores_without_any_zero_are_finite_or_left_out(prepared):
+    """NaN is no JSON, and the scores go into the archive's metadata."""
+    thick = dataclasses.replace(prepared, state=prepared.state + np.float16(0.5))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scores = validation.score(Known(states(thick)), thick, samples=1, steps=2)
+    values = [value for group in scores.values() if isinstance(group, dict) for value in group.values()]
+    assert np.isfinite(values).all()
+    assert "sit_zeros_kept" not in scores["reconstruction"]
+
+
+def test_without_concentration_what_needs_it_is_left_out(prepared):
+    alone = dataclasses.replace(
+        prepared, variables=prepared.variables[1:], state=prepared.state[:, 1:], filled=prepared.filled[:, 1:],
+        mean=prepared.mean[1:], std=prepared.std[1:],
+    )  # fmt: skip
+    scores = validation.score(Known(states(alone)), alone, samples=1, steps=2)["generation"]
+    assert scores["volume_monthly_error"] == pytest.approx(0, abs=1e-9)
+    assert not [name for name in scores if name.startswith(("extent", "ice_probability", "marginal", "sic"))]
+    assert not [name for name in scores if "spectrum" in name]
+
+
+def test_climatology_is_that_of_the_training_years(prepared):
+    climatology = validation.extent_climatology(prepared)
+    sic = prepared.state[:, 0].astype(np.float64)
+    area = (((sic >= 0.15) & prepared.grid.ocean) * prepared.grid.cell_area).sum((1, 2))
+    by_year = area.reshape(4, 12)[:3]  # 2003 is for validation
+    assert climatology["units"] == "m2"
+    assert climatology["years"] == [2000, 2002]
+    for name in ("mean", "min", "max", "std"):
+        np.testing.assert_allclose(climatology[name], getattr(by_year, name)(0), rtol=1e-6)
+    assert climatology["mean"][2] > 1.5 * climatology["mean"][8]  # March, September
+
+
+def test_climatology_needs_concentration_and_all_months(prepared):
+    assert validation.extent_climatology(dataclasses.replace(prepared, variables=prepared.variables[1:])) == {}
+    assert validation.extent_climatology(dataclasses.replace(prepared, month=np.minimum(prepared.month, 11))) == {}
+
+
+def test_samples_are_the_archives_own_and_are_kept(tiny, tmp_path):
+    loaded = archive.load(tiny / "tiny.pt")
+    sampler = Sampler(loaded.module, seed=3, steps=2, folder=tmp_path / "kept")
+    for request, key in ((Request(2, 2001, 74), {"year": 2001, "day_of_year": 74}), (Request(1), {})):
+        state, unbounded = sampler.sample(request)
+        expected = loaded.generate([request.member], seed=3, steps=2, **key)[0].numpy()
+        np.testing.assert_array_equal(state, expected)
+        assert unbounded.min() < 0
+        np.testing.assert_array_equal(state[1], np.clip(unbounded[1], 0, None) * loaded.grid.ocean)
+    assert len(list((tmp_path / "kept").iterdir())) == 2
+
+    class Spent:
+        """Decodes, but can draw no more."""
+
+        encode = features = None
+        decode, decode_mean = loaded.module.decode, loaded.module.decode_mean
+
+        def sample_latent(self, *_):
+            raise AssertionError
+
+    again = Sampler(Spent(), seed=3, steps=2, folder=tmp_path / "kept")
+    np.testing.assert_array_equal(again.sample(Request(1))[0], expected)
+    with pytest.raises(AssertionError):
+        again.sample(Request(2))
+
+
+def test_an_archive_without_the_methods_is_refused():
+    with pytest.raises(ValueError, match="no method sample_latent; export it anew"):
+        Sampler(torch.nn.Identity(), seed=0, steps=2)
+
+
+def test_refuses_what_does_not_fit(tiny, prepared):
+    loaded = archive.load(tiny / "tiny.pt")
+    evaluation, training = validation.split(prepared)
+
+    def validate(evaluation=evaluation, training=training, samples=1, steps=2, seed=0):
+        validation.validate(loaded, evaluation, training, samples, steps, seed, None, lambda name: iter)
+
+    def changed(**fields):
+        return Record(dataclasses.replace(prepared, **fields), evaluation.times)
+
+    grid = prepared.grid
+    moved, inverted = dataclasses.replace(grid, x=grid.x + 1e5), dataclasses.replace(grid, ocean=~grid.ocean)
+    cases = [
+        ({"samples": 0}, "samples is 0; wanted at least 1"),
+        ({"steps": 0}, "steps is 0; wanted at least 1"),
+        ({"seed": -1}, "seed is -1; wanted 0 to"),
+        ({"evaluation": Record(prepared, np.array([], int))}, "all times of the reference are for training"),
+        ({"evaluation": changed(variables=prepared.variables[1:])}, "reference holds sit; this archive is of sic, sit"),
+        ({"training": changed(grid=moved)}, "the reference's grid is 40 x 56 cells from"),
+        ({"evaluation": changed(grid=inverted)}, "ocean mask differs from the archive's in 2240 cells"),
+    ]
+    for arguments, words in cases:
+        with pytest.raises(ValueError, match=words):
+            validate(**arguments)
+
+
+def test_an_archive_that_takes_no_date(tiny, prepared):
+    """Its samples are compared as sets; nothing is said by season."""
+    loaded = archive.load(tiny / "tiny.pt")
+    loaded.metadata["condition"] = []
+    evaluation, training = validation.split(prepared)
+    found = validation.validate(loaded, evaluation, training, 20, 2, 0, None, lambda name: iter)
+    names = {f"{s.group}: {s.id}" for s in found.table.scores}
+    assert {"generation: faed", "unconditional: extent_mean", "generation: sic_zeros"} <= names
+    assert not [name for name in names if "MAM" in name or "monthly" in name or name == "unconditional: faed"]
+    assert found.table.left_out["scores by season, trend"] == "the archive takes no date"
