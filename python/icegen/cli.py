@@ -66,6 +66,12 @@ def _years(context, parameter, text: str) -> list[int]:
         raise ValueError(f"{name} are {text!r}; wanted years or ranges of them, such as 2010:2014,2016") from None
 
 
+def _variables_option(default: str):
+    return click.option("--variables", default=default, show_default=True,
+                        callback=lambda context, parameter, text: [name.strip() for name in text.split(",")],
+                        help="Ids of variables, with commas between.")  # fmt: skip
+
+
 def _split_options(validation: str, test: str):
     """The options that split years off from training."""
     found = "the file's own split" if not validation else None
@@ -86,6 +92,21 @@ def prepare() -> None:
     """Turn a source of states into training data: units, bounds, gaps, split, statistics."""
 
 
+def _grid(context, parameter, text: str):
+    """The grid that an option such as ease2:512:12.5 names; None for the file's own."""
+    from icegen.grid import ease2_north
+
+    if text == "native":
+        return None
+    try:
+        kind, size, spacing = text.split(":")
+        if kind == "ease2" and int(size) > 1 and float(spacing) > 0:
+            return ease2_north(int(size), float(spacing) * 1000)
+    except ValueError:
+        pass
+    raise ValueError(f"grid is {text!r}; wanted native, or ease2:CELLS:KM such as ease2:512:12.5")
+
+
 def _prepare(source, out: Path, validation_years: list[int], test_years: list[int]) -> None:
     from icegen import data
 
@@ -97,16 +118,33 @@ def _prepare(source, out: Path, validation_years: list[int], test_years: list[in
 @prepare.command()
 @click.argument("file", type=path_type)
 @out_option
-@click.option("--variables", default="sic,sit", show_default=True, help="Ids of variables, with commas between.")
+@_variables_option("sic,sit")
+@click.option("--grid", default="native", show_default=True, callback=_grid,
+              help="native, or ease2:CELLS:KM, the central cells of EASE-Grid 2.0 North.")  # fmt: skip
 @_split_options(validation="", test="")
-def cf(file: Path, out: Path, variables: str, **years) -> None:
-    """From a CF NetCDF file.
+def cf(file: Path, out: Path, variables: list[str], grid, **years) -> None:
+    """From a CF NetCDF file, with names by CF standard_name.
 
     Example: icegen prepare cf arctic_monthly.nc --out prepared.nc
     """
     from icegen.sources.cf import CFFile
 
-    _prepare(CFFile(file, [v.strip() for v in variables.split(",")]), out, **years)
+    _prepare(CFFile(file, variables, grid), out, **years)
+
+
+@prepare.command()
+@click.argument("folder", type=path_type)
+@out_option
+@_variables_option("sic,sit,sid,siu,siv")
+@_split_options(validation="2015", test="2016:2018")
+def nextsim(folder: Path, out: Path, variables: list[str], **years) -> None:
+    """From a folder of neXtSIM's Moorings_YYYYmMM.nc on CREG025.
+
+    Example: icegen prepare nextsim nextsim/ --out nextsim.nc
+    """
+    from icegen.sources.nextsim import NextSIM
+
+    _prepare(NextSIM(folder, variables), out, **years)
 
 
 @prepare.command()
@@ -120,13 +158,28 @@ def cf(file: Path, out: Path, variables: str, **years) -> None:
 def idealised(
     out: Path, size: int, spacing: float, years: list[int], states_per_month: int, seed: int, **split
 ) -> None:
-    """From nothing: idealised states of five variables, to compare methods on.
+    """From nothing: idealised states of five variables, to compare methods on; shows how near they come to neXtSIM's.
 
     Example: icegen prepare idealised --size 128 --spacing 50 --out idealised.nc
     """
     from icegen.sources.idealised import Idealised
 
     _prepare(Idealised(size, spacing * 1000, years, states_per_month, seed), out, **split)
+    _show_figures(out)
+
+
+def _show_figures(path: Path, most: int = 240) -> None:
+    """Print the figures of an idealised set beside those of neXtSIM; of ``most`` of its times, evenly spread."""
+    from icegen import data
+    from icegen.sources.targets import figures
+
+    prepared = data.load(path, in_memory=0)
+    times = range(0, len(prepared.month), -(-len(prepared.month) // most))
+    table = Table("of the idealised states", "value", "neXtSIM", "wanted", "", box=None, padding=(0, 2, 0, 0))
+    for row in figures(prepared.state, prepared.grid, prepared.month, times, [v.id for v in prepared.variables]):
+        within = f"{row.low:.3g} to {row.high:.3g}"
+        table.add_row(row.name, f"{row.value:.3g}", f"{row.target:.3g}", within, "" if row.holds else "out")
+    Console(highlight=False).print(table)
 
 
 @commands.group()

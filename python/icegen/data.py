@@ -6,6 +6,7 @@ filled in, the split of the times into training, validation and test, and the st
 """
 
 import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +15,15 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from icegen.files import replacing
-from icegen.grid import Grid
-from icegen.netcdf import open_file, read_times
+from icegen.grid import FACTOR, CurvilinearGrid, Grid
+from icegen.netcdf import open_file, read_grid, read_times
 from icegen.sources import Source
+from icegen.states import StatesOnDisk
 from icegen.variables import Variable, variables
 
 log = logging.getLogger(__name__)
 
+IN_MEMORY = 4e9  # bytes of states that are read at once
 SPLITS = {"training": b"t", "validation": b"v", "test": b"x"}  # in the variable split of a source or prepared file
 
 
@@ -35,9 +38,9 @@ class PreparedData:
     """
 
     variables: tuple[Variable, ...]
-    grid: Grid
-    state: np.ndarray
-    filled: np.ndarray
+    grid: Grid | CurvilinearGrid
+    state: np.ndarray | StatesOnDisk
+    filled: np.ndarray | StatesOnDisk
     year: np.ndarray
     month: np.ndarray
     day_of_year: np.ndarray
@@ -79,6 +82,8 @@ def prepare(
     over times. A file to score against needs no training times: without a split, all its times are for test then.
     Raises ValueError for a source that does not fit; nothing is left behind then.
     """
+    if any(size % FACTOR for size in source.grid.shape):
+        raise ValueError(f"the grid has {' x '.join(map(str, source.grid.shape))} cells; wanted multiples of {FACTOR}")
     split = _split(source, validation_years, test_years, needs_training)
     with replacing(out) as partial, netCDF4.Dataset(partial, "w") as target:
         _define(target, source, split)
@@ -88,23 +93,23 @@ def prepare(
     return out
 
 
-def load(path: Path) -> PreparedData:
-    """Read a prepared file. Raises ValueError if it is not one."""
+def load(path: Path, in_memory: float = IN_MEMORY) -> PreparedData:
+    """Read a prepared file; states of more than ``in_memory`` bytes stay on disk until they are indexed.
+
+    Raises ValueError if it is not a prepared file.
+    """
     with open_file(path) as nc:
         if "icegen_prepared" not in nc.ncattrs():
             raise ValueError(f"{path} is not a prepared file; make one with: icegen prepare")
         if "split" not in nc.variables:
             raise ValueError(f"{path} was prepared by an older icegen; prepare it anew")
         wanted = variables(nc.icegen_prepared.split())
-        grid = Grid(nc["x"][:].data, nc["y"][:].data, nc["crs"].crs_wkt, nc["ocean"][:].data.astype(bool))
-        shape = (len(nc.dimensions["time"]), len(wanted), *grid.shape)
-        state = np.empty(shape, np.float16)
-        filled = np.empty(shape, bool)
-        for i, v in enumerate(wanted):
-            for t in range(shape[0]):
-                state[t, i] = np.ma.filled(nc[v.id][t], 0.0)
-                filled[t, i] = nc[v.id + "_filled"][t]
+        grid, _ = read_grid(nc, path)
         times = read_times(nc, path)
+        state = StatesOnDisk(path, [v.id for v in wanted], np.float16)
+        filled = StatesOnDisk(path, [v.id + "_filled" for v in wanted], bool)
+        if math.prod(state.shape) * (state.dtype.itemsize + filled.dtype.itemsize) <= in_memory:
+            state, filled = state[:], filled[:]
         return PreparedData(
             variables=wanted,
             grid=grid,
@@ -152,20 +157,19 @@ def _define(target, source: Source, split: np.ndarray) -> None:
     target.Conventions = "CF-1.10"
     target.icegen_prepared = " ".join(v.id for v in source.variables)
     target.setncatts(source.attributes)
-    ny, nx = grid.shape
-    for name, size in (("time", len(split)), ("y", ny), ("x", nx)):
+    for name, size in zip(("time", "y", "x"), (len(split), *grid.shape), strict=True):
         target.createDimension(name, size)
-    for name, values in (("x", grid.x), ("y", grid.y)):
-        axis = target.createVariable(name, "f8", (name,))
-        axis.setncatts({"units": "m", "standard_name": f"projection_{name}_coordinate"})
-        axis[:] = values
-    target.createVariable("crs", "i4").setncatts(grid.cf_grid_mapping)
+    for name, (dimensions, values, attributes) in grid.cf_coordinates.items():
+        coordinate = target.createVariable(name, np.asarray(values).dtype, dimensions)
+        coordinate.setncatts(attributes)
+        coordinate[...] = values
     time = target.createVariable("time", "f8", ("time",))
     time.setncatts({"units": "days since 1970-01-01", "calendar": "standard", "standard_name": "time"})
     time[:] = netCDF4.date2num(source.times, time.units, time.calendar)
     target.createVariable("split", "S1", ("time",))[:] = split
     target["split"].long_name = ", ".join(f"{letter.decode()}: {name}" for name, letter in SPLITS.items())
     target.createVariable("ocean", "i1", ("y", "x"), zlib=True)[:] = grid.ocean
+    target["ocean"].standard_name = "sea_binary_mask"
 
 
 def _copy_states(target, source: Source, training: np.ndarray, progress) -> None:
@@ -176,8 +180,8 @@ def _copy_states(target, source: Source, training: np.ndarray, progress) -> None
     for v in wanted:
         data = target.createVariable(v.id, "f4", ("time", "y", "x"), fill_value=np.float32(9.96921e36),
                                      significant_digits=12, quantize_mode="BitRound", **packed)  # fmt: skip
-        names = {"standard_name": v.standard_name, "long_name": v.long_name, "units": v.units, "grid_mapping": "crs"}
-        data.setncatts({key: text for key, text in names.items() if text})
+        names = {"standard_name": v.standard_name, "long_name": v.long_name, "units": v.units}
+        data.setncatts({key: text for key, text in names.items() if text} | source.grid.cf_attributes)
         target.createVariable(v.id + "_filled", "i1", ("time", "y", "x"), **packed)
     sums = np.zeros((len(wanted), 3))  # count, sum, sum of squares; float64
     for t in progress(range(len(training))):

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Reading NetCDF: opening a file, its dates, a variable's units."""
+"""Reading CF NetCDF: opening a file, its grid, its dates, a variable's values in our units."""
 
 from pathlib import Path
 
 import netCDF4
+import numpy as np
+import pyproj
+
+from icegen.grid import CurvilinearGrid, Grid, curvilinear_grid, projected_grid
+from icegen.variables import Variable
 
 # What a source may call a unit, and the factor to ours.
 UNIT_FACTORS = {
@@ -27,7 +32,7 @@ def open_file(path: Path) -> netCDF4.Dataset:
 
 
 def read_times(nc: netCDF4.Dataset, path: Path) -> list:
-    """The dates of coordinate ``time``. Raises ValueError where they cannot be told."""
+    """The dates of coordinate ``time``. Raises ValueError where they cannot be told, or one stands there twice."""
     if "time" not in nc.variables:
         raise ValueError(f"{path} has no variable time")
     time = nc["time"]
@@ -36,4 +41,88 @@ def read_times(nc: netCDF4.Dataset, path: Path) -> list:
     calendar = getattr(time, "calendar", "standard")
     if calendar not in CALENDARS:
         raise ValueError(f"{path}: calendar is {calendar}; wanted one of {', '.join(CALENDARS)}")
-    return list(netCDF4.num2date(time[:], time.units, calendar))
+    if time.ndim != 1 or np.ma.getmaskarray(time[:]).any():
+        raise ValueError(f"{path}: time has dimensions {time.dimensions} or a missing value; wanted a value for each")
+    times = list(netCDF4.num2date(time[:], time.units, calendar))
+    refuse_repeated(times, path)
+    return times
+
+
+def refuse_repeated(times: list, path: Path) -> None:
+    """Raise ValueError if there is no time, or one stands twice in the list."""
+    if not times:
+        raise ValueError(f"{path} holds no time")
+    known = set()
+    for time in times:
+        if time in known:
+            raise ValueError(f"{path} has the time {time} twice")
+        known.add(time)
+
+
+def unit_factor(variable: netCDF4.Variable, wanted: Variable, path: Path) -> float:
+    """The factor from a variable's unit to ours. Raises ValueError for a unit we do not know."""
+    units = getattr(variable, "units", "")
+    factors = UNIT_FACTORS[wanted.units]
+    if units not in factors:
+        raise ValueError(
+            f"{path}: {variable.name} has units {units!r}; wanted one of {', '.join(u for u in factors if u)}"
+        )
+    return factors[units]
+
+
+def read_values(variable: netCDF4.Variable, index, factor: float = 1.0) -> np.ndarray:
+    """Values times a factor, float64, NaN where one is missing. Raises ValueError for a file that breaks off."""
+    try:
+        return np.ma.filled(variable[index].astype(np.float64), np.nan) * factor
+    except RuntimeError as error:
+        path = variable.group().filepath()
+        raise ValueError(f"{path}: {variable.name} cannot be read, the file seems damaged: {error}") from None
+
+
+def read_grid(nc: netCDF4.Dataset, path: Path) -> tuple[Grid | CurvilinearGrid, tuple[str, str]]:
+    """The file's grid and its two dimensions. Raises ValueError where it cannot be told.
+
+    The ocean is that of a variable of standard_name sea_binary_mask, else of the package global-land-mask.
+    """
+    y, x = (_coordinate(nc, f"projection_{name}_coordinate") for name in ("y", "x"))
+    projected = y is not None and x is not None
+    latitude, longitude = (y, x) if projected else (_coordinate(nc, name) for name in ("latitude", "longitude"))
+    if latitude is None or longitude is None:
+        raise ValueError(
+            f"{path} has no coordinates with standard_name projection_x_coordinate and projection_y_coordinate, "
+            "nor longitude and latitude"
+        )
+    dimensions = latitude.dimensions if latitude.ndim == 2 else (*latitude.dimensions, *longitude.dimensions)
+    masks = [v for v in nc.variables.values() if getattr(v, "standard_name", "") == "sea_binary_mask"]
+    ocean = masks[0][:].filled(0).astype(bool) if masks and masks[0].dimensions == dimensions else None
+    if projected:
+        axes = [read_values(axis, slice(None), _metres(axis, path)) for axis in (x, y)]
+        return projected_grid(*axes, _read_crs(nc, path), ocean), dimensions
+    lat, lon = (read_values(axis, slice(None)) for axis in (latitude, longitude))
+    if lat.ndim == lon.ndim == 1:
+        lon, lat = np.meshgrid(lon, lat)
+    if lat.ndim != 2 or lon.shape != lat.shape:
+        raise ValueError(f"{path}: latitude has shape {lat.shape}, longitude {lon.shape}; wanted both (y, x)")
+    return curvilinear_grid(lon, lat, ocean), dimensions
+
+
+def _coordinate(nc: netCDF4.Dataset, standard_name: str) -> netCDF4.Variable | None:
+    found = [v for v in nc.variables.values() if getattr(v, "standard_name", "") == standard_name]
+    return found[0] if found else None
+
+
+def _metres(axis: netCDF4.Variable, path: Path) -> float:
+    metres = {"m": 1.0, "km": 1000.0}.get(getattr(axis, "units", ""))
+    if metres is None:
+        raise ValueError(f"{path}: {axis.name} has units {getattr(axis, 'units', '')!r}; wanted m or km")
+    return metres
+
+
+def _read_crs(nc: netCDF4.Dataset, path: Path) -> str:
+    mappings = [v for v in nc.variables.values() if "grid_mapping_name" in v.ncattrs()]
+    if not mappings:
+        raise ValueError(f"{path} has no grid mapping variable; wanted one with grid_mapping_name or crs_wkt")
+    crs = pyproj.CRS.from_cf({name: mappings[0].getncattr(name) for name in mappings[0].ncattrs()})
+    # Attributes without names are common; a registered system that says the same has them.
+    registered = crs.to_epsg(min_confidence=50)
+    return (pyproj.CRS.from_epsg(registered) if registered else crs).to_wkt()

@@ -9,7 +9,7 @@ import pytest
 
 import tiny as making
 from icegen import data
-from icegen.grid import ocean_from_land_mask
+from icegen.grid import projected_grid
 from icegen.sources.cf import CFFile
 
 
@@ -50,7 +50,7 @@ def test_dimensions_and_mask(prepared):
     assert prepared.state.dtype == np.float16
     assert prepared.grid.shape == (making.ROWS, making.COLUMNS)
     np.testing.assert_array_equal(
-        prepared.grid.ocean, ocean_from_land_mask(prepared.grid.x, prepared.grid.y, "EPSG:6931")
+        prepared.grid.ocean, projected_grid(prepared.grid.x, prepared.grid.y, "EPSG:6931").ocean
     )
     assert 0.3 < prepared.grid.ocean.mean() < 0.9
 
@@ -223,8 +223,8 @@ def uneven(nc):
     [
         (None, ("sit",), "has no variable sit or standard_name sea_ice_thickness"),
         (None, ("ice",), "has no variable sic or standard_name sea_ice_area_fraction"),
-        (None, ("x",), "no coordinate with standard_name projection_x_coordinate"),
-        (None, ("y",), "no coordinate with standard_name projection_y_coordinate"),
+        (None, ("x",), "no coordinates with standard_name projection_x_coordinate"),
+        (None, ("y",), "no coordinates with standard_name projection_x_coordinate"),
         (None, ("crs",), "no grid mapping variable"),
         (None, ("time",), "has no variable time"),
         (None, ("split",), "the source has no split of its own; name the validation years"),
@@ -254,7 +254,7 @@ def test_refuses_axes_in_another_order(tiny, tmp_path):
         sit = nc.createVariable("sit", "f4", ("time", "x", "y"))
         sit.units = "m"
         sit[:] = read_source(tiny / "source.nc", "sit").transpose(0, 2, 1)
-    with pytest.raises(ValueError, match=r"sit has dimensions \('time', 'x', 'y'\); wanted \(time, y, x\)"):
+    with pytest.raises(ValueError, match=r"sit has dimensions \('time', 'x', 'y'\); wanted \('time', 'y', 'x'\)"):
         data.prepare(CFFile(path), tmp_path / "out.nc")
     assert [p.name for p in tmp_path.iterdir()] == ["source.nc"]
 
@@ -270,7 +270,7 @@ def test_refuses_years_that_leave_a_split_empty(tiny, tmp_path):
 def test_refuses_a_grid_the_autoencoder_cannot_halve(tmp_path, monkeypatch):
     monkeypatch.setattr(making, "COLUMNS", 52)
     path = making.write_source(tmp_path / "source.nc", years=range(2000, 2002))
-    with pytest.raises(ValueError, match="grid axis x has 52 cells; wanted a multiple of 8"):
+    with pytest.raises(ValueError, match="the grid has 40 x 52 cells; wanted multiples of 8"):
         data.prepare(CFFile(path), tmp_path / "out.nc")
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pyproj
 import pytest
 
-from icegen.grid import Grid, ease2_north
+from icegen.grid import CurvilinearGrid, Grid, curvilinear_grid, ease2_north
 
 
 def make(ny=16, nx=24, **changes):
@@ -86,10 +86,57 @@ def test_cf_grid_mapping_leads_back_to_the_crs():
         ({"x": np.arange(24.0) ** 2}, "axis x is not evenly spaced: steps from 1.0 to 45.0 m"),
         ({"y": np.append(np.arange(15.0), 15.2)}, "axis y is not evenly spaced"),
         ({"y": np.append(np.arange(15.0), np.nan)}, "axis y is not evenly spaced"),
-        ({"x": np.arange(20.0), "ocean": np.ones((16, 20), bool)}, "axis x has 20 cells; wanted a multiple of 8"),
-        ({"y": np.arange(15.0), "ocean": np.ones((15, 24), bool)}, "axis y has 15 cells; wanted a multiple of 8"),
     ],
 )
 def test_refuses(changes, message):
     with pytest.raises(ValueError, match=message):
         make(**changes)
+
+
+@pytest.fixture(scope="module")
+def curvilinear():
+    """The cells of a projected grid known by longitude and latitude alone, rows from south to north."""
+    projected = ease2_north(40, 150e3)
+    longitude, latitude = (axis[::-1] for axis in projected.lonlat)
+    return CurvilinearGrid(longitude % 360, latitude, projected.ocean[::-1])
+
+
+def test_curvilinear_cells_have_their_areas(curvilinear):
+    np.testing.assert_allclose(curvilinear.cell_area, 150e3**2, rtol=0.02)
+    wide = curvilinear_grid(*np.meshgrid(np.arange(0.5, 360), np.arange(-89.5, 90)))
+    assert wide.cell_area[1:-1].sum() == pytest.approx(4 * np.pi * 6371007.2**2 * np.sin(np.radians(89)), rel=1e-3)
+
+
+def test_longitudes_run_to_180(curvilinear):
+    assert curvilinear.longitude.max() > 350
+    np.testing.assert_allclose(curvilinear.lonlat[0], ease2_north(40, 150e3).lonlat[0][::-1], atol=1e-9)
+
+
+def test_directions_of_both_kinds_agree(curvilinear):
+    """On the central meridian x runs east; at 90 degrees east it runs south; the projection's shear is small."""
+    projected = ease2_north(40, 150e3)
+    np.testing.assert_allclose(curvilinear.x_direction[::-1], projected.x_direction, atol=0.08)
+    np.testing.assert_allclose(
+        projected.x_direction_at([0, 90, 180, -90], [70, 70, 70, 70]), [1, -1j, -1, 1j], atol=1e-9
+    )
+
+
+def test_ocean_of_a_curvilinear_grid(curvilinear):
+    found = curvilinear_grid(curvilinear.longitude, curvilinear.latitude).ocean
+    np.testing.assert_array_equal(found, curvilinear.ocean)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"ocean": np.ones((16, 8), bool)}, r"ocean mask has shape \(16, 8\); wanted \(8, 16\)"),
+        ({"ocean": np.zeros((8, 16), bool)}, "holds no ocean cell"),
+        ({"latitude": np.full((8, 16), 91.0)}, "latitude from -90 to 90"),
+        ({"longitude": np.full((8, 16), np.nan)}, "cells without a longitude"),
+    ],
+)
+def test_refuses_a_curvilinear_grid(changes, message):
+    longitude, latitude = np.meshgrid(np.arange(16.0), np.arange(60.0, 68.0))
+    arguments = {"longitude": longitude, "latitude": latitude, "ocean": np.ones((8, 16), bool)}
+    with pytest.raises(ValueError, match=message):
+        CurvilinearGrid(**(arguments | changes))

@@ -1,78 +1,91 @@
 # SPDX-License-Identifier: MIT
-"""Sea ice from a CF NetCDF file."""
+"""Sea ice from a CF NetCDF file, on its own grid or brought to another."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import netCDF4
 import numpy as np
-import pyproj
 
-from icegen.grid import Grid, ocean_from_land_mask
-from icegen.netcdf import UNIT_FACTORS, open_file, read_times
+from icegen.grid import Grid
+from icegen.netcdf import open_file, read_grid, read_times, read_values, unit_factor
+from icegen.sources.regrid import Regridding
 from icegen.variables import Variable, variables
+
+# The drift components that make up a pair, and what CF calls them where they lie along east and north.
+DRIFT = {"siu": "eastward_sea_ice_velocity", "siv": "northward_sea_ice_velocity"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A variable of the file, the factor to our unit, and for drift whether it lies along east and north."""
+
+    values: netCDF4.Variable
+    factor: float
+    geographic: bool = False
+
+    def read(self, t: int) -> np.ndarray:
+        return read_values(self.values, t, self.factor)
 
 
 class CFFile:
     """The variables ``ids`` of a CF NetCDF file, found by id or by standard_name.
 
-    Raises ValueError for a file that does not fit.
+    The file's grid may be projected, of 1-D or of 2-D longitude and latitude. ``target`` is the grid wanted; without
+    one, states stay on the file's. Drift is turned to the grid's axes. Raises ValueError for a file that does not fit.
     """
 
-    def __init__(self, path: Path, ids=("sic", "sit")):
+    def __init__(self, path: Path, ids=("sic", "sit"), target: Grid | None = None):
         self.variables = variables(ids)
         self._nc = open_file(path)
-        self.grid = _read_grid(self._nc, path)
-        self._found = [_find_variable(self._nc, v, path) for v in self.variables]
+        native, dimensions = read_grid(self._nc, path)
+        self.grid = native if target is None else target
+        self._found = {v.id: _find_variable(self._nc, v, dimensions, path) for v in self.variables}
+        self._turn = self._direction_change(native, dimensions, path)
+        self._regridding = None if target is None else Regridding(native, target)
         self.times = read_times(self._nc, path)
-        self.attributes = {
-            name: self._nc.getncattr(name) for name in ("title", "source", "references") if name in self._nc.ncattrs()
-        }
-        self.split = self._nc["split"][:].data.astype("S1") if "split" in self._nc.variables else None
+        known = [name for name in ("title", "source", "references") if name in self._nc.ncattrs()]
+        self.attributes = {name: self._nc.getncattr(name) for name in known}
+        self.split = None
+        if "split" in self._nc.variables:
+            self.split = np.ma.filled(self._nc["split"][:].astype("S1"), b"")
+            if self.split.shape != (len(self.times),):
+                raise ValueError(f"{path}: split has shape {self.split.shape}; wanted a letter for each time")
 
     def read(self, t: int) -> np.ndarray:
         """The state of time ``t``: float64 [variable, y, x], NaN where there is no value."""
-        return np.stack([np.ma.filled(source[t].astype(np.float64), np.nan) * factor for source, factor in self._found])
+        fields = {name: found.read(t) for name, found in self._found.items()}
+        if self._turn is not None:
+            drift = (fields["siu"] + 1j * fields["siv"]) * self._turn
+            fields |= {"siu": drift.real, "siv": drift.imag}
+        state = np.stack([fields[v.id] for v in self.variables])
+        return state if self._regridding is None else self._regridding(state)
+
+    def _direction_change(self, native, dimensions, path: Path) -> np.ndarray | None:
+        """exp(i angle) to multiply (u + i v) by, complex [y, x] of the file's grid; None where drift stays as it is.
+
+        A component alone cannot be turned, so its partner is looked up too.
+        """
+        components = [self._found[name] for name in DRIFT if name in self._found]
+        if not components or (self.grid is native and not any(found.geographic for found in components)):
+            return None
+        for v in variables(DRIFT):
+            self._found.setdefault(v.id, _find_variable(self._nc, v, dimensions, path))
+        u, v = (self._found[name] for name in DRIFT)
+        if u.geographic != v.geographic:
+            raise ValueError(f"{path}: {u.values.name} and {v.values.name} lie along different axes; wanted a pair")
+        to_geographic = 1 if u.geographic else native.x_direction
+        to_grid = native.x_direction if self.grid is native else self.grid.x_direction_at(*native.lonlat)
+        return to_geographic * np.conj(to_grid)
 
 
-def _read_grid(nc: netCDF4.Dataset, path: Path) -> Grid:
-    axes = {}
-    for name, standard_name in (("x", "projection_x_coordinate"), ("y", "projection_y_coordinate")):
-        found = [v for v in nc.variables.values() if getattr(v, "standard_name", "") == standard_name]
-        if not found:
-            raise ValueError(f"{path} has no coordinate with standard_name {standard_name}; wanted a projected grid")
-        metres = {"m": 1.0, "km": 1000.0}.get(getattr(found[0], "units", ""))
-        if metres is None:
-            raise ValueError(f"{path}: {found[0].name} has units {getattr(found[0], 'units', '')!r}; wanted m or km")
-        axes[name] = found[0][:].data.astype(np.float64) * metres
-    mappings = [v for v in nc.variables.values() if "grid_mapping_name" in v.ncattrs()]
-    if not mappings:
-        raise ValueError(f"{path} has no grid mapping variable; wanted one with grid_mapping_name or crs_wkt")
-    crs = pyproj.CRS.from_cf({name: mappings[0].getncattr(name) for name in mappings[0].ncattrs()})
-    # Attributes without names are common; a registered system that says the same has them.
-    registered = crs.to_epsg(min_confidence=50)
-    crs = (pyproj.CRS.from_epsg(registered) if registered else crs).to_wkt()
-    return Grid(axes["x"], axes["y"], crs, ocean_from_land_mask(axes["x"], axes["y"], crs))
-
-
-def _find_variable(nc: netCDF4.Dataset, wanted: Variable, path: Path) -> tuple[netCDF4.Variable, float]:
-    """The source's variable and the factor to our unit."""
-    found = nc.variables.get(wanted.id)
+def _find_variable(nc: netCDF4.Dataset, wanted: Variable, dimensions: tuple[str, str], path: Path) -> Found:
+    names = [name for name in (wanted.standard_name, DRIFT.get(wanted.id)) if name]
+    named = [v for name in names for v in nc.variables.values() if getattr(v, "standard_name", "") == name]
+    found = nc.variables.get(wanted.id, named[0] if named else None)
     if found is None:
-        matches = [
-            v
-            for v in nc.variables.values()
-            if wanted.standard_name and getattr(v, "standard_name", "") == wanted.standard_name
-        ]
-        if not matches:
-            raise ValueError(f"{path} has no variable {wanted.id} or standard_name {wanted.standard_name}")
-        found = matches[0]
-    units = getattr(found, "units", "")
-    factors = UNIT_FACTORS[wanted.units]
-    if units not in factors:
-        raise ValueError(
-            f"{path}: {found.name} has units {units!r}; wanted one of {', '.join(u for u in factors if u)}"
-        )
-    standard = [getattr(nc.variables.get(name), "standard_name", "") for name in found.dimensions[1:]]
-    if found.ndim != 3 or standard != ["projection_y_coordinate", "projection_x_coordinate"]:
-        raise ValueError(f"{path}: {found.name} has dimensions {found.dimensions}; wanted (time, y, x)")
-    return found, factors[units]
+        raise ValueError(f"{path} has no variable {wanted.id} or standard_name {' or '.join(names) or '(none)'}")
+    factor = unit_factor(found, wanted, path)
+    if found.dimensions != ("time", *dimensions):
+        raise ValueError(f"{path}: {found.name} has dimensions {found.dimensions}; wanted {('time', *dimensions)}")
+    return Found(found, factor, getattr(found, "standard_name", "") == DRIFT.get(wanted.id))
