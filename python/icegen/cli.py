@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The command line: prepare, train, export, info, plot.
+"""The command line: prepare, train, export, sample, info, plot.
 
 Errors are one line and a non-zero exit; `--debug` shows where they come from.
 """
 
 import logging
 import shlex
+import signal
 import sys
 import time
 import warnings
@@ -33,6 +34,7 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="icegen: %(message)s")
     logging.getLogger("icegen").setLevel(logging.INFO)
     warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # batch systems send it: nothing is left half-written
     try:
         sys.exit(commands([a for a in sys.argv[1:] if a != "--debug"], prog_name="icegen", standalone_mode=False))
     except click.ClickException as error:
@@ -241,7 +243,9 @@ def export(run: Path, data: Path, out: Path, name: str, samples: int) -> None:
 @click.option("--members", type=int, default=1, show_default=True, help="How many members; they are numbered from 1.")
 @click.option("--years", required=True, callback=_years, help="Years or ranges of them, such as 1990:2000,2007.")
 @click.option("--out", type=path_type, required=True, help="Folder of the files; it is made if need be.")
-@click.option("--archive", help="Path of an archive, or name of a shipped one; by default arctic_observed.")
+@click.option(
+    "--archive", type=click.Path(), help="Path of an archive, or name of a shipped one; by default arctic_observed."
+)
 @click.option("--dates", default="monthly", show_default=True, help="monthly (the 15th), daily, or 03-15,09-15.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Key of the noise.")
 @click.option("--steps", type=int, help="Noise levels of the sampler; by default the archive's own.")
@@ -289,7 +293,7 @@ def _load(archive, device, threads, local_rank):
 
 
 @commands.command()
-@click.argument("archive", required=False)
+@click.argument("archive", type=click.Path(), required=False)
 def info(archive: str | None) -> None:
     """Show what an archive says of itself: variables, grid, conditions, origin, scores.
 
@@ -306,16 +310,19 @@ def info(archive: str | None) -> None:
 @commands.command()
 @click.argument("path", type=path_type)
 @out_option
-@click.option("--archive", type=path_type, help="Archive whose observed extent to draw behind.")
-def plot(path: Path, out: Path, archive: Path | None) -> None:
-    """Draw maps of March and September and the seasonal cycle of extent.
+@click.option("--archive", type=click.Path(), help="Archive, path or name, whose observed extent to draw behind.")
+def plot(path: Path, out: Path, archive: str | None) -> None:
+    """Draw maps of March and September and the seasonal cycle of extent, from a file of samples or of a host.
 
-    Example: icegen plot demo_output/seaice.nc --archive torchscript/arctic_observed.pt --out demo_output/seaice.png
+    \b
+    Example: icegen plot ensemble/seaice_2007.nc --archive arctic_observed --out seaice.png
+             icegen plot demo_output/seaice.nc --archive torchscript/arctic_observed.pt --out demo_output/seaice.png
     """
     from icegen import archive as archives
     from icegen import plot as plotting
+    from icegen import shipped
 
-    reference = archives.describe(archive).metadata["reference"] if archive else None
+    reference = archives.describe(shipped.find(archive)).metadata["reference"] if archive else None
     plotting.plot(path, out, reference)
     click.echo(out)
 
