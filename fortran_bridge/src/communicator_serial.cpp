@@ -14,8 +14,6 @@ void Communicator::settle(const std::string &, const std::function<void()> &loca
 
 bool Communicator::everywhere(bool here) { return here; }
 
-bool Communicator::everywhere(bool here) { return here; }
-
 void Communicator::broadcast(std::string &, int) {}
 
 std::vector<int> Communicator::all_gather(int value) { return {value}; }

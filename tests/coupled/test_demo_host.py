@@ -17,11 +17,11 @@ NAMELIST = """\
 def run(tiny, tmp_path):
     """A function that runs the host with further namelist entries; returns the finished process and the output."""
 
-    def go(ranks=1, archive="tiny.pt", host="", icegen="", name="seaice.nc"):
+    def go(ranks=1, archive="tiny.pt", host="", icegen="", name="seaice.nc", program="demo_host"):
         output = tmp_path / name
         text = NAMELIST.format(output=output, archive=tiny / archive, host=host, icegen=icegen)
         (tmp_path / "host.nml").write_text(text)
-        return mpirun(ranks, "demo_host", tmp_path / "host.nml"), output
+        return mpirun(ranks, program, tmp_path / "host.nml"), output
 
     return go
 
@@ -48,18 +48,23 @@ def test_writes_a_year_of_sea_ice(run):
         assert [(t.year, t.month, t.day) for t in times] == [(2001, month, 15) for month in range(1, 13)]
 
 
-def test_any_number_of_ranks_writes_the_same_file(run):
-    contents = []
-    for ranks in (1, 4, 7):
-        process, path = run(ranks=ranks, name=f"seaice_{ranks}.nc")
+def contents(path):
+    """All variables of a file, with fill values where they are missing."""
+    with netCDF4.Dataset(path) as nc:
+        return {name: np.ma.filled(v[:]) for name, v in nc.variables.items()}
+
+
+def test_any_number_of_ranks_and_any_compiler_options_write_the_same_file(run):
+    """demo_host_strict: -fdefault-real-8, big-endian files, floating-point traps, checks, signalling NaN."""
+    expected = None
+    for ranks, program in ((1, "demo_host"), (4, "demo_host"), (7, "demo_host"), (2, "demo_host_strict")):
+        process, path = run(ranks=ranks, name=f"{program}_{ranks}.nc", program=program)
         assert process.returncode == 0, process.stdout + process.stderr
-        with netCDF4.Dataset(path) as nc:
-            contents.append(
-                {name: v[:].filled() if hasattr(v[:], "filled") else v[:] for name, v in nc.variables.items()}
-            )
-    for other in contents[1:]:
-        for name, values in contents[0].items():
-            np.testing.assert_array_equal(values, other[name], err_msg=name)
+        found = contents(path)
+        expected = expected or found
+        assert expected.keys() == found.keys()
+        for name, values in expected.items():
+            np.testing.assert_array_equal(values, found[name], err_msg=f"{name} of {program} on {ranks} ranks")
 
 
 @pytest.mark.parametrize(
