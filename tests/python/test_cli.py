@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The command line as a person uses it: the whole path on tiny data, and what it refuses, in one line each."""
 
+import os
+import resource
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import yaml
@@ -100,26 +104,134 @@ def test_usage(icegen, arguments):
     assert "Usage: icegen" in err
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        [],
-        ["prepare"],
-        ["prepare", "cf"],
-        ["prepare", "idealised"],
-        ["train"],
-        ["train", "autoencoder"],
-        ["export"],
-        ["info"],
-        ["plot"],
-    ],
-)
-def test_help(icegen, command):
-    status, out, _ = icegen(*command, "--help")
+def all_commands(command=cli.commands, path=()):
+    yield path, hasattr(command, "commands")
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from all_commands(inner, (*path, name))
+
+
+@pytest.mark.parametrize(("path", "group"), [pytest.param(*c, id=" ".join(c[0]) or "icegen") for c in all_commands()])
+def test_help(icegen, path, group):
+    """Each command has help, and each but a group of commands an example."""
+    status, out, _ = icegen(*path, "--help")
     assert status == 0
     assert "Usage: icegen" in out
-    if command not in ([], ["prepare"], ["train"]):
-        assert "Example: icegen " + " ".join(command) in " ".join(out.split())
+    assert group or "Example: icegen " + " ".join(path) in " ".join(out.split())
+
+
+def test_sample_and_plot(icegen, tiny, tmp_path):
+    arguments = ["--archive", tiny / "tiny.pt", "--members", 2, "--years", "2000:2001", "--dates", "03-15,09-15"]
+    status, out, err = icegen("sample", *arguments, "--out", "ensemble")
+    assert status == 0, err
+    assert out.splitlines() == ["ensemble/seaice_2000.nc", "ensemble/seaice_2001.nc"]
+    assert err.splitlines()[-1].startswith("sampling 8/8")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("ensemble/*")}
+    assert icegen("sample", *arguments, "--out", "ensemble")[0] == 0
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("ensemble/*")} == before, "finished files are kept"
+    for extra in ([], ["--archive", tiny / "tiny.pt"]):
+        status, out, err = icegen("plot", "ensemble/seaice_2001.nc", *extra, "--out", "seaice.png")
+        assert (status, out) == (0, "seaice.png\n"), err
+    assert (tmp_path / "seaice.png").stat().st_size > 20_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--members", "0"], "members are 0; wanted at least one, numbered from 1"),
+        (["--years", "2001:2004"], "year is 2003; this archive takes 2000 to 2002"),
+        (["--years", "soon"], "years are 'soon'; wanted years or ranges of them"),
+        (["--years", "2002:2001"], "there is no year"),
+        (["--dates", "noon"], "dates are 'noon', and noon is no day of 2001; wanted monthly, daily, or MM-DD"),
+        (["--steps", "0"], "steps is 0; wanted at least 1"),
+        (["--seed", "-1"], "seed is -1; wanted 0 to 2^63 - 1"),
+        (["--archive", "nowhere.pt"], "archive nowhere.pt cannot be read: No such file or directory"),
+        (
+            ["--archive", "antarctic"],
+            "there is no file antarctic, and no such archive came with icegen; those that did:",
+        ),
+        (["--archive", "{tiny}/text.pt"], "is not a whole icegen archive"),
+        (["--out", "{tiny}/text.pt/out"], "text.pt/out cannot be made: Not a directory"),
+        (["--out", "{tiny}/text.pt"], "text.pt cannot be made: File exists"),
+    ],
+)
+def test_sample_refuses_in_one_line(icegen, tiny, tmp_path, arguments, words):
+    usual = ["--archive", tiny / "tiny.pt", "--years", "2001", "--out", "ensemble"]
+    status, _, err = icegen("sample", *usual, *(a.format(tiny=tiny) for a in arguments))
+    assert status == 1
+    assert len(err.splitlines()) == 1, err
+    assert err.startswith("icegen: ")
+    assert words in err
+    assert not list(tmp_path.glob("*/*")), "nothing half-written"
+
+
+def sampling(tiny, out, **options) -> subprocess.Popen:
+    """`icegen sample` as a process that takes a while."""
+    command = [sys.executable, "-m", "icegen", "sample", "--archive", tiny / "tiny.pt", "--out", out]
+    command += ["--years", "2000:2002", "--dates", "daily"]
+    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+
+
+@pytest.mark.parametrize(("sign", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted(tiny, tmp_path, sign, status):
+    """Ctrl-C, or the end of a batch job's time: nothing half-written stays."""
+    with sampling(tiny, tmp_path) as process:
+        for _ in range(12_000):
+            if list(tmp_path.glob(".*.partial")) or process.poll() is not None:
+                break
+            time.sleep(0.01)
+        process.send_signal(sign)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == status, err
+    assert "Traceback" not in err
+    assert not list(tmp_path.iterdir())
+    assert ("icegen: interrupted" in err) == (sign == signal.SIGINT)
+
+
+def test_full_disk(tiny, tmp_path):
+    """A disk that takes no more than 100 kB, here by a limit on the size of files."""
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    with sampling(tiny, tmp_path, preexec_fn=limit) as process:
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    lines = err.splitlines()
+    assert len(lines) == 1, err
+    assert lines[0].startswith(f"icegen: {tmp_path}/seaice_2000.nc cannot be written, with ")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_no_permission(icegen, tiny, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    usual = ["--archive", tiny / "tiny.pt", "--years", "2001", "--out"]
+    assert "locked/out cannot be made: Permission denied" in icegen("sample", *usual, "locked/out")[2]
+    assert "folder locked is not writable" in icegen("sample", *usual, "locked")[2]
+
+
+def test_output_that_nobody_can_take(tiny):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "icegen", "info", tiny / "tiny.pt"]
+        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+    assert run.returncode == 1
+    assert "Traceback" not in run.stderr
+    assert run.stderr.startswith("icegen: [Errno 28] No space left on device")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(icegen, monkeypatch, shell):
+    monkeypatch.setenv("_ICEGEN_COMPLETE", f"{shell}_source")
+    status, out, _ = icegen()
+    assert status == 0
+    assert "_ICEGEN_COMPLETE" in out
+
+
+def test_completes(icegen, monkeypatch):
+    monkeypatch.setenv("_ICEGEN_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "icegen sam")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    assert icegen()[1] == "plain,sample\n"
 
 
 def test_as_a_program(tiny):
