@@ -118,7 +118,7 @@ def test_a_failure_leaves_nothing_half_written(archive, tmp_path, monkeypatch):
 
     monkeypatch.setattr(type(archive), "generate", generate)
     with pytest.raises(
-        ValueError, match=r"member 1 of 2000, day 75, cannot be generated: RuntimeError: out of memory$"
+        ValueError, match=r"of 2000, day 75, cannot be generated: RuntimeError: out of memory$"
     ):
         sampling.sample(archive, request(), tmp_path, Ranks())
     assert not list(tmp_path.iterdir())
