@@ -150,9 +150,8 @@ std::shared_ptr<const Coordinates> Emulator::coordinates() {
 
 void Emulator::request(int slot, int first_member, int members, int year, int day_of_year) {
   constexpr int most_members = 1000000, last_member = INT_MAX - most_members;
-  const bool by_date = configuration_.by_date && !archive_.conditions.empty();
-  const std::vector<std::int64_t> condition =
-      by_date ? std::vector<std::int64_t>{year, day_of_year} : std::vector<std::int64_t>{};
+  std::vector<std::int64_t> condition;
+  if (key_.by_date) condition = {year, day_of_year};
   const std::string arguments = "members " + std::to_string(members) + ", year " + std::to_string(year) +
                                 ", day_of_year " + std::to_string(day_of_year) + ", first_member " +
                                 std::to_string(first_member) + ", slot " + std::to_string(slot);

@@ -51,6 +51,37 @@ int main(int argc, char **argv) {
   check(valid[0] == 1 && valid[1] == 0 && valid[2] == 1, "valid in the Arctic alone", message);
   check(values[0] >= 0 && values[0] <= 1 && values[1] == -1, "within bounds, untouched where not valid", message);
   check((double)singles[0] == values[0] && (double)singles[2] == values[2], "real32 and real64 agree", message);
+  const int cells[3] = {1, 2, 3};
+  check(icegen_add_target_by(ice, "R", 3, lon, lat, NULL, "nearest", 0, message, sizeof message) == ICEGEN_BAD_ARGUMENT,
+        "null units", message);
+  check(icegen_add_target_by(ice, "R", 3, lon, lat, "degrees", NULL, 0, message, sizeof message) == ICEGEN_BAD_ARGUMENT,
+        "null method", message);
+  check(icegen_add_target_weights(ice, "R", 3, lon, lat, "degrees", NULL, cells, message, sizeof message) ==
+            ICEGEN_BAD_ARGUMENT,
+        "null weights", message);
+  check(icegen_add_target_weights(ice, "R", 3, lon, lat, "degrees", "w.nc", NULL, message, sizeof message) ==
+            ICEGEN_BAD_ARGUMENT,
+        "null cells", message);
+  check(icegen_add_target_by(ice, "R", 3, lon, lat, "degrees", "nearest", 0, message, sizeof message) == ICEGEN_SUCCESS,
+        "target by another method", message);
+
+  char state[ICEGEN_STATE_SIZE];
+  check(icegen_get_state(ice, NULL, sizeof state, message, sizeof message) == ICEGEN_BAD_ARGUMENT, "null", message);
+  check(icegen_get_state(ice, state, 20, message, sizeof message) == ICEGEN_BAD_ARGUMENT, "small state", message);
+  check(icegen_get_state(ice, state, sizeof state, message, sizeof message) == ICEGEN_SUCCESS, "get_state", message);
+  check(icegen_set_state(ice, NULL, message, sizeof message) == ICEGEN_BAD_ARGUMENT, "null state", message);
+  check(icegen_set_state(ice, state, message, sizeof message) == ICEGEN_SUCCESS, "set_state", message);
+
+  const double area[] = {0.9}, volume[] = {1.8}, bounds[] = {0, 1, 3};
+  double aicen[2], vicen[2];
+  check(icegen_fill_categories_f64(1, area, volume, 2, NULL, aicen, vicen, message, sizeof message) ==
+            ICEGEN_BAD_ARGUMENT,
+        "null bounds", message);
+  check(
+      icegen_fill_categories_f64(1, area, volume, 2, bounds, aicen, vicen, message, sizeof message) == ICEGEN_SUCCESS &&
+          aicen[0] > 0 && aicen[1] > aicen[0] && vicen[1] > vicen[0],
+      "categories", message);
+
   int ready = -1;
   check(icegen_request_slot(ice, 5, 2, 1, 2001, 60, message, sizeof message) == ICEGEN_SUCCESS, "slot 5", message);
   check(icegen_test(ice, 5, NULL, message, sizeof message) == ICEGEN_BAD_ARGUMENT, "null ready", message);

@@ -7,7 +7,7 @@ program test_emulator
   use, intrinsic :: ieee_arithmetic, only: ieee_quiet_nan, ieee_value
   use, intrinsic :: iso_fortran_env, only: error_unit, real32, real64
   use mpi
-  use icegen, only: icegen_emulator, icegen_version
+  use icegen, only: icegen_emulator, icegen_fill_categories, icegen_state_length, icegen_version
   implicit none
   character(len=512) :: folder, backend, errmsg
   integer :: rank, ranks, ierr, failures
@@ -27,6 +27,9 @@ program test_emulator
   call test_two_at_once()
   call test_failing_backend()
   call test_slots()
+  call test_targets()
+  call test_state()
+  call test_categories()
 
   call MPI_Allreduce(MPI_IN_PLACE, failures, 1, MPI_INTEGER, MPI_SUM, MPI_COMM_WORLD, ierr)
   if (rank == 0) print '(a)', trim(merge('all checks passed ', 'some checks failed', failures == 0))
@@ -59,6 +62,9 @@ contains
     call refuse_open(tiny()//', generators = 0', 2, 'generators is 0')
     call refuse_open(tiny()//', batch = 0', 2, 'batch is 0')
     call refuse_open(tiny()//', device = "tpu"', 2, "device is 'tpu'")
+    call refuse_open(tiny()//', device = "cuda:one"', 2, "device is 'cuda:one'; wanted 'cpu', 'cuda' or 'cuda:N'")
+    call refuse_open(tiny()//', device = "cuda:99"', 4, 'CUDA')
+    call refuse_open(tiny()//', condition = "maybe"', 2, "condition is 'maybe'")
     call refuse_open('seed = 1', 2, 'archive is empty')
     call write_namelist('&other_nml seed = 1 /')
     call ice%open(MPI_COMM_WORLD, scratch(), ierr, errmsg)
@@ -276,6 +282,132 @@ contains
     call ice%close(ierr, errmsg)
     call expect(0, '', 'close gives up what was not begun')
   end subroutine test_slots
+
+  !> What the optional arguments of add_target mean; tests/mpi/test_targets.py looks at the values.
+  subroutine test_targets()
+    type(icegen_emulator) :: ice
+    real(real64), parameter :: degree = acos(-1.0_real64)/180
+    real(real64) :: lon(2), lat(2), degrees(2), other(2)
+    logical :: valid(2)
+
+    lon = [10.0_real64, -100.0_real64]
+    lat = [85.0_real64, 88.0_real64]
+    call ice%open(MPI_COMM_WORLD, trim(folder)//'/icegen.nml', ierr, errmsg)
+    call ice%add_target('degrees', lon, lat, ierr, errmsg)
+    call ice%add_target('radians', lon*degree, lat*degree, ierr, errmsg, units='radians')
+    call expect(0, '', 'radians')
+    call ice%add_target('single', real(lon, real32), real(lat, real32), ierr, errmsg)
+    call expect(0, '', 'coordinates in single precision')
+    call ice%add_target('nearest', lon, lat, ierr, errmsg, method='nearest', distance=50.0_real64)
+    call expect(0, '', 'nearest')
+    call ice%add_target('far', lon, lat - 60, ierr, errmsg, distance=20000.0_real64)
+    call expect(0, '', 'a distance that reaches from anywhere')
+    call ice%request(1, 2001, 60, ierr, errmsg)
+    call ice%receive('degrees', 'sit', 1, degrees, valid, ierr, errmsg)
+    call ice%receive('radians', 'sit', 1, other, valid, ierr, errmsg)
+    call check(all(abs(other - degrees) < 1e-6_real64), 'radians are degrees')
+    call ice%receive('single', 'sit', 1, other, valid, ierr, errmsg)
+    call check(all(abs(other - degrees) < 1e-4_real64), 'single precision is near')
+    call ice%receive('nearest', 'sit', 1, other, valid, ierr, errmsg)
+    call check(any(abs(other - degrees) > 1e-6_real64), 'another method, another value')
+    call ice%receive('far', 'sit_ice', 1, other, valid, ierr, errmsg)
+    call expect(0, '', 'thickness over the ice')
+    call check(all(valid), 'the nearest ocean')
+    call ice%receive('far', 'siu_east', 1, other, valid, ierr, errmsg)
+    call expect(1, "unknown variable 'siu_east'; this archive has sic, sit, sit_ice", 'no velocity in this archive')
+
+    call ice%add_target('x', lon, lat, ierr, errmsg, units='gons')
+    call expect(1, "units is 'gons'; wanted 'degrees' or 'radians'", 'unknown units')
+    call ice%add_target('x', lon, lat, ierr, errmsg, units='radians')
+    call expect(1, 'lat of point 1 is 85; wanted -1.5707963267949', 'degrees as radians')
+    call ice%add_target('x', lon, lat, ierr, errmsg, method='cubic')
+    call expect(1, "method is 'cubic'; wanted 'bilinear' or 'nearest'", 'unknown method')
+    call ice%add_target('x', lon, lat, ierr, errmsg, distance=-1.0_real64)
+    call expect(1, 'distance is -1 km', 'negative distance')
+    call ice%add_target('x', lon, lat, ierr, errmsg, weights='nowhere.nc')
+    call expect(1, 'cells is missing', 'weights without cells')
+    call ice%add_target('x', lon, lat, ierr, errmsg, weights='nowhere.nc', cells=[1])
+    call expect(1, 'points', 'too few cells')
+    call ice%add_target('x', lon, lat, ierr, errmsg, weights='nowhere.nc', cells=[1, 2])
+    call expect(1, 'weights nowhere.nc', 'no such file')
+    call ice%add_target('x', lon, lat, ierr, errmsg)
+    call expect(0, '', 'the name is still free')
+    call ice%close(ierr)
+  end subroutine test_targets
+
+  subroutine test_state()
+    type(icegen_emulator) :: ice, other
+    character(len=icegen_state_length) :: state, wrong
+    character(len=8) :: short
+    real(real64) :: before(1), after(1)
+    logical :: valid(1)
+
+    call ice%open(MPI_COMM_WORLD, trim(folder)//'/icegen.nml', ierr, errmsg)
+    call ice%get_state(state, ierr, errmsg)
+    call expect(0, '', 'get_state')
+    call check(index(state, 'seed 7 steps 4 condition date') > 0, 'what a state holds: '//trim(state))
+    call ice%get_state(short, ierr, errmsg)
+    call expect(1, 'state holds 9 characters; wanted at least 192', 'a text that is too short')
+    call ice%add_target('pole', [0.0_real64], [90.0_real64], ierr, errmsg)
+    call ice%request(1, 2001, 60, ierr, errmsg)
+    call ice%receive('pole', 'sit', 1, before, valid, ierr, errmsg)
+    call ice%close(ierr)
+
+    call write_namelist('&icegen_nml '//tiny()//', seed = 99, steps = 2, condition = "none" /')
+    call other%open(MPI_COMM_WORLD, scratch(), ierr, errmsg)
+    call other%add_target('pole', [0.0_real64], [90.0_real64], ierr, errmsg)
+    call other%request(1, 1, 999, ierr, errmsg)
+    call expect(0, '', 'without condition, no date is wrong')
+    call other%receive('pole', 'sit', 1, after, valid, ierr, errmsg)
+    call expect(0, '', 'a sample without condition')
+    call check(abs(after(1) - before(1)) > 0, 'another seed')
+    call other%set_state(state, ierr, errmsg)
+    call expect(0, '', 'set_state')
+    call other%request(1, 2001, 60, ierr, errmsg)
+    call other%receive('pole', 'sit', 1, after, valid, ierr, errmsg)
+    if (abs(after(1)-before(1))>0) print *, before, after
+    call check(abs(after(1) - before(1)) <= 0, 'the same sample after set_state')
+    call other%set_state('', ierr, errmsg)
+    call expect(1, "state is ''; wanted one of icegen_get_state", 'no state')
+    wrong = state
+    wrong(14:14) = '9'
+    call other%set_state(wrong, ierr, errmsg)
+    call expect(1, 'state is of version 9; this icegen reads 1', 'a state from the future')
+    wrong = state
+    wrong(24:24) = merge('0', '1', state(24:24) == '1')
+    call other%set_state(wrong, ierr, errmsg)
+    call expect(1, 'state is of the archive '//wrong(24:35)//'...; this one is '//state(24:35), 'another archive')
+    call other%set_state(state(:90), ierr, errmsg)
+    call expect(1, 'is damaged', 'half a state')
+    call other%close(ierr)
+  end subroutine test_state
+
+  subroutine test_categories()
+    real(real64), parameter :: bounds(0:5) = [0.0_real64, 0.6445_real64, 1.3914_real64, 2.4702_real64, 4.5673_real64, &
+                               999.9_real64]
+    real(real64) :: aicen(3, 5), vicen(3, 5)
+    real(real32) :: single_area(3, 5), single_volume(3, 5)
+    real(real64), parameter :: area(3) = [0.0_real64, 0.4_real64, 1.0_real64]
+    real(real64), parameter :: volume(3) = [0.0_real64, 0.3_real64, 6.0_real64]
+    integer :: k
+
+    call icegen_fill_categories(area, volume, bounds, aicen, vicen, ierr, errmsg)
+    call expect(0, '', 'categories')
+    call check(all(abs(sum(aicen, 2) - area) < 1e-15_real64), 'area is conserved')
+    call check(all(abs(sum(vicen, 2) - volume) < 1e-14_real64), 'volume is conserved')
+    do k = 1, 5
+      call check(all(vicen(:, k) >= bounds(k - 1)*aicen(:, k) .and. vicen(:, k) <= bounds(k)*aicen(:, k)), &
+        'thickness within the category')
+    end do
+    call icegen_fill_categories(real(area, real32), real(volume, real32), real(bounds, real32), single_area, &
+      single_volume, ierr, errmsg)
+    call expect(0, '', 'categories in single precision')
+    call check(all(abs(single_area - aicen) < 1e-5_real64 .and. abs(single_volume - vicen) < 1e-5_real64), 'single')
+    call icegen_fill_categories(area, volume, bounds, aicen, vicen(:, :4), ierr, errmsg)
+    call expect(1, 'other shapes than', 'a category too few')
+    call icegen_fill_categories(-area, volume, bounds, aicen, vicen, ierr, errmsg)
+    call expect(1, 'area of point 2 is -0.4; wanted 0 or more', 'negative area')
+  end subroutine test_categories
 
   !> Memory of this process (Linux).
   integer function resident_kb()

@@ -15,6 +15,10 @@ C     TEST_EXTERNALS FOLDER, a folder made by tests/tiny.py.
       REAL*8 AREA2(0:NX+1, 0:NY+1)
       LOGICAL OK(0:NX+1, 0:NY+1), READY
       CHARACTER*512 FOLDER, MSG
+      CHARACTER*192 STATE
+      REAL*8 BOUNDS(3), AICEN(2), VICEN(2)
+      REAL*4 BOUND4(2), AICE4, VICE4
+      DATA BOUNDS /0.D0, 1.D0, 9.D0/, BOUND4 /1., 2./
       INTEGER IH, IERR, I, J, N, NFAIL, MYID
       INTEGER ITWO
 
@@ -85,6 +89,36 @@ C     TEST_EXTERNALS FOLDER, a folder made by tests/tiny.py.
         END DO
       END DO
       IF (.NOT. OK(1, NY)) CALL FAILED('ice at 88 N', NFAIL)
+      CALL ICEGEN_ADD_TARGET_BY(IH, 'N', N, XC, YC, 'degrees',
+     &                          'nearest', 50.D0, IERR)
+      IF (IERR .NE. 0) CALL FAILED('add_target_by', NFAIL)
+      CALL ICEGEN_ADD_TARGET_R4(IH, 'S', 1, 10., 85., IERR)
+      IF (IERR .NE. 0) CALL FAILED('add_target_r4', NFAIL)
+      CALL ICEGEN_ADD_TARGET_BY_R4(IH, 'R', 1, 1., 1.5, 'radians',
+     &                             'bilinear', 0., IERR)
+      IF (IERR .NE. 0) CALL FAILED('add_target_by_r4', NFAIL)
+      CALL ICEGEN_ADD_TARGET_WEIGHTS(IH, 'W', 1, 1.D0, 85.D0,
+     &                               'degrees', 'nowhere.nc', 1, IERR)
+      CALL ICEGEN_MESSAGE(IH, MSG)
+      IF (IERR .NE. 1 .OR. INDEX(MSG, 'nowhere.nc') .EQ. 0)
+     &  CALL FAILED('weights', NFAIL)
+      CALL ICEGEN_ADD_TARGET_WEIGHTS_R4(IH, 'W', 1, 1., 85.,
+     &                               'degrees', 'nowhere.nc', 1, IERR)
+      IF (IERR .NE. 1) CALL FAILED('weights_r4', NFAIL)
+      CALL ICEGEN_GET_STATE(IH, STATE, IERR)
+      IF (IERR .NE. 0) CALL FAILED('get_state', NFAIL)
+      CALL ICEGEN_SET_STATE(ITWO, STATE, IERR)
+      IF (IERR .NE. 0) CALL FAILED('set_state', NFAIL)
+      CALL ICEGEN_FILL_CATEGORIES(1, 1.D0, 1.D0, 2, BOUNDS, AICEN,
+     &                            VICEN, IERR)
+      IF (IERR .NE. 0 .OR. ABS(VICEN(1) + VICEN(2) - 1.D0) .GT. 1.D-15)
+     &  CALL FAILED('categories', NFAIL)
+      CALL ICEGEN_FILL_CATEGORIES_R4(1, 1., 1., 1, BOUND4, AICE4,
+     &                               VICE4, IERR)
+      IF (IERR .NE. 1) CALL FAILED('bounds', NFAIL)
+      CALL ICEGEN_MESSAGE(0, MSG)
+      IF (INDEX(MSG, 'first bound is 1 m') .EQ. 0)
+     &  CALL FAILED('message of the bounds', NFAIL)
       CALL ICEGEN_CLOSE(ITWO, IERR)
       CALL ICEGEN_CLOSE(IH, IERR)
       IF (IERR .NE. 0 .OR. IH .NE. 0) CALL FAILED('close', NFAIL)

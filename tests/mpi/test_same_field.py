@@ -55,6 +55,7 @@ def test_pytorch_modules_and_archive(tiny, states):
         ("probe_fortran", 3, 1),
         ("probe_fortran", 3, 2),
         ("probe_fortran", 3, 3),
+        ("probe_fortran", 5, 2),
     ],
 )
 @pytest.mark.parametrize("variable", ["sic", "sit"])

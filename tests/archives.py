@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+"""Archives without a model, for the bridge with the backend of tests/capi/field_backend.c: any field on any grid."""
+
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyproj
+
+COMMENT = b"icegen-archive sha256:"
+DATE = [{"id": "year", "range": [1979, 2100]}, {"id": "day_of_year", "range": [1, 366]}]
+
+
+def projected(x: np.ndarray, y: np.ndarray) -> dict:
+    """The grid of metadata on EASE-Grid 2.0 North; x, y: centres, m."""
+    axes = {"x0": x[0], "dx": x[1] - x[0], "y0": y[0], "dy": y[1] - y[0]}
+    return {"shape": [len(y), len(x)], **axes, "mapping": pyproj.CRS("EPSG:6931").to_cf()}
+
+
+def write(path: Path, grid: dict, fields: dict[str, np.ndarray], ocean=None, lonlat=None, condition=DATE) -> Path:
+    """Write an archive whose member m is m times `fields`, float32 [y, x] by id, and beside it what the backend reads.
+
+    lonlat: float64 [2, y, x], degrees, of a grid whose metadata tell no projection.
+    """
+    ocean = np.ones(grid["shape"], bool) if ocean is None else ocean
+    metadata = {
+        "format": "icegen-archive",
+        "contract": 1,
+        "variables": [{"id": name, "standard_name": name} for name in fields],
+        "grid": grid,
+        "condition": condition,
+        "sampler": {"name": "heun", "steps": 2},
+    }
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("model/extra/icegen.json", json.dumps(metadata))
+        archive.writestr("model/extra/ocean.u1", ocean.astype(np.uint8).tobytes())
+        if lonlat is not None:
+            archive.writestr("model/extra/lonlat.f8", np.asarray(lonlat, "<f8").tobytes())
+    content = bytearray(path.read_bytes())
+    content[-2:] = (len(COMMENT) + 64).to_bytes(2, "little")
+    path.write_bytes(bytes(content) + COMMENT + hashlib.sha256(content).hexdigest().encode())
+    np.stack([np.where(ocean, field, 0) for field in fields.values()]).astype(np.float32).tofile(f"{path}.f4")
+    return path
