@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""The pages: each command and each line of Python runs as a reader would run it, on tiny archives and networks."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from compiled import BUILD, ENVIRONMENT, ROOT, require_built
+from icegen import archive
+
+# Pages whose blocks run in order, in one folder.
+PAGES = ("README.md", "docs/tutorial.md", "docs/guide.md")
+# Commands that set up or test the checkout itself: which tests run them instead.
+ELSEWHERE = {
+    "git clone ": None,
+    "ci/demo": "tests/coupled/test_demo_host.py",
+    "ci/test": ".ci/run",
+    "cmake ": "tests/install",
+}
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    """Language and text of each shell and Python block."""
+    found = BLOCK.findall((ROOT / page).read_text())
+    assert all(language for language, _ in found), f"{page}: a block names no language"
+    return [(language, text) for language, text in found if language in ("sh", "python")]
+
+
+@pytest.fixture
+def checkout(tiny, tmp_path) -> Path:
+    """A folder like a checkout, whose shipped archive, shipped configuration and source of data are tiny."""
+    package = tmp_path / "python" / "icegen"
+    package.mkdir(parents=True)
+    for path in (ROOT / "python/icegen").iterdir():
+        if path.name not in ("configs", "__pycache__"):
+            (package / path.name).symlink_to(path)
+    (package / "configs").mkdir()
+    for name in ("tiny", "observed"):
+        (package / "configs" / f"{name}.yaml").symlink_to(ROOT / "python/icegen/configs/tiny.yaml")
+    (tmp_path / "torchscript").mkdir()
+    described = archive.describe(tiny / "tiny.pt")
+    year, *others = described.metadata["condition"]
+    metadata = described.metadata | {"name": "arctic_observed", "condition": [year | {"range": [1978, 2017]}, *others]}
+    module = torch.jit.load(str(tiny / "tiny.pt"))
+    archive.save(tmp_path / "torchscript/arctic_observed.pt", module, metadata, described.grid.ocean)
+    (tmp_path / "arctic_monthly.nc").symlink_to(tiny / "source.nc")
+    require_built(BUILD / "lib/libicegen.so")
+    (tmp_path / "build").symlink_to(BUILD)
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin/icegen"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -W ignore -m icegen "$@"\n')
+    program.chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_runs(page, checkout):
+    """One Python process runs a page from top to bottom, as a notebook would, with a shell for each block of commands."""
+    script = "import subprocess\n"
+    for language, text in blocks(page):
+        if language == "sh":
+            text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith(tuple(ELSEWHERE)))
+            text = f"subprocess.run(['bash', '-euo', 'pipefail', '-c', {text!r}], check=True)\n"
+        script += text
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OMPI_", "PMIX_", "PMI_"))}
+    environment |= ENVIRONMENT | {
+        "PATH": f"{checkout / 'bin'}:{os.environ['PATH']}",
+        "PYTHONPATH": str(checkout / "python"),
+        "ICEGEN_BUILD": str(BUILD),
+    }
+    (checkout / "page.py").write_text(script)
+    command = [sys.executable, "-W", "ignore", "page.py"]
+    done = subprocess.run(
+        command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=400, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_runs_elsewhere_does():
+    for command, place in ELSEWHERE.items():
+        assert any(command in text for page in PAGES for _, text in blocks(page)), f"no page has {command}"
+        assert place is None or (ROOT / place).exists()
+
+
+def test_reference_follows_the_sources(tmp_path):
+    """docs/api is what ci/api writes; and it tells when it is not."""
+    check = [sys.executable, ROOT / "ci/api", "--check"]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for name in ("ci/api", "python/icegen", "fortran_bridge/src", "fortran_bridge/include", "docs/api"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / name, tmp_path / name)
+    for name, text in (("c.md", "icegen_open"), ("fortran.md", "ice%add_target"), ("python.md", "icegen.load(")):
+        page = tmp_path / "docs/api" / name
+        assert text in page.read_text()
+        page.write_text(page.read_text().replace(text, "nonsense"))
+    stale = subprocess.run(
+        [sys.executable, tmp_path / "ci/api", "--check"], capture_output=True, text=True, check=False
+    )
+    assert stale.returncode == 1
+    assert "docs/api/python.md, docs/api/fortran.md, docs/api/c.md do not follow the sources" in stale.stderr
+
+
+def test_links_lead_somewhere():
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page}: {target}"
