@@ -17,14 +17,14 @@ def run(*arguments, **environment):
     )
 
 
-@pytest.mark.parametrize("script", ["ci/setup", "ci/demo", "ci/test"])
+@pytest.mark.parametrize("script", ["ci/setup", "ci/demo", "ci/test", "ci/builds"])
 def test_help(script):
     process = run(script, "--help")
     assert process.returncode == 0
     assert process.stdout.startswith(f"Usage: {script}")
 
 
-@pytest.mark.parametrize("script", ["ci/setup", "ci/demo", "ci/test"])
+@pytest.mark.parametrize("script", ["ci/setup", "ci/demo", "ci/test", "ci/builds"])
 def test_unknown_argument(script):
     process = run(script, "--nonsense")
     assert process.returncode == 2

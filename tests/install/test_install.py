@@ -6,10 +6,11 @@ The programs are the examples, which must all tell the same of the same year; wi
 
 import re
 import shutil
+import sys
 
 import pytest
 
-from compiled import BUILD, ROOT, configured
+from compiled import BUILD, ROOT, configured, mpirun
 
 EXAMPLES = ROOT / "fortran_bridge/examples"
 
@@ -53,6 +54,19 @@ def test_bare_line(outside, year, source, wrapper):
     flags = outside.pkg_config("--cflags", "--libs")
     outside.run(compiler, EXAMPLES / source, "-o", "example", *flags, *(["-lm"] if wrapper == "mpicc" else []))
     compare(outside.year("example"), year)
+
+
+def test_python_host(outside, year, monkeypatch):
+    """The example in Python, through icegen.bridge."""
+    if configured("ICEGEN_PYTHON") != "ON":
+        pytest.skip("a build without ICEGEN_PYTHON")
+    monkeypatch.setenv("ICEGEN_BUILD", str(BUILD))
+    finished = mpirun(2, sys.executable, EXAMPLES / "host.py", outside.namelist, 2001)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    compare(finished.stdout, year)
+    finished = mpirun(2, sys.executable, EXAMPLES / "host.py", outside.namelist, 1900)
+    assert finished.returncode != 0
+    assert "year is 1900" in finished.stderr
 
 
 @pytest.mark.parametrize(("source", "language"), [("modern.f90", "Fortran"), ("host.c", "C")])
