@@ -62,7 +62,7 @@ def checkout(tiny, tmp_path) -> Path:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_page_runs(page, checkout):
-    """One Python process runs a page from top to bottom, as a notebook would, with a shell for each block of commands."""
+    """One Python process runs a page from top to bottom, as a notebook would, with a shell for each of its others."""
     script = "import subprocess\n"
     for language, text in blocks(page):
         if language == "sh":

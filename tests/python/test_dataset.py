@@ -10,7 +10,8 @@ import pyproj
 import pytest
 import xarray as xr
 
-from icegen import archive
+from icegen import archive, sampling
+from icegen.ranks import Ranks
 
 
 @pytest.fixture(scope="module")
@@ -117,16 +118,46 @@ def test_largest_seed_is_kept(loaded):
     assert loaded.sample(1, seed=2**63 - 1, steps=1).attrs["icegen_seed"] == 2**63 - 1
 
 
-@pytest.mark.skipif(not shutil.which("cdo"), reason="cdo is not installed")
-def test_cdo_understands_it(written):
-    def cdo(*arguments):
-        command = ["cdo", "-s", *arguments, str(written)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+@pytest.fixture(scope="module")
+def sampled(loaded, tmp_path_factory):
+    """A file as `icegen sample` writes it, over times as well."""
+    request = sampling.Request(members=2, dates=[(2001, 15), (2001, 75)], seed=7, steps=2)
+    return sampling.sample(loaded, request, tmp_path_factory.mktemp("sampled"), Ranks())[0]
 
-    information = cdo("sinfon")
+
+@pytest.fixture(params=["written", "sampled"])
+def file(request):
+    return request.getfixturevalue(request.param)
+
+
+def tool(*command) -> str:
+    """Output of a program, which must succeed; the test is skipped where it is not installed."""
+    if not shutil.which(command[0]):
+        pytest.skip(f"{command[0]} is not installed")
+    run = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
+def test_cdo_understands_it(file, tmp_path):
+    information = tool("cdo", "-s", "sinfon", file)
     for word in ("sic", "sit", "lambert_azimuthal_equal_area", "2001-03-16"):
         assert word in information
-    grid = cdo("griddes", "-selname,sic")
-    assert "gridtype  = projection" in grid
-    assert f"xsize     = {56}" in grid
-    assert f"ysize     = {40}" in grid
+    grid = tool("cdo", "-s", "griddes", "-selname,sic", file)
+    for words in ("gridtype  = projection", "xsize     = 56", "ysize     = 40"):
+        assert words in grid
+    tool("cdo", "-s", "remapbil,r72x36", "-selname,sic,sit", file, tmp_path / "globe.nc")
+    with xr.open_dataset(tmp_path / "globe.nc") as globe, xr.open_dataset(file) as states:
+        arctic = globe.sic.sel(lat=slice(60, 90))
+        assert 0.1 < np.isfinite(arctic).mean() < 0.9
+        assert float(arctic.max()) <= 1
+        assert abs(float(arctic.sel(lat=slice(75, 90)).mean() - states.sic.where(states.lat > 75).mean())) < 0.2
+
+
+def test_ncdump_reads_it(file):
+    assert 'sic:standard_name = "sea_ice_area_fraction"' in tool("ncdump", "-h", file)
+
+
+def test_cf_checker_finds_nothing(file):
+    report = tool("compliance-checker", "--test=cf:1.10", "--criteria=strict", file)
+    assert "All tests passed!" in report, report
