@@ -2,7 +2,7 @@
 """Scores of an emulator against real states it never saw, each beside its floor.
 
 ``reference`` real states; ``samples`` generated ones; ``evidence`` looks at each state once; ``scores`` and ``spectra``
-are the formulas; ``compare`` makes the table; ``report`` writes it with its pictures.
+are the formulas; ``compare`` makes the table; ``pictures`` and ``report`` show it.
 """
 
 import logging
@@ -13,10 +13,11 @@ import numpy as np
 
 from icegen.archive import Archive
 from icegen.data import PreparedData
-from icegen.grid import Grid
+from icegen.validation import pictures, reference, report
 from icegen.validation.compare import Table, compare
 from icegen.validation.evidence import Evidence, Progress, add_free, add_trend, gather
-from icegen.validation.reference import Record, split
+from icegen.validation.reference import Record
+from icegen.validation.report import HEADINGS, cells
 from icegen.validation.samples import Sampler
 from icegen.validation.scores import extent
 
@@ -25,46 +26,58 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """The outcome, and what it was of."""
+    """The outcome, and the files that hold it, report.html last."""
 
-    archive: Archive
-    evaluation: Record
-    training: Record | None
-    sampler: Sampler
     evidence: Evidence
     table: Table
+    paths: list[Path]
 
 
 def validate(
-    archive: Archive, evaluation: Record, training: Record | None, samples: int, steps: int, seed: int,
-    folder: Path | None, progress: Progress,
+    archive: Archive, reference_path: Path, out: Path, *, training: Path | None = None, samples: int, steps: int,
+    seed: int, progress: Progress,
 ) -> Validation:  # fmt: skip
-    """Score an archive with ``samples`` states of the evaluation record's dates and as many without condition.
+    """Score an archive and write the report into the folder ``out``.
 
-    folder: where samples are kept, so that a run that was cut goes on.
-    Raises ValueError where archive and records do not fit each other.
+    reference_path: prepared or CF file; its times not of training are evaluated on.
+    training: file whose training states make the floors; the reference by default.
+    samples: how many states with dates; as many without condition. They are kept in ``out``/samples and used again.
+    Raises ValueError where archive and files do not fit each other, before anything is generated or written.
     """
     if samples < 1:
         raise ValueError(f"samples is {samples}; wanted at least 1")
-    if len(evaluation) == 0:
-        raise ValueError("all times of the reference are for training; wanted some to evaluate on")
-    for record in (evaluation, training):
-        if record is not None:
-            _check(archive, record)
     archive.check_request([1], seed, None, None, steps)
-    dated = bool(archive.metadata["condition"])
+    data = reference.read(reference_path, archive.variables, archive.grid)
+    known_data = data if training is None else reference.read(training, archive.variables, archive.grid)
+    evaluation, known = reference.split(data, known_data)
+    if len(evaluation) == 0:
+        raise ValueError(f"all times of {reference_path} are for training; wanted some to evaluate on")
+    if training is not None and known is None:
+        raise ValueError(f"{training} has no times for training")
     for entry in archive.metadata["condition"]:
         values, (first, last) = getattr(evaluation, entry["id"]), entry["range"]
         if values.min() < first or values.max() > last:
             log.warning("%s of the reference is %d to %d; the archive was trained for %d to %d",
                         entry["id"], values.min(), values.max(), first, last)  # fmt: skip
-    kept = folder / f"{archive.sha256[:16]}_seed{seed}_steps{steps}" if folder else None
-    sampler = Sampler(archive.module, seed, steps, archive.device, kept)
-    evidence = gather(sampler, evaluation, training, samples, dated, progress)
+    folder = Path(out) / "samples" / f"{archive.sha256[:16]}_seed{seed}_steps{steps}"
+    sampler = Sampler(archive.module, seed, steps, archive.device, folder)
+    dated = bool(archive.metadata["condition"])
+    evidence = gather(sampler, evaluation, known, samples, dated, progress)
     if dated:
         add_free(evidence, sampler, samples, progress("sampling without condition"))
-        add_trend(evidence, sampler, evaluation, training, samples, progress("sampling Septembers"))
-    return Validation(archive, evaluation, training, sampler, evidence, compare(evidence))
+        add_trend(evidence, sampler, evaluation, known, samples, progress("sampling Septembers"))
+    table = compare(evidence)
+    years = sorted({int(year) for year in evaluation.year})
+    about = {
+        "archive": archive.metadata["name"],
+        "sha256": archive.sha256,
+        "reference": str(reference_path),
+        "evaluated_on": f"{len(evaluation)} times of {', '.join(map(str, years))}",
+        "training_states": f"{len(known)} of {training or reference_path}" if known else "none",
+        "samples": f"{samples}, seed {seed}, {steps} steps",
+    }
+    drawn = pictures.draw(evidence, evaluation, known, sampler)
+    return Validation(evidence, table, report.write(Path(out), about, table, evidence, drawn))
 
 
 def score(emulator, data: PreparedData, samples: int, steps: int, progress=iter) -> dict:
@@ -100,22 +113,4 @@ def extent_climatology(data: PreparedData) -> dict:
     }  # fmt: skip
 
 
-def _check(archive: Archive, record: Record) -> None:
-    """Raise ValueError unless a record is of the archive's variables and grid."""
-    data, grid = record.data, archive.grid
-    wanted, seen = ([v.id for v in x.variables] for x in (archive, data))
-    if seen != wanted:
-        raise ValueError(f"the reference holds {', '.join(seen)}; this archive is of {', '.join(wanted)}")
-    if data.grid.shape != grid.shape or not np.allclose(data.grid.lonlat, grid.lonlat, atol=1e-3):
-        raise ValueError(f"the reference's grid is {_describe(data.grid)}; the archive's is {_describe(grid)}")
-    differing = int((data.grid.ocean != grid.ocean).sum())
-    if differing:
-        raise ValueError(f"the reference's ocean mask differs from the archive's in {differing} cells")
-
-
-def _describe(grid: Grid) -> str:
-    (ny, nx), (longitude, latitude) = grid.shape, grid.lonlat
-    return f"{ny} x {nx} cells from {latitude[0, 0]:.2f} N {longitude[0, 0]:.2f} E"
-
-
-__all__ = ["Validation", "extent_climatology", "score", "split", "validate"]
+__all__ = ["HEADINGS", "Validation", "cells", "extent_climatology", "score", "validate"]

@@ -11,12 +11,13 @@ from icegen.validation.reference import evenly
 from icegen.validation.tally import BIN_STD, Tally
 
 SEASONS = ("DJF", "MAM", "JJA", "SON")
+GROUPS = ("reconstruction", "generation", "unconditional")
 QUANTITIES = {"extent": "million km2", "volume": "1000 km3"}  # both are 1e12 of the unit of a tally
 RECONSTRUCTION_LABELS = {
     "rmse": "RMSE",
-    "rmse_over_std": "RMSE over standard deviation",
+    "rmse_over_std": "RMSE / standard deviation",
     "bias": "bias",
-    "gradient": "mean gradient, over the real one",
+    "gradient": "mean gradient / real",
     "zeros_kept": "exact zeros kept",
     "false_zeros": "false zeros",
     "ones_kept": "exact ones kept",
@@ -69,10 +70,11 @@ def compare(evidence: Evidence) -> Table:
     """All scores that the evidence allows."""
     table = Table()
     if "floor" not in evidence.tallies:
-        table.left_out["floors"] = "there are no training states; name a file of them"
+        table.left_out["floors, memorisation"] = "there are no training states; name a file of them"
     for part in (reconstruction, distances, marginal_ice_zone, seasons, bounds, histograms, power, memorisation, trend,
                  unconditional):  # fmt: skip
         part(evidence, table)
+    table.scores.sort(key=lambda score: GROUPS.index(score.group))  # stable
     return table
 
 
@@ -133,17 +135,17 @@ def seasons(evidence: Evidence, table: Table) -> None:
         if not len(real):
             continue
         errors = [optional(lambda x, real=real: scores.monthly_error(x, real, month), x) for x in (generated, floor)]
-        table.add("generation", f"{name}_monthly_error", f"{name}: RMS over calendar months of the mean's error",
+        table.add("generation", f"{name}_monthly_error", f"{name}: RMS error of monthly means",
                   errors[0], floor=errors[1], units=units, error=True)  # fmt: skip
         for s, label in enumerate(SEASONS):
             if (season == s).any():
                 means = (optional(lambda x, s=s: x[season == s].mean(), x) for x in (generated, real, floor))
                 table.add("generation", f"{name}_mean_{label}", f"{name}: mean {label}", *means, units)
         for s, label in enumerate(SEASONS):
-            spread_ratio(table, f"{name}_spread_{label}", f"{name}: spread within {label}, over the real one",
+            spread_ratio(table, f"{name}_spread_{label}", f"{name}: spread within {label} / real",
                          [x if x is None else x[season == s] for x in (real, generated, floor)],
                          evidence.member[season == s])  # fmt: skip
-        spread_ratio(table, f"{name}_spread_month", f"{name}: spread within calendar months, over the real one",
+        spread_ratio(table, f"{name}_spread_month", f"{name}: spread within calendar months / real",
                      [real, generated, floor], evidence.member * 12 + month)  # fmt: skip
 
 
@@ -160,10 +162,10 @@ def bounds(evidence: Evidence, table: Table) -> None:
         for side, (name, bound) in enumerate((("zeros", v.lower), ("ones", v.upper))):
             if bound is not None:
                 shares = (optional(lambda x, i=i, side=side: x[side, i], x) for x in (generated, real, floor))
-                table.add("generation", f"{v.id}_{name}", f"{v.id}: share of exact {name}", *shares)
+                table.add("generation", f"{v.id}_{name}", f"{v.id}: exact {name}", *shares)
     for v, share in zip(evidence.variables, evidence.outside, strict=True):
         if v.lower is not None or v.upper is not None:
-            table.add("generation", f"{v.id}_outside", f"{v.id}: share out of bounds before the cut", share)
+            table.add("generation", f"{v.id}_outside", f"{v.id}: out of bounds before the cut", share)
 
 
 def histograms(evidence: Evidence, table: Table) -> None:
@@ -174,44 +176,47 @@ def histograms(evidence: Evidence, table: Table) -> None:
         def distance(t: Tally, i: int = i) -> float:
             return scores.wasserstein(t.histogram[i], real.histogram[i], BIN_STD * real.std[i])
 
-        table.add("generation", f"{v.id}_wasserstein", f"{v.id}: Wasserstein-1 distance of the histogram",
+        table.add("generation", f"{v.id}_wasserstein", f"{v.id}: Wasserstein-1 distance",
                   distance(generated), floor=optional(distance, floor), units=v.units, error=True)  # fmt: skip
 
 
 def power(evidence: Evidence, table: Table) -> None:
     """Ratios of spectra per band, and the effective resolution."""
-    pairs = [evidence.spectra.get(name) for name in ("generated", "floor")]
-    if pairs[0] is None:
-        return
-    if not pairs[0].used:
-        table.left_out["spectra"] = f"no window of {spectra.WIDTH / 1000:.0f} km is all ocean and covered with ice"
-        return
-    size, spacing = pairs[0].size, evidence.spacing
-    powers = [pair.power() if pair and pair.used else None for pair in pairs]
-    for i, v in enumerate(evidence.variables):
-        for name, inside in spectra.bands(size, spacing).items():
-            ratios = [p and over(p[0][i, inside].sum(), p[1][i, inside].sum()) for p in powers]
-            table.add("generation", f"{v.id}_spectrum_{name}", f"{v.id}: spectrum {name} km, over the real one",
-                      ratios[0], floor=ratios[1])  # fmt: skip
-        scales = [p and spectra.effective_resolution(p[0][i] / p[1][i], spectra.wavelengths(size, spacing)) / 1000
-                  for p in powers]  # fmt: skip
-        table.add("generation", f"{v.id}_effective_resolution", f"{v.id}: effective resolution", scales[0],
-                  floor=scales[1], units="km")  # fmt: skip
+    for group, name, floor in (("reconstruction", "reconstruction", None), ("generation", "generated", "floor")):
+        pairs = [evidence.spectra.get(name), evidence.spectra.get(floor)]
+        if pairs[0] is None:
+            continue
+        if not pairs[0].used:
+            table.left_out[f"{group}: spectra"] = (
+                f"no window of {spectra.WIDTH / 1000:.0f} km is all ocean and covered with ice"
+            )
+            continue
+        size, spacing = pairs[0].size, evidence.spacing
+        powers = [pair.power() if pair and pair.used else None for pair in pairs]
+        for i, v in enumerate(evidence.variables):
+            for band, inside in spectra.bands(size, spacing).items():
+                ratios = [p and over(p[0][i, inside].sum(), p[1][i, inside].sum()) for p in powers]
+                label = f"{v.id}: spectrum {band} km / real"
+                table.add(group, f"{v.id}_spectrum_{band}", label, ratios[0], floor=ratios[1])
+            scales = [p and spectra.effective_resolution(p[0][i] / p[1][i], spectra.wavelengths(size, spacing)) / 1000
+                      for p in powers]  # fmt: skip
+            table.add(group, f"{v.id}_effective_resolution", f"{v.id}: effective resolution", scales[0],
+                      floor=scales[1], units="km")  # fmt: skip
 
 
 def memorisation(evidence: Evidence, table: Table) -> None:
     """Distance to the nearest training state, over that of the real states."""
     if evidence.nearest:
-        table.add("generation", "nearest_training", "distance to the nearest training state, over real unseen states'",
+        table.add("generation", "nearest_training", "distance to nearest training state / real",
                   over(evidence.nearest["generated"].mean(), evidence.nearest["real"].mean()))  # fmt: skip
 
 
 def trend(evidence: Evidence, table: Table) -> None:
     """Ratio of the mean September extents of two periods."""
-    if evidence.concentration is None or "free" not in evidence.tallies:
+    if evidence.trend is None:
         return
     early, late = ("{}-{}".format(*period) for period in TREND_PERIODS)
-    label = f"trend: September extent of {late} over that of {early}"
+    label = f"September extent, {late} / {early}"
     if not evidence.trend:
         table.left_out[label] = "the reference does not hold both periods"
         return
@@ -232,13 +237,13 @@ def unconditional(evidence: Evidence, table: Table) -> None:
             continue
         generated = np.array(getattr(free, name)) * 1e-12
         unseen = np.array(getattr(real, name))[distinct] * 1e-12
-        record = unseen if training is None else np.append(unseen, np.array(getattr(training, name)) * 1e-12)
+        record = evidence.record_values(name) * 1e-12
         floor = None if training is None else unseen
         for statistic, label in ((np.mean, "mean"), (np.std, "standard deviation")):
             found = [optional(statistic, x) for x in (generated, record, floor)]
             identity = f"{name}_{statistic.__name__}"
             table.add("unconditional", identity, f"{name}: {label}", *found, units)
-            table.add("unconditional", identity + "_ratio", f"{name}: {label}, over the record's",
+            table.add("unconditional", identity + "_ratio", f"{name}: {label} / record",
                       over(found[0], found[1]), floor=found[2] and over(found[2], found[1]))  # fmt: skip
     if not evidence.dated:
         return

@@ -37,9 +37,10 @@ class Evidence:
     time, member, month: [sample], of the samples beside real states; time indexes the evaluation record.
     tallies: by name; ``real``, ``generated`` and ``floor`` [sample], ``training``, and of an emulator that takes
         dates ``free``, samples without one. Without training states there is no ``floor`` and no ``training``.
-    spectra: ``generated`` and ``floor``, each over the real state beside it.
+    spectra: ``reconstruction``, ``generated`` and ``floor``, each over the real state beside it; none without sic.
     outside: share of generated cells beyond the bounds before the cut to them [variable].
-    trend: (real, generated) mean extent in m2 of the Septembers of each period; empty if one has none.
+    trend: (real, generated) mean extent in m2 of the Septembers of each period; empty if one has none, None if it was
+        not looked at.
     """
 
     variables: tuple[Variable, ...]
@@ -52,7 +53,7 @@ class Evidence:
     tallies: dict[str, Tally] = field(default_factory=dict)
     spectra: dict[str, PairedSpectra] = field(default_factory=dict)
     outside: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    trend: list[tuple[float, float]] = field(default_factory=list)
+    trend: list[tuple[float, float]] | None = None
 
     @property
     def spacing(self) -> float:
@@ -68,6 +69,11 @@ class Evidence:
     def three(self) -> tuple[Tally, Tally, Tally | None]:
         """The real, the generated and the floor's states."""
         return self.tallies["real"], self.tallies["generated"], self.tallies.get("floor")
+
+    def record_values(self, name: str) -> np.ndarray:
+        """``extent`` or ``volume`` of all real states that were looked at, each once."""
+        unseen = np.array(getattr(self.tallies["real"], name))[np.unique(self.time, return_index=True)[1]]
+        return np.append(unseen, getattr(self.tallies["training"], name)) if "training" in self.tallies else unseen
 
     @cached_property
     def nearest(self) -> dict[str, np.ndarray]:
@@ -93,53 +99,59 @@ def gather(
     order = balanced_order(evaluation.month)
     time, member = order[np.arange(samples) % len(order)], np.arange(samples) // len(order) + 1
     evidence = Evidence(data.variables, data.grid, dated, time, member, evaluation.month[time],
-                        reconstruct(sampler, evaluation, np.unique(time), progress("reconstructing")))  # fmt: skip
+                        Reconstruction(data.variables, data.grid))  # fmt: skip
+    add_reconstructions(evidence, sampler, evaluation, progress("reconstructing"))
     add_pairs(evidence, sampler, evaluation, training, progress("sampling"))
     if training is not None:
         add_training(evidence, sampler, training, progress("training states"))
     return evidence
 
 
-def reconstruct(sampler: Sampler, evaluation: Record, times: np.ndarray, progress) -> Reconstruction:
-    """Encode and decode the evaluation states ``times``."""
-    found = Reconstruction(evaluation.data.variables, evaluation.data.grid)
-    for t in progress(times):
-        state = evaluation.state(t)
-        found.add(state, sampler.reconstruct(state), evaluation.seen(t))
-    return found
+def add_reconstructions(evidence: Evidence, sampler: Sampler, evaluation: Record, progress) -> None:
+    """The evaluation states encoded and decoded."""
+    index = evidence.concentration
+    if index is not None:
+        evidence.spectra["reconstruction"] = new_spectra(evidence)
+    for t in progress(np.unique(evidence.time)):
+        state, seen = evaluation.state(t), evaluation.seen(t)
+        reconstructed = sampler.reconstruct(state)
+        evidence.reconstruction.add(state, reconstructed, seen)
+        if index is not None:
+            evidence.spectra["reconstruction"].add(reconstructed, state, index, seen.all(0))
 
 
 def add_pairs(evidence: Evidence, sampler: Sampler, evaluation: Record, training: Record | None, progress) -> None:
     """Samples beside their real states, and the floor's."""
-    real, generated = new_tally(evidence, sampler), new_tally(evidence, sampler)
-    evidence.tallies |= {"real": real, "generated": generated}
-    if training is not None:
-        evidence.tallies["floor"] = new_tally(evidence, sampler)
-    count = len(evidence.variables)
+    compared = ("generated",) if training is None else ("generated", "floor")
+    evidence.tallies |= {name: new_tally(evidence, sampler) for name in ("real", *compared)}
     index = evidence.concentration
     if index is not None:
-        evidence.spectra = {
-            name: PairedSpectra(evidence.grid.ocean, evidence.spacing, count)
-            for name in ("generated", "floor")
-            if name in evidence.tallies
-        }
+        evidence.spectra |= {name: new_spectra(evidence) for name in compared}
     outside = []
-    for i, (t, member) in progress(list(enumerate(zip(evidence.time, evidence.member, strict=True)))):
-        state, seen = evaluation.state(t), evaluation.seen(t)
-        date = int(evaluation.year[t]), int(evaluation.day_of_year[t])
-        generated, unbounded = sampler.sample(Request(int(member), *date) if evidence.dated else Request(i + 1))
+    for i in progress(range(len(evidence.time))):
+        t = evidence.time[i]
+        real, seen = evaluation.state(t), evaluation.seen(t)
+        state, unbounded = sampler.sample(make_request(evidence, evaluation, i))
         outside.append(share_outside(unbounded, evidence))
-        beside = {"generated": (generated, np.broadcast_to(evidence.grid.ocean, seen.shape))}
+        evidence.tallies["real"].add(real, seen)
+        beside = {"generated": (state, seen)}
         if training is not None:
-            candidates = floor_candidates(training, date[0], evaluation.month[t], date[1])
-            chosen = candidates[(member - 1) % len(candidates)]
-            beside["floor"] = training.state(chosen), training.seen(chosen)
-        real.add(state, seen)
-        for name, (other, other_seen) in beside.items():
+            stand_ins = floor_candidates(training, evaluation.year[t], evaluation.month[t], evaluation.day_of_year[t])
+            chosen = stand_ins[(evidence.member[i] - 1) % len(stand_ins)]
+            beside["floor"] = training.state(chosen), seen & training.seen(chosen)
+        for name, (other, both_seen) in beside.items():
             evidence.tallies[name].add(other, seen)
             if index is not None:
-                evidence.spectra[name].add(other, state, index, (seen & other_seen).all(0))
+                evidence.spectra[name].add(other, real, index, both_seen.all(0))
     evidence.outside = np.mean(outside, axis=0)
+
+
+def make_request(evidence: Evidence, evaluation: Record, i: int) -> Request:
+    """What to sample beside the real state of sample ``i``."""
+    if not evidence.dated:
+        return Request(int(i) + 1)
+    t = evidence.time[i]
+    return Request(int(evidence.member[i]), int(evaluation.year[t]), int(evaluation.day_of_year[t]))
 
 
 def add_free(evidence: Evidence, sampler: Sampler, samples: int, progress) -> None:
@@ -157,7 +169,7 @@ def add_trend(
     index = evidence.concentration
     if index is None:
         return
-    grid, dates = evidence.grid, []
+    grid, dates, evidence.trend = evidence.grid, [], []
     for period, (first, last) in enumerate(TREND_PERIODS):
         held = [
             (period, record, int(t))
@@ -190,6 +202,11 @@ def new_tally(evidence: Evidence, sampler: Sampler) -> Tally:
     """An empty tally in units of the real states' standard deviation."""
     r = evidence.reconstruction
     return Tally(evidence.variables, evidence.grid, r.mean, r.std, sampler.features)
+
+
+def new_spectra(evidence: Evidence) -> PairedSpectra:
+    """Spectra of no pair yet."""
+    return PairedSpectra(evidence.grid.ocean, evidence.spacing, len(evidence.variables))
 
 
 def share_outside(state: np.ndarray, evidence: Evidence) -> np.ndarray:

@@ -1,11 +1,21 @@
 # SPDX-License-Identifier: MIT
 """Real states to score against: those to evaluate on, and the training states that make floors."""
 
+import logging
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from icegen import data as prepared
 from icegen.data import PreparedData
+from icegen.grid import CurvilinearGrid, Grid
+from icegen.netcdf import open_file
+from icegen.sources.cf import CFFile
+from icegen.variables import Variable
+
+log = logging.getLogger(__name__)
 
 FLOOR_YEARS = 4  # how far a training state may lie from the time it stands for
 
@@ -41,16 +51,47 @@ class Record:
         return self.data.day_of_year[self.times]
 
 
-def split(data: PreparedData, training: PreparedData | None = None) -> tuple[Record, Record | None]:
-    """Evaluation and training record of a reference.
+def read(path: Path, wanted: tuple[Variable, ...], grid: Grid | CurvilinearGrid) -> PreparedData:
+    """The states of a prepared file, or of a CF file, which is prepared on the way.
 
-    data: its times of training are left out of the evaluation.  training: a file whose times of training make the
-    floors; ``data`` itself if none is given. The training record is None if there is no such time.
+    wanted, grid: what the file must be of; a CF file on other points is brought to the grid, which smooths it. A CF
+    file that marks no split is all to evaluate on. Raises ValueError for a file that does not fit.
     """
-    evaluation = Record(data, np.flatnonzero(~data.training))
-    source = data if training is None else training
-    known = Record(source, np.flatnonzero(source.training))
-    return evaluation, known if len(known) else None
+    with open_file(path) as nc:
+        is_prepared = "icegen_prepared" in nc.ncattrs()
+    if is_prepared:
+        data = prepared.load(path)
+    else:
+        source = CFFile(path, [v.id for v in wanted])
+        if not _same_points(source.grid, grid):
+            log.warning("%s is of %s; brought to the archive's grid", path, _describe(source.grid))
+            source = CFFile(path, [v.id for v in wanted], grid)
+        with tempfile.TemporaryDirectory() as folder:
+            data = prepared.load(prepared.prepare(source, Path(folder) / "prepared.nc", needs_training=False))
+    if data.variables != wanted:
+        seen, ids = (", ".join(v.id for v in variables) for variables in (data.variables, wanted))
+        raise ValueError(f"{path} holds {seen}; this archive is of {ids}")
+    if not _same_points(data.grid, grid):
+        raise ValueError(f"{path} is of {_describe(data.grid)}; this archive is of {_describe(grid)}")
+    differing = int((data.grid.ocean != grid.ocean).sum())
+    if differing:
+        raise ValueError(f"the ocean of {path} differs from the archive's in {differing} cells")
+    return data
+
+
+def _same_points(a: Grid | CurvilinearGrid, b: Grid | CurvilinearGrid) -> bool:
+    return a.shape == b.shape and np.allclose(a.lonlat, b.lonlat, atol=1e-3)  # degrees
+
+
+def _describe(grid: Grid | CurvilinearGrid) -> str:
+    (ny, nx), (longitude, latitude) = grid.shape, grid.lonlat
+    return f"{ny} x {nx} cells from {latitude[0, 0]:.2f} N {longitude[0, 0]:.2f} E"
+
+
+def split(data: PreparedData, training: PreparedData) -> tuple[Record, Record | None]:
+    """The times of ``data`` that are not of training, and those of ``training`` that are; None if there are none."""
+    known = Record(training, np.flatnonzero(training.training))
+    return Record(data, np.flatnonzero(~data.training)), known if len(known) else None
 
 
 def balanced_order(month: np.ndarray) -> np.ndarray:

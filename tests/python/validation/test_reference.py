@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from icegen import data
-from icegen.validation.reference import Record, balanced_order, evenly, floor_candidates, split
+from icegen.validation.reference import Record, balanced_order, evenly, floor_candidates, read, split
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def prepared(tiny):
 
 
 def test_split_by_the_files_own_word(prepared):
-    evaluation, training = split(prepared)
+    evaluation, training = split(prepared, prepared)
     assert set(evaluation.year) == {2003}
     assert set(training.year) == {2000, 2001, 2002}
     assert evaluation.month.tolist() == list(range(1, 13))
@@ -28,14 +28,14 @@ def test_split_by_the_files_own_word(prepared):
 def test_validation_and_test_times_are_both_evaluated_on(prepared):
     letters = prepared.split.copy()
     letters[:12] = data.SPLITS["test"]
-    evaluation, training = split(dataclasses.replace(prepared, split=letters))
+    evaluation, training = split(*2 * (dataclasses.replace(prepared, split=letters),))
     assert set(evaluation.year) == {2000, 2003}
     assert set(training.year) == {2001, 2002}
 
 
 def test_training_states_of_another_file(prepared):
     unseen = dataclasses.replace(prepared, split=np.full(48, data.SPLITS["test"]))
-    evaluation, training = split(unseen)
+    evaluation, training = split(unseen, unseen)
     assert len(evaluation) == 48
     assert training is None
     evaluation, training = split(unseen, prepared)
@@ -86,3 +86,33 @@ def test_floor_of_the_same_year_is_the_nearest_day(prepared):
     )
     found = floor_candidates(Record(daily, np.arange(5)), 2001, 3, 68)
     assert daily.day_of_year[found].tolist() == [70, 65, 61, 75, 80]
+
+
+def test_prepared_files_of_other_points_or_ocean_are_refused(tiny, prepared):
+    path, grid = tiny / "prepared.nc", prepared.grid
+    np.testing.assert_array_equal(read(path, prepared.variables, grid).state[5], prepared.state[5])
+    moved, inverted = dataclasses.replace(grid, x=grid.x + 1e5), dataclasses.replace(grid, ocean=~grid.ocean)
+    with pytest.raises(ValueError, match=r"prepared.nc is of 40 x 56 cells from .*; this archive is of 40 x 56 cells"):
+        read(path, prepared.variables, moved)
+    with pytest.raises(ValueError, match=r"the ocean of .*prepared.nc differs from the archive's in 2240 cells"):
+        read(path, prepared.variables, inverted)
+    with pytest.raises(ValueError, match=r"prepared.nc holds sic, sit; this archive is of sit"):
+        read(path, prepared.variables[1:], grid)
+
+
+def test_a_cf_file_is_read_like_the_prepared_one(tiny, prepared):
+    found = read(tiny / "source.nc", prepared.variables, prepared.grid)
+    np.testing.assert_array_equal(found.state[40], prepared.state[40])
+    np.testing.assert_array_equal(found.training, prepared.training)
+    thickness = read(tiny / "source.nc", prepared.variables[1:], prepared.grid)
+    np.testing.assert_array_equal(thickness.state[40, 0], prepared.state[40, 1])
+
+
+def test_a_cf_file_on_other_points_is_brought_to_the_archives(tiny, prepared, caplog):
+    moved = dataclasses.replace(prepared.grid, x=prepared.grid.x + 5e4)  # half a cell
+    found = read(tiny / "source.nc", prepared.variables, moved)
+    np.testing.assert_allclose(found.grid.x, moved.x)
+    assert "brought to the archive's grid" in caplog.text
+    middle = (prepared.state[40, 1, :, :-1] + prepared.state[40, 1, :, 1:]) / 2
+    ocean = prepared.grid.ocean[:, :-1] & prepared.grid.ocean[:, 1:]
+    np.testing.assert_allclose(found.state[40, 1, :, :-1][ocean], middle[ocean], atol=0.002)

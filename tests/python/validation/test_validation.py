@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from icegen import archive, data, validation
-from icegen.validation.reference import Record, floor_candidates
+from icegen.validation.compare import compare
+from icegen.validation.evidence import add_trend, gather
+from icegen.validation.reference import floor_candidates, split
 from icegen.validation.samples import Request, Sampler
 
 
@@ -74,7 +76,7 @@ def test_a_perfect_emulator(prepared):
 
 
 def test_an_emulator_that_repeats_training_states_scores_the_floor(prepared):
-    evaluation, training = validation.split(prepared)
+    evaluation, training = split(prepared, prepared)
     repeated = {}
     for t in evaluation.times:
         first = floor_candidates(training, *date(prepared, t)[:1], prepared.month[t], prepared.day_of_year[t])[0]
@@ -104,7 +106,7 @@ def test_extent_error_of_a_known_mistake(prepared):
 def test_a_constant_mistake(prepared):
     """A quarter less everywhere: the bound takes up part of it, where it is all out of bounds before the cut."""
     scores = validation.score(Known(states(prepared), mistake=-0.25), prepared, samples=1, steps=2)
-    evaluation, _ = validation.split(prepared)
+    evaluation, _ = split(prepared, prepared)
     x = np.stack([evaluation.state(i) for i in range(12)]).astype(np.float64)
     seen = np.stack([evaluation.seen(i) for i in range(12)])
     for i, name in enumerate(("sic", "sit")):
@@ -155,6 +157,20 @@ def test_without_concentration_what_needs_it_is_left_out(prepared):
     assert not [name for name in scores if "spectrum" in name]
 
 
+def test_the_trend_is_that_of_the_septembers_of_both_periods(prepared):
+    """Of 1980, 1981 and 2007, 2008; the last alone is unseen."""
+    shifted = dataclasses.replace(prepared, year=np.where(prepared.year < 2002, prepared.year - 20, prepared.year + 5))
+    evaluation, training = split(shifted, shifted)
+    sampler = Sampler(Known(states(shifted)), seed=0, steps=2)
+    evidence = gather(sampler, evaluation, training, 12, True, lambda name: iter)
+    add_trend(evidence, sampler, evaluation, training, 12, iter)
+    area = (((prepared.state[:, 0] >= 0.15) & prepared.grid.ocean) * prepared.grid.cell_area).sum((1, 2))[8::12]
+    expected = [area[:2].mean(), area[2:].mean()]
+    np.testing.assert_allclose(evidence.trend, np.transpose([expected, expected]))
+    trend = next(s for s in compare(evidence).scores if s.id == "september_trend")
+    assert trend.value == pytest.approx(expected[1] / expected[0])
+
+
 def test_climatology_is_that_of_the_training_years(prepared):
     climatology = validation.extent_climatology(prepared)
     sic = prepared.state[:, 0].astype(np.float64)
@@ -203,39 +219,15 @@ def test_an_archive_without_the_methods_is_refused():
         Sampler(torch.nn.Identity(), seed=0, steps=2)
 
 
-def test_refuses_what_does_not_fit(tiny, prepared):
-    loaded = archive.load(tiny / "tiny.pt")
-    evaluation, training = validation.split(prepared)
-
-    def validate(evaluation=evaluation, training=training, samples=1, steps=2, seed=0):
-        validation.validate(loaded, evaluation, training, samples, steps, seed, None, lambda name: iter)
-
-    def changed(**fields):
-        return Record(dataclasses.replace(prepared, **fields), evaluation.times)
-
-    grid = prepared.grid
-    moved, inverted = dataclasses.replace(grid, x=grid.x + 1e5), dataclasses.replace(grid, ocean=~grid.ocean)
-    cases = [
-        ({"samples": 0}, "samples is 0; wanted at least 1"),
-        ({"steps": 0}, "steps is 0; wanted at least 1"),
-        ({"seed": -1}, "seed is -1; wanted 0 to"),
-        ({"evaluation": Record(prepared, np.array([], int))}, "all times of the reference are for training"),
-        ({"evaluation": changed(variables=prepared.variables[1:])}, "reference holds sit; this archive is of sic, sit"),
-        ({"training": changed(grid=moved)}, "the reference's grid is 40 x 56 cells from"),
-        ({"evaluation": changed(grid=inverted)}, "ocean mask differs from the archive's in 2240 cells"),
-    ]
-    for arguments, words in cases:
-        with pytest.raises(ValueError, match=words):
-            validate(**arguments)
-
-
-def test_an_archive_that_takes_no_date(tiny, prepared):
+def test_an_archive_that_takes_no_date(tiny, tmp_path):
     """Its samples are compared as sets; nothing is said by season."""
     loaded = archive.load(tiny / "tiny.pt")
     loaded.metadata["condition"] = []
-    evaluation, training = validation.split(prepared)
-    found = validation.validate(loaded, evaluation, training, 20, 2, 0, None, lambda name: iter)
+    found = validation.validate(
+        loaded, tiny / "prepared.nc", tmp_path, samples=20, steps=2, seed=0, progress=lambda name: iter
+    )
     names = {f"{s.group}: {s.id}" for s in found.table.scores}
     assert {"generation: faed", "unconditional: extent_mean", "generation: sic_zeros"} <= names
     assert not [name for name in names if "MAM" in name or "monthly" in name or name == "unconditional: faed"]
     assert found.table.left_out["scores by season, trend"] == "the archive takes no date"
+    assert len(list(tmp_path.glob("samples/*/free_*.npy"))) == 20
