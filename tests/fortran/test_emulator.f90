@@ -27,6 +27,7 @@ program test_emulator
   call test_two_at_once()
   call test_failing_backend()
   call test_slots()
+  call test_ensemble()
   call test_targets()
   call test_state()
   call test_categories()
@@ -282,6 +283,32 @@ contains
     call ice%close(ierr, errmsg)
     call expect(0, '', 'close gives up what was not begun')
   end subroutine test_slots
+
+  !> Many hosts, each with its own communicator and member, get what one host with all members gets.
+  subroutine test_ensemble()
+    type(icegen_emulator) :: alone, together
+    integer :: own, member, ignored
+    real(real64) :: mine(1), all_members(1)
+    logical :: valid(1)
+
+    call together%open(MPI_COMM_WORLD, trim(folder)//'/icegen.nml', ierr, errmsg)
+    call together%add_target('pole', [0.0_real64], [90.0_real64], ierr, errmsg)
+    call together%request(ranks, 2001, 250, ierr, errmsg)
+    call expect(0, '', 'one host with many members')
+    call MPI_Comm_split(MPI_COMM_WORLD, rank, 0, own, ignored)
+    call alone%open(own, trim(folder)//'/icegen.nml', ierr, errmsg)
+    call alone%add_target('pole', [0.0_real64], [90.0_real64], ierr, errmsg)
+    call alone%request(1, 2001, 250, ierr, errmsg, first_member=rank + 1)
+    call alone%receive('pole', 'sit', rank + 1, mine, valid, ierr, errmsg)
+    call check(ierr == 0, 'a host of its own')
+    do member = 1, ranks
+      call together%receive('pole', 'sit', member, all_members, valid, ierr, errmsg)
+      call check((abs(all_members(1) - mine(1)) <= 0) .eqv. (member == rank + 1), 'its own member and no other')
+    end do
+    call alone%close(ierr)
+    call MPI_Comm_free(own, ignored)
+    call together%close(ierr)
+  end subroutine test_ensemble
 
   !> What the optional arguments of add_target mean; tests/mpi/test_targets.py looks at the values.
   subroutine test_targets()

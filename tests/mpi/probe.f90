@@ -2,7 +2,7 @@
 !> Receives fields through the Fortran module on any number of ranks, for comparison with other ways to the same fields.
 !>
 !> probe NAMELIST POINTS OUT YEAR DAY MEMBERS VARIABLES [UNITS METHOD DISTANCE [WEIGHTS]]: POINTS holds real64 pairs
-!> (lon, lat), dealt to the ranks in turn, of three and more to all but the second; of WEIGHTS they are the target cells.
+!> (lon, lat), dealt to the ranks in turn, of three and more to all but the second; they are WEIGHTS' target cells.
 !> OUT receives, for each member and each of the VARIABLES, parted by commas, real64 values in the order of POINTS, -1
 !> where not valid. Prints for each rank whether libtorch is mapped into its process.
 program probe
