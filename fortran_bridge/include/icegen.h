@@ -44,7 +44,7 @@ ICEGEN_API const char *icegen_version(void);
 
 /*
  * Open an emulator.
- * comm: Fortran handle of an intra-communicator (MPI_Comm_c2f); it is duplicated.
+ * comm: Fortran handle of an intra-communicator (MPI_Comm_c2f); it is duplicated. Any integer in a build without MPI.
  * namelist: path of a text file with the group &icegen_nml; read on the first rank.
  * emulator: receives the handle, NULL on failure.
  */

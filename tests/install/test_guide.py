@@ -15,11 +15,14 @@ def page(name: str) -> str:
     return (DOCS / name).read_text()
 
 
-def test_namelist_has_every_key():
-    declared = re.search(r"^ *namelist /icegen_nml/ (.*)$", (BRIDGE / "src/namelist.f90").read_text(), re.MULTILINE)[1]
+def test_namelist_has_every_key_and_default():
+    source = (BRIDGE / "src/namelist.f90").read_text()
+    declared = re.search(r"^ *namelist /icegen_nml/ (.*)$", source, re.MULTILINE)[1]
     keys = sorted(declared.split(", "))
     block = re.search(r"&icegen_nml\n(.*?)\n/", page("coupling.md"), re.DOTALL)[1]
     assert sorted(re.findall(r"^ *(\w+) *=", block, re.MULTILINE)) == keys
+    for key, default in re.findall(r"^ *(\w+) *= (.*)$", block, re.MULTILINE):
+        assert key == "archive" or f"    {key} = {default}\n" in source
     assert sorted(re.findall(r"^\| `(\w+)` \| ", page("coupling.md").split("## 3.")[0].split("## 2.")[1], re.M)) == keys
 
 
