@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import icegen
 from compiled import BUILD, ROOT, configured, mpirun, require_built
 
 BRIDGE = ROOT / "fortran_bridge"
@@ -31,6 +32,18 @@ def test_shows_its_interface_alone():
     assert {"icegen_open", "icegen_close"} <= declared
     expected = declared | {f"{name}_" for name in external}
     assert {name for name in shown if name.startswith("icegen_")} == expected
+
+
+def test_has_a_version_and_no_libtorch():
+    """Its name says which programs may run with it; what it needs is loaded on every rank."""
+    symbols("libicegen.so")
+    command = ["readelf", "-d", str(BUILD / "lib/libicegen.so")]
+    tags = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    major = icegen.__version__.split(".")[0]
+    assert re.findall(r"SONAME.*\[(.*)\]", tags) == [f"libicegen.so.{major}"]
+    needed = re.findall(r"NEEDED.*\[(.*)\]", tags)
+    assert needed
+    assert not [name for name in needed if "torch" in name or "netcdf" in name]
 
 
 def test_backend_shows_its_entry_alone():
