@@ -2,11 +2,13 @@
 """The picture of a host's year."""
 
 import numpy as np
+import pyproj
 import pytest
 import xarray as xr
 from matplotlib.image import imread
 
-from icegen.plot import plot
+from icegen import polar
+from icegen.plot import maps, of_states, plot, season
 
 
 def host_file(path, months=range(1, 13), members=2, **changes):
@@ -96,3 +98,89 @@ def test_refuses_a_bad_reference(tmp_path, reference):
     del reference["extent"]["min"]
     with pytest.raises(ValueError, match="no numbers under extent, min"):
         plot(path, tmp_path / "year.png", reference)
+
+
+def states(months=(3, 9), members=2, ice=("sic", "sit"), **changes) -> xr.Dataset:
+    """Generated states as `icegen sample` writes them, on 24 x 32 cells of 200 km, with land where x > 2000 km."""
+    y, x = (np.arange(12, -12, -1) - 0.5) * 2e5, (np.arange(-16, 16) + 0.5) * 2e5
+    radius = np.hypot(x, y[:, None])
+    edge = 2e6 + 3e5 * np.cos((np.array(months)[:, None] - 3) / 6 * np.pi) + 1e5 * np.arange(members)
+    sic = np.clip((edge[..., None, None] - radius) / 5e5, 0, 1)
+    sic[..., x > 2e6] = np.nan
+    data = {
+        name: (("time", "realization", "y", "x"), field.astype(np.float32), {"units": units})
+        for name, field, units in (("sic", sic, "1"), ("sit", 3 * sic, "m"), ("siu", sic - 0.5, "m s-1"))
+        if name in ice
+    }
+    data["crs"] = ((), 0, pyproj.CRS("EPSG:6931").to_cf())
+    data["cell_area"] = (("y", "x"), np.full((24, 32), 4e10))
+    time = np.array([f"2007-{month:02d}-15" for month in months], dtype="datetime64[ns]")
+    return xr.Dataset(data, {"time": time, "realization": np.arange(1, members + 1), "y": y, "x": x}).assign(changes)
+
+
+def panels(figure, ratio=1.0):
+    """The axes of maps, which are square."""
+    return [axes for axes in figure.axes if axes.get_aspect() == ratio]
+
+
+def test_maps_share_one_scale_and_show_the_datas_own_land():
+    figure = maps(states(ice=("sic", "sit", "siu")), ["sit", "siu"])
+    drawn = panels(figure)
+    assert len(drawn) == 2 * 2 * 2
+    limits = [axes.collections[0].get_clim() for axes in drawn]
+    assert limits == [(0.0, 3.0)] * 4 + [(-0.5, 0.5)] * 4
+    coast = np.concatenate([path.vertices for path in drawn[0].collections[2].get_paths()])
+    assert np.abs(coast[:, 0] - 2e6).max() < 1, "half-way between the last cell of ocean and the first of land"
+    titles = [axes.get_title() for axes in drawn if axes.get_title()]
+    assert titles == ["March 2007", "September 2007"] * 2
+
+
+def test_maps_of_one_date_and_of_none():
+    dated = maps(states(months=[5]).isel(time=0))
+    assert len(panels(dated)) == 4
+    assert panels(dated)[0].get_title() == "May 2007"
+    assert panels(maps(states().isel(time=0, drop=True)))[0].get_title() == ""
+
+
+def test_extent():
+    scene = of_states(states())
+    sic = states().sic.values
+    np.testing.assert_allclose(scene.extent, (sic >= 0.15).sum((2, 3)) * 4e10)
+    np.testing.assert_array_equal(scene.land, np.broadcast_to(states().x.values > 2e6, (24, 32)))
+    x, y = polar.centres(*scene.corners)
+    np.testing.assert_allclose(x[0], states().x, atol=1e-3)
+    np.testing.assert_allclose(y[:, 0], states().y, atol=1e-3)
+
+
+def test_season(reference):
+    (axes,) = season(states(months=range(1, 13)), reference).axes
+    lines = {line.get_label(): line.get_ydata() for line in axes.lines}
+    assert set(lines) == {"Observed mean, 1979–2017", "Member 1", "Member 2"}
+    np.testing.assert_allclose(lines["Member 2"] * 1e12, of_states(states(months=range(1, 13))).extent[:, 1])
+
+
+def test_plots_a_file_of_samples(tmp_path, reference):
+    states(months=range(1, 13), members=7).to_netcdf(tmp_path / "seaice_2007.nc")
+    plot(tmp_path / "seaice_2007.nc", tmp_path / "year.png", reference)
+    assert imread(tmp_path / "year.png").shape[1] == 1800
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        (states().drop_vars(["sic", "sit"]), "the states hold no variable"),
+        (states().drop_vars("crs"), "no grid mapping crs"),
+        (states().rename(x="i"), "there is no dimension x; wanted states over realization, y and x"),
+        (states(sic=states().sic * np.nan), "sic holds no valid value"),
+    ],
+)
+def test_refuses_other_datasets(dataset, message):
+    with pytest.raises(ValueError, match=message):
+        maps(dataset)
+
+
+def test_refuses_unknown_variables_and_a_season_of_one_time():
+    with pytest.raises(ValueError, match="there is no variable snow; the states hold sic, sit"):
+        maps(states(), ["snow"])
+    with pytest.raises(ValueError, match="two times"):
+        season(states(months=[3]))
