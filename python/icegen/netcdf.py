@@ -22,13 +22,18 @@ CALENDARS = ("standard", "gregorian", "proleptic_gregorian", "noleap", "365_day"
 
 
 def open_file(path: Path) -> netCDF4.Dataset:
-    """Open a file to read. Raises ValueError if it is not there or no NetCDF."""
+    """Open a file to read. Raises ValueError if it is not there, no NetCDF, or breaks off."""
     if not Path(path).exists():
         raise ValueError(f"data file {path} does not exist")
     try:
-        return netCDF4.Dataset(path)
+        nc = netCDF4.Dataset(path)
     except OSError as error:
         raise ValueError(f"{path} cannot be read as NetCDF: {error}") from None
+    # The library reads zeros beyond the end of a classic file; that of HDF5 finds the end itself.
+    size, least = Path(path).stat().st_size, sum(v.size * v.dtype.itemsize for v in nc.variables.values())
+    if nc.data_model.startswith("NETCDF3") and size < least:
+        raise ValueError(f"{path} breaks off: it has {size} bytes, its variables at least {least}")
+    return nc
 
 
 def read_times(nc: netCDF4.Dataset, path: Path) -> list:

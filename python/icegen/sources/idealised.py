@@ -62,7 +62,7 @@ class Idealised:
         ]
         coast = ndimage.distance_transform_edt(self.grid.ocean) * self._spacing
         # Thick ice off Greenland and the Canadian Archipelago, thin off Siberia and at all coasts; m.
-        self._thickness = 1.6 + 2.3 * np.exp(-(((x + 500) / 1000) ** 2) - ((y + 350) / 700) ** 2)
+        self._thickness = 1.6 + 2.1 * np.exp(-(((x + 500) / 1000) ** 2) - ((y + 350) / 700) ** 2)
         self._thickness *= 1 - 0.5 * np.exp(-coast / 40).astype(np.float32)
         self._offshore = -np.expm1(-coast / 60).astype(np.float32)
         # The Beaufort gyre and the drift across the pole towards Fram Strait; m s-1.
@@ -80,7 +80,7 @@ class Idealised:
         growth = 1 + 0.25 * np.cos(2 * np.pi * (day - 135) / 365.25)
 
         # Distance inside the ice edge, km: the season's, the year's, the weather's.
-        margin = winter * self._margins[0] + (1 - winter) * self._margins[1] - 40
+        margin = winter * self._margins[0] + (1 - winter) * self._margins[1] - 60
         margin += 40 * of_the_year - 5 * (year - 2006)
         margin += 110 * self._noise(rng, 800, 3) + 20 * self._noise(rng, 100, 2)
         margin = np.maximum(margin, 0)
@@ -104,8 +104,8 @@ class Idealised:
         texture = (0.08 - 0.06 * winter) * self._noise(rng, 200, 2)
         sic = np.clip(cover * (1 + texture) - 0.25 * lead, 0, 1) * ice
         thickness = self._thickness * growth * (1 - 0.75 * np.exp(-margin / 400))
-        thickness *= np.exp(0.25 * self._noise(rng, 900, 2.5) + 0.12 * self._noise(rng, 80, 2.5))
-        thickness *= (1 + 0.8 * ridge) ** 0.7 * np.exp(-0.8 * lead)
+        thickness *= np.exp(0.22 * self._noise(rng, 900, 2.5) + 0.12 * self._noise(rng, 80, 2.5))
+        thickness *= (1 + ridge) ** 0.6 * np.exp(-0.8 * lead)
 
         # Damage: along the bands, and wherever ice is loose.
         load = 2.6 * np.exp(0.8 * self._noise(rng, 900, 2.5)) * (0.1 + np.hypot(shear, opening)) + 3 * (1 - compact)

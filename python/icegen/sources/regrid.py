@@ -12,10 +12,10 @@ from icegen.grid import CurvilinearGrid, Grid
 class Regridding:
     """Weights from one grid to another, to be called with a state.
 
-    Where source cells are smaller than half a target cell, a target cell takes the area-weighted mean of the source
-    cells whose centres lie in it. Everywhere else, values are interpolated linearly on the triangles between source
-    centres in the target's plane. Source cells without a value are left out; a target cell with less than half its
-    weight on values has none.
+    Where four or more source cells make a target cell, it takes the area-weighted mean of those whose centres lie
+    in it; else, values are interpolated linearly on the triangles between source centres in the target's plane.
+    Source cells without a value are left out; a target cell with less than half its weight on values has none.
+    Raises ValueError if the grids lie apart.
     """
 
     def __init__(self, source: Grid | CurvilinearGrid, target: Grid):
@@ -29,12 +29,11 @@ class Regridding:
         if len(near) < 3:
             raise ValueError("the source's grid does not reach the target's")
         size = (ny * nx, len(x))
-        linear = _linear_weights(column[near], row[near], self.shape, near, size)
-        if np.median(area[near]) < 0.5:
+        self.weights = _linear_weights(column[near], row[near], self.shape, near, size)
+        if np.median(area[near]) < 0.3:
             means = _mean_weights(column, row, area, near, self.shape, size)
             empty = means.sum(1) == 0
-            linear = means + linear.multiply(empty[:, None]).tocsr()
-        self.weights = linear
+            self.weights = means + self.weights.multiply(empty[:, None]).tocsr()
 
     def __call__(self, state: np.ndarray) -> np.ndarray:
         """From the source's float [variable, y, x] to the target's float64 [variable, y, x], NaN for no value."""
