@@ -55,7 +55,8 @@ def read(path: Path, wanted: tuple[Variable, ...], grid: Grid | CurvilinearGrid)
     """The states of a prepared file, or of a CF file, which is prepared on the way.
 
     wanted, grid: what the file must be of; a CF file on other points is brought to the grid, which smooths it. A CF
-    file that marks no split is all to evaluate on. Raises ValueError for a file that does not fit.
+    file that marks no split is all to evaluate on, and so is any time that it does not mark as of training. Raises
+    ValueError for a file that does not fit.
     """
     with open_file(path) as nc:
         is_prepared = "icegen_prepared" in nc.ncattrs()
@@ -66,6 +67,8 @@ def read(path: Path, wanted: tuple[Variable, ...], grid: Grid | CurvilinearGrid)
         if not _same_points(source.grid, grid):
             log.warning("%s is of %s; brought to the archive's grid", path, _describe(source.grid))
             source = CFFile(path, [v.id for v in wanted], grid)
+        if source.split is not None:  # whatever else a file calls its splits, they are not of training
+            source.split[~np.isin(source.split, list(prepared.SPLITS.values()))] = prepared.SPLITS["test"]
         with tempfile.TemporaryDirectory() as folder:
             data = prepared.load(prepared.prepare(source, Path(folder) / "prepared.nc", needs_training=False))
     if data.variables != wanted:

@@ -2,7 +2,9 @@
 """Which real states stand for which dates."""
 
 import dataclasses
+import shutil
 
+import netCDF4
 import numpy as np
 import pytest
 
@@ -106,6 +108,15 @@ def test_a_cf_file_is_read_like_the_prepared_one(tiny, prepared):
     np.testing.assert_array_equal(found.training, prepared.training)
     thickness = read(tiny / "source.nc", prepared.variables[1:], prepared.grid)
     np.testing.assert_array_equal(thickness.state[40, 0], prepared.state[40, 1])
+
+
+def test_times_of_any_other_split_are_to_evaluate_on(tiny, prepared, tmp_path):
+    shutil.copy(tiny / "source.nc", tmp_path / "marked.nc")
+    with netCDF4.Dataset(tmp_path / "marked.nc", "a") as nc:
+        nc["split"][:12] = b"h"
+    evaluation, training = split(*2 * (read(tmp_path / "marked.nc", prepared.variables, prepared.grid),))
+    assert set(evaluation.year) == {2000, 2003}
+    assert set(training.year) == {2001, 2002}
 
 
 def test_a_cf_file_on_other_points_is_brought_to_the_archives(tiny, prepared, caplog):
