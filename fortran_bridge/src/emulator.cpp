@@ -173,7 +173,7 @@ void Emulator::request(int slot, int first_member, int members, int year, int da
   Sample sample{first_member, members, {}};
   comm_.agree([&] {
     for (int member = first_member; member < first_member + members; ++member) {
-      if (generator_of(member) != generator_) continue;
+      if (generator_of(slot, member) != generator_) continue;
       if (sample.batches.empty() || static_cast<int>(sample.batches.back()->members.size()) == configuration_.batch)
         sample.batches.push_back(std::make_shared<Batch>());
       sample.batches.back()->members.push_back(member);
@@ -241,7 +241,7 @@ void Emulator::receive(int slot, const char *target_name, const char *variable_i
       fail(ICEGEN_BAD_ARGUMENT, "target '", name, "' has ", target->valid.size(), " points here; the arrays hold ", n);
     if (n > 0) require(values, "values"), require(valid, "valid");
     received.resize(target->valid_count);
-    const int generator = generator_of(member);
+    const int generator = generator_of(slot, member);
     root = generators_[generator];
     if (generator_ != generator) return;
     std::size_t points = 0;
