@@ -154,7 +154,7 @@ def nextsim(folder: Path, out: Path, variables: list[str], **years) -> None:
 @click.option("--size", type=int, default=512, show_default=True, help="Cells along either axis; a multiple of 8.")
 @click.option("--spacing", type=float, default=12.5, show_default=True, help="Width of a cell, km.")
 @click.option("--years", default="1995:2018", show_default=True, callback=_years, help="Years to make states for.")
-@click.option("--states-per-month", type=int, default=4, show_default=True, help="At even intervals.")
+@click.option("--states-per-month", type=int, default=3, show_default=True, help="At even intervals.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of all that is random.")
 @_split_options(validation="2015", test="2016:2018")
 def idealised(

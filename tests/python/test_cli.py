@@ -57,6 +57,22 @@ def test_from_data_to_archive(icegen, tiny, tmp_path):
     assert metadata["scores"]["validation_times"] == 12
 
 
+def test_prepare_idealised_shows_how_near_it_comes(icegen):
+    years = ["--years", "2014:2016", "--test-years", "2016"]
+    made = ["prepare", "idealised", "--size", 64, "--spacing", 100, "--states-per-month", 1, "--out", "made.nc"]
+    status, out, err = icegen(*made, *years)
+    assert status == 0, err
+    lines = [line.split() for line in out.splitlines()]
+    assert ["of", "the", "idealised", "states", "value", "neXtSIM", "wanted"] in lines
+    assert [line[:2] for line in lines if "mean" in line][:5] == [
+        [v, "mean"] for v in ("sic", "sit", "sid", "siu", "siv")
+    ]
+    status, out, err = icegen(
+        "prepare", "cf", "made.nc", "--variables", "sit", "--grid", "ease2:32:150", "--out", "x.nc"
+    )
+    assert status == 0, err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -78,6 +94,13 @@ def test_from_data_to_archive(icegen, tiny, tmp_path):
             ["prepare", "cf", "{tiny}/source.nc", "--out", "x.nc", "--validation-years", "1900"],
             "validation split is empty",
         ),
+        (
+            ["prepare", "cf", "{tiny}/source.nc", "--out", "x.nc", "--grid", "ease2:64"],
+            "grid is 'ease2:64'; wanted native",
+        ),
+        (["prepare", "nextsim", "nowhere", "--out", "x.nc"], "folder nowhere does not exist"),
+        (["prepare", "idealised", "--size", "20", "--out", "x.nc"], "20 x 20 cells; wanted multiples of 8"),
+        (["prepare", "idealised", "--size", "16", "--years", "2000", "--out", "x.nc"], "the validation split is empty"),
         (["train", "autoencoder", "--data", "{tiny}/source.nc", "--out", "run"], "is not a prepared file"),
         (["train", "autoencoder", "--data", "{tiny}/prepared.nc", "--out", "run"], "crop is 256; the grid has only"),
         (["train", "diffusion", "--data", "{tiny}/prepared.nc", "--out", "run"], "no checkpoint run/autoencoder.pt"),

@@ -31,7 +31,7 @@ class Idealised:
     variables = variables(("sic", "sit", "sid", "siu", "siv"))
     split = None
 
-    def __init__(self, size=512, spacing=12500.0, years=range(1995, 2019), states_per_month=4, seed=0):
+    def __init__(self, size=512, spacing=12500.0, years=range(1995, 2019), states_per_month=3, seed=0):
         if size < 16 or size % 2:
             raise ValueError(f"size is {size}; wanted an even number from 16")
         if not 2e3 <= spacing <= 200e3:
