@@ -7,12 +7,14 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
+from icegen.netcdf import read_values
+
 
 class StatesOnDisk:
     """Looks like an array [time, variable, y, x]; each index reads the times and variables that it names.
 
     names: the file's variables, in order. dtype: of what is read. Values missing in the file are 0.
-    Each process opens the file for itself.
+    Each process opens the file for itself. Raises ValueError for a file that is damaged where it is read.
     """
 
     def __init__(self, path: Path, names: list[str], dtype):
@@ -52,7 +54,7 @@ class StatesOnDisk:
         return np.stack([self._field(t, int(i)) for i in chosen])[(slice(None), *window)]
 
     def _field(self, t: int, i: int) -> np.ndarray:
-        return np.ma.filled(self._variable(i)[t], 0).astype(self.dtype)
+        return np.nan_to_num(read_values(self._variable(i), t)).astype(self.dtype)
 
     def _variable(self, i: int) -> netCDF4.Variable:
         if self._process != os.getpid():

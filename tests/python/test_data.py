@@ -94,6 +94,27 @@ def test_named_validation_years_win_over_the_sources_split(tiny, tmp_path):
     np.testing.assert_array_equal(prepared.training, prepared.year > 2001)
 
 
+def test_three_splits(tiny, tmp_path):
+    out = data.prepare(
+        CFFile(tiny / "source.nc"), tmp_path / "out.nc", validation_years=[2001], test_years=[2000, 2003]
+    )
+    prepared = data.load(out)
+    np.testing.assert_array_equal(prepared.training, prepared.year == 2002)
+    np.testing.assert_array_equal(prepared.validation, prepared.year == 2001)
+    np.testing.assert_array_equal(prepared.test, np.isin(prepared.year, (2000, 2003)))
+    values = read_source(tiny / "source.nc", "sit")[24:36, prepared.grid.ocean]
+    assert prepared.mean[1] == pytest.approx(np.nanmean(values), rel=1e-6)
+
+
+def test_the_sources_split_may_name_test_times(tiny, tmp_path):
+    def change(nc):
+        nc["split"][6:12] = np.full(6, b"x", "S1")
+
+    prepared = data.load(data.prepare(CFFile(copy(tiny, tmp_path, change)), tmp_path / "out.nc"))
+    assert prepared.test.tolist() == [6 <= t < 12 for t in range(48)]
+    assert prepared.training.sum() == 30
+
+
 def test_statistics_are_those_of_the_training_ocean(prepared, tiny):
     sea = prepared.grid.ocean
     for i, (name, factor) in enumerate((("ice", 0.01), ("sit", 1.0))):
@@ -264,6 +285,10 @@ def test_refuses_years_that_leave_a_split_empty(tiny, tmp_path):
         data.prepare(CFFile(tiny / "source.nc"), tmp_path / "out.nc", validation_years=(1990,))
     with pytest.raises(ValueError, match="the training split is empty"):
         data.prepare(CFFile(tiny / "source.nc"), tmp_path / "out.nc", validation_years=range(2000, 2004))
+    with pytest.raises(ValueError, match="the test split is empty"):
+        data.prepare(CFFile(tiny / "source.nc"), tmp_path / "out.nc", validation_years=(2003,), test_years=(2004,))
+    with pytest.raises(ValueError, match="year 2003 is named for validation and for test"):
+        data.prepare(CFFile(tiny / "source.nc"), tmp_path / "out.nc", validation_years=(2003,), test_years=(2003,))
     assert list(tmp_path.iterdir()) == []
 
 

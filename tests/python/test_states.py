@@ -68,3 +68,14 @@ def test_refuses_times_that_are_none(both):
     for states in (part.state for part in both):
         with pytest.raises(IndexError):
             states[48]
+
+
+def test_refuses_a_damaged_field(tiny, tmp_path):
+    """Flipped bytes amid the compressed fields: the first read that meets them says so, at once or later."""
+    content = bytearray((tiny / "prepared.nc").read_bytes())
+    for place in range(len(content) // 3, len(content) - len(content) // 10, 997):
+        content[place] ^= 0xFF
+    path = tmp_path / "damaged.nc"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"damaged\.nc"):
+        data.load(path)
