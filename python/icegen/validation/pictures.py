@@ -18,7 +18,7 @@ COLOURS = {
     "floor": "#0072b2",
     "reconstruction": "#009e73",
 }  # of Okabe and Ito (2008)
-NAMES = {"real": "real, unseen", "generated": "generated", "floor": "floor: other real years",
+NAMES = {"real": "real", "generated": "generated", "floor": "floor: other real years",
          "reconstruction": "real, encoded and decoded"}  # fmt: skip
 MAPPED_MEMBERS = 3
 MONTHS = "JFMAMJJASOND"
@@ -126,7 +126,8 @@ def seasons(evidence: Evidence) -> Figure:
             )
         axis.set(xticks=range(1, 13), xticklabels=MONTHS, ylabel=label, ylim=(0, None))
         _tidy(axis)
-    axis.figure.axes[0].legend(frameon=False, fontsize=8)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncols=len(labels), frameon=False, fontsize=8)
     return figure
 
 

@@ -16,11 +16,11 @@ from icegen.validation.compare import Score, Table
 from icegen.validation.evidence import Evidence
 
 COLUMNS = ("group", "id", "label", "value", "real", "floor", "over_floor", "units")
-HEADINGS = ("archive", "real, unseen", "floor", "archive / floor")  # of the numbers in `cells`
+HEADINGS = ("archive", "real", "floor", "archive / floor")  # of the numbers in `cells`
 GROUPS = {
     "reconstruction": "Reconstruction: real states encoded and decoded",
     "generation": "Generation: samples beside the real states of the evaluation",
-    "unconditional": "Samples without condition, beside the whole record",
+    "unconditional": "Samples without condition, beside the whole record; floor: the states evaluated on",
 }
 NOTES = (
     "Every set is of the same size: sample by sample, a generated state stands beside the real one of its date and "
@@ -108,16 +108,17 @@ def page(about: Mapping[str, str], table: Table, images: Mapping[str, tuple[str,
             f"<tr><td>{html.escape(key.replace('_', ' '))}</td><td><code>{html.escape(value)}</code></td></tr>"
         )
     parts.append("</table>")
-    head = "".join(f'<th class="n">{heading}</th>' for heading in HEADINGS)
     for group, title in GROUPS.items():
         scores = [s for s in table.scores if s.group == group]
         if not scores:
             continue
+        rows = [cells(s) for s in scores]
+        shown = [k for k in range(len(HEADINGS)) if any(row[k] for row in rows)]
+        head = "".join(f'<th class="n">{HEADINGS[k]}</th>' for k in shown)
         parts += [f"<h2>{title}</h2>", "<table>", f"<tr><th>score</th>{head}<th></th></tr>"]
-        for s in scores:
-            *numbers, units = (html.escape(cell) for cell in cells(s))
-            row = "".join(f'<td class="n">{number}</td>' for number in numbers)
-            parts.append(f"<tr><td>{html.escape(s.label)}</td>{row}<td>{units}</td></tr>")
+        for s, row in zip(scores, rows, strict=True):
+            numbers = "".join(f'<td class="n">{row[k]}</td>' for k in shown)
+            parts.append(f"<tr><td>{html.escape(s.label)}</td>{numbers}<td>{html.escape(row[-1])}</td></tr>")
         parts.append("</table>")
     if table.left_out:
         parts += ["<h2>Left out</h2>", "<ul>"]
