@@ -79,10 +79,11 @@ def header(archive, members: Sequence[int], seed: int, steps: int, times=None) -
     }
     dataset = xr.Dataset(data, coordinates)
     name = archive.metadata["name"]
+    trained_on = archive.metadata["provenance"].get("data") or "unknown data"
     dataset.attrs = {
         "Conventions": "CF-1.10",
         "title": f"Generated Arctic sea ice: {name}",
-        "source": f"icegen, latent diffusion trained on: {archive.metadata['provenance'].get('data') or 'unknown data'}",
+        "source": f"icegen, latent diffusion trained on: {trained_on}",
         "references": "Finn et al. 2024, doi:10.48550/arXiv.2406.18417",
         "history": f"icegen {icegen.__version__}: sampled from archive {name} with seed {seed} and {steps} steps",
         "icegen_archive_sha256": archive.sha256,
