@@ -2,8 +2,8 @@
 /*
  * icegen: generated Arctic sea ice for Earth-system models. The C interface; Fortran and Python are written over it.
  *
- * - Every function but icegen_version and icegen_fill_categories_* is collective over the communicator given to
- * icegen_open: all its ranks call the same functions in the same order. MPI is called from the caller's thread only.
+ * - Every function but icegen_version and icegen_fill_categories_* is collective over icegen_open's communicator: all
+ *   its ranks call the same functions in the same order. MPI is called from the caller's thread only.
  * - Every function returns a status, the same on all ranks, and on failure fills `message` (at most `message_size`
  *   bytes, the closing zero included; NULL with size 0 asks for none). After a failed call the emulator is as it was.
  *   A NULL handle, behind which there is no communicator, is refused on the ranks that pass it.
@@ -52,10 +52,11 @@ ICEGEN_API int icegen_open(int comm, const char *namelist, icegen_emulator **emu
                            size_t message_size);
 
 /*
- * Name a set of points at which this rank wants fields. To be done once per set, not per request. A point may come more
- * than once, as in halos, and on more than one rank; one that the archive's ocean does not reach is not valid, no
- * error. n: this rank's number of points, 0 allowed.  lon, lat [n]: degrees; any longitude convention from -1080 to
- * 1080.
+ * Name a set of points at which this rank wants fields. To be done once per set, not per request. A point may come
+ * more than once, as in halos, and on more than one rank; one that the archive's ocean does not reach is not valid,
+ * which is no error.
+ * n: this rank's number of points, 0 allowed.
+ * lon, lat [n]: degrees; any longitude convention from -1080 to 1080.
  *
  * icegen_add_target interpolates bilinearly between the centres of ocean cells; a point is valid where they have at
  * least half of the weight.
@@ -65,10 +66,11 @@ ICEGEN_API int icegen_open(int comm, const char *namelist, icegen_emulator **emu
  * method: "bilinear", or "nearest": the cell in which the point lies, if that is ocean.
  * distance: km; a point that is not valid so takes the nearest ocean cell within this distance. 0: none does.
  *
- * icegen_add_target_weights: conservative, or whatever made the weights, which are applied as they are; a point is
- * valid where an ocean cell has a weight. weights: path of a NetCDF file in the SCRIP convention (cdo gencon) or with
- * ESMF's names of the same (ESMF_RegridWeightGen), from the archive's grid to the host's; read on the first rank. cells
- * [n]: the number of each point among the file's target cells, from 1; 0: none of them, so not valid.
+ * icegen_add_target_weights: conservative, or whatever the weights were made for. They are applied as they are; a
+ * point is valid where an ocean cell has a weight.
+ * weights: path of a NetCDF file in the SCRIP convention (cdo gencon) or with ESMF's names of the same, from the
+ * archive's grid to the host's; read on the first rank.
+ * cells [n]: the number of each point among the file's target cells, from 1; 0: none of them, so not valid.
  */
 ICEGEN_API int icegen_add_target(icegen_emulator *emulator, const char *target, int64_t n, const double *lon,
                                  const double *lat, char *message, size_t message_size);
@@ -81,10 +83,12 @@ ICEGEN_API int icegen_add_target_weights(icegen_emulator *emulator, const char *
 
 /*
  * Ask for a sample of `members` members at a date, which is ignored where samples have no condition. Returns at once;
- * generation goes on beside the caller. first_member: their numbers start from it, from 1. slot: any number from 1 by
- * which the caller tells its requests apart. Each slot holds one: a request takes the place of the one before it in its
- * slot, of which members that were not begun are given up. A caller with two slots asks for its next month in one while
- * it receives this month's from the other. icegen_request is the same in slot 1 from member 1.
+ * generation goes on beside the caller.
+ * first_member: the members are numbered from it; at least 1.
+ * slot: any number from 1 by which the caller tells its requests apart. Each slot holds one: a request takes the place
+ * of the one before it in its slot, of which members that were not begun are given up. A caller with two slots asks
+ * for its next month in one while it receives this month's from the other.
+ * icegen_request is the same in slot 1 from member 1.
  */
 ICEGEN_API int icegen_request(icegen_emulator *emulator, int members, int year, int day_of_year, char *message,
                               size_t message_size);
