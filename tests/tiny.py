@@ -76,7 +76,7 @@ def make_damaged(path: Path) -> None:
     (path.parent / "text.pt").write_text("This is no archive.\n" * 10)
     description = archive.describe(path)
     module = torch.jit.load(str(path))
-    archive.save(path.parent / "future.pt", module, description.metadata | {"contract": 99}, description.grid.ocean)
+    archive.save(path.parent / "future.pt", module, description.metadata | {"contract": 99}, description.grid)
 
 
 if __name__ == "__main__":

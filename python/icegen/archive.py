@@ -21,13 +21,14 @@ from torch import Tensor
 
 from icegen.dataset import to_dataset
 from icegen.files import replacing
-from icegen.grid import Grid
+from icegen.grid import CurvilinearGrid, Grid
 from icegen.variables import Variable
 
 FORMAT = "icegen-archive"
 CONTRACT = 1
 METADATA_FILE = "icegen.json"
 OCEAN_FILE = "ocean.u1"
+LONLAT_FILE = "lonlat.f8"
 COMMENT_PREFIX = b"icegen-archive sha256:"
 COMMENT_LENGTH = len(COMMENT_PREFIX) + 64
 
@@ -37,7 +38,7 @@ class Description:
     """What an archive says of itself, read without running it."""
 
     metadata: dict
-    grid: Grid
+    grid: Grid | CurvilinearGrid
     variables: tuple[Variable, ...]
     sha256: str
 
@@ -131,9 +132,11 @@ def describe(path: str | Path) -> Description:
     return _read(path)[0]
 
 
-def save(path: str | Path, module: torch.jit.ScriptModule, metadata: dict, ocean: np.ndarray) -> str:
+def save(path: str | Path, module: torch.jit.ScriptModule, metadata: dict, grid: Grid | CurvilinearGrid) -> str:
     """Write an archive whole or not at all; returns its SHA-256."""
-    extra = {METADATA_FILE: json.dumps(metadata, indent=1), OCEAN_FILE: ocean.astype(np.uint8).tobytes()}
+    extra = {METADATA_FILE: json.dumps(metadata, indent=1), OCEAN_FILE: grid.ocean.astype(np.uint8).tobytes()}
+    if not _known_by_formula(grid):
+        extra[LONLAT_FILE] = np.stack(grid.lonlat).astype("<f8").tobytes()
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -144,6 +147,13 @@ def save(path: str | Path, module: torch.jit.ScriptModule, metadata: dict, ocean
     with replacing(path) as partial:
         partial.write_bytes(bytes(content) + COMMENT_PREFIX + digest.encode())
     return digest
+
+
+def _known_by_formula(grid: Grid | CurvilinearGrid) -> bool:
+    """Whether the bridge finds points on the grid without its coordinates: polar Lambert azimuthal equal-area maps."""
+    mapping = grid.cf_grid_mapping if isinstance(grid, Grid) else {}
+    name, latitude = mapping.get("grid_mapping_name"), mapping.get("latitude_of_projection_origin", 0.0)
+    return name == "lambert_azimuthal_equal_area" and abs(latitude) == 90.0
 
 
 def _read(path: str | Path) -> tuple[Description, bytes]:
@@ -178,11 +188,15 @@ def _describe(content: bytes, sha256: str) -> Description:
             raise ValueError(f"follows archive contract {metadata['contract']}; this icegen reads {CONTRACT}")
         ny, nx = metadata["grid"]["shape"]
         ocean = np.frombuffer(archive.read(entries[OCEAN_FILE]), np.uint8).reshape(ny, nx).astype(bool)
-    g = metadata["grid"]
-    x, y = g["x0"] + g["dx"] * np.arange(nx), g["y0"] + g["dy"] * np.arange(ny)
+        g = metadata["grid"]
+        if "mapping" in g:
+            x, y = g["x0"] + g["dx"] * np.arange(nx), g["y0"] + g["dy"] * np.arange(ny)
+            grid = Grid(x, y, g["mapping"]["crs_wkt"], ocean)
+        else:
+            grid = CurvilinearGrid(*np.frombuffer(archive.read(entries[LONLAT_FILE]), "<f8").reshape(2, ny, nx), ocean)
     return Description(
         metadata=metadata,
-        grid=Grid(x, y, g["mapping"]["crs_wkt"], ocean),
+        grid=grid,
         variables=tuple(Variable(**entry) for entry in metadata["variables"]),
         sha256=sha256,
     )

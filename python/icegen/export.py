@@ -18,7 +18,7 @@ from icegen.checkpoints import FEATURES_FILE, fingerprint, load_autoencoder, loa
 from icegen.config import Config, from_dict
 from icegen.data import PreparedData
 from icegen.emulator import Emulator
-from icegen.grid import FACTOR, Grid
+from icegen.grid import FACTOR, CurvilinearGrid, Grid
 from icegen.variables import Variable
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def export(folder: Path, data: PreparedData, out: Path, name: str, commands: str
             "data_source": data.source.get("source", ""),
             "data_references": data.source.get("references", ""),
             "training_period": [int(years.min()), int(years.max())],
-            "validation_years": sorted({int(y) for y in data.year[~data.training]}),
+            "validation_years": sorted({int(y) for y in data.year[data.validation]}),
             "configuration": dataclasses.asdict(config),  # of both trainings, seeds included
             "commands": commands,
             "git_revision": _git_revision(),
@@ -112,7 +112,7 @@ def export(folder: Path, data: PreparedData, out: Path, name: str, commands: str
         },
         "scores": validation.score(emulator, data, samples, config.sampler.steps, progress) if samples else {},
     }
-    return archive.save(out, script(emulator), metadata, data.grid.ocean)
+    return archive.save(out, script(emulator), metadata, data.grid)
 
 
 def script(emulator: Emulator) -> torch.jit.ScriptModule:
@@ -137,8 +137,10 @@ def describe_variable(v: Variable) -> dict:
     }
 
 
-def describe_grid(grid: Grid) -> dict:
-    """A grid as the archive's metadata has it; the ocean mask rides beside."""
+def describe_grid(grid: Grid | CurvilinearGrid) -> dict:
+    """A grid as the archive's metadata has it; the ocean mask rides beside, as do coordinates that no formula gives."""
+    if isinstance(grid, CurvilinearGrid):
+        return {"shape": list(grid.shape)}
     mapping = {k: v.tolist() if isinstance(v, np.generic) else v for k, v in grid.cf_grid_mapping.items()}
     return {
         "shape": list(grid.shape),

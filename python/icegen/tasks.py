@@ -13,6 +13,7 @@ from icegen.checkpoints import make_denoiser
 from icegen.config import AutoencoderConfig, AutoencoderTrainingConfig, Config
 from icegen.data import PreparedData
 from icegen.diffusion import NoiseDensity, condition_features, network_ocean, v_error
+from icegen.grid import Grid
 from icegen.losses import censored_gaussian_nll, gaussian_nll, kl_to_standard_normal, masked_mean
 
 
@@ -27,6 +28,9 @@ class AutoencoderTask(nn.Module):
         self.data = data
         self.times = np.flatnonzero(data.training)
         self.ocean = torch.from_numpy(data.grid.ocean)
+        self.ids = [v.id for v in data.variables]
+        # Rows against y: what was along x comes to lie against y when rows and columns change places.
+        self.turn_sign = -1 if isinstance(data.grid, Grid) and data.grid.dx * data.grid.dy < 0 else 1
         columns = (torch.tensor(np.asarray(a), dtype=torch.float32)[:, None, None]
                    for a in (data.mean, data.std, *data.bounds))  # fmt: skip
         mean, std, lower, upper = columns
@@ -62,7 +66,7 @@ class AutoencoderTask(nn.Module):
         return nll + self.config.kl_weight * kl, scores
 
     def _crop(self) -> list[Tensor]:
-        """One crop with at least a tenth of ocean, flipped and transposed at random."""
+        """One crop with at least a tenth of ocean, flipped and transposed at random, and drift with it."""
         edge = self.config.crop
         for _ in range(1000):  # a map with hardly any ocean gets what comes
             y, x = (8 * int(torch.randint((n - edge) // 8 + 1, (1,))) for n in self.ocean.shape)
@@ -71,12 +75,21 @@ class AutoencoderTask(nn.Module):
                 break
         t = self.times[int(torch.randint(len(self.times), (1,)))]
         ocean = self.ocean[window][None]
-        state = torch.from_numpy(self.data.state[t][:, *window]).float()
+        state = torch.tensor(self.data.state[t][:, *window], dtype=torch.float32)  # a copy
         seen = ocean & ~torch.from_numpy(self.data.filled[t][:, *window])
-        parts = [state, seen, ocean.float()]
         flips = [axis for axis in (1, 2) if torch.rand(()) < 0.5]
-        parts = [torch.flip(part, flips) for part in parts]
-        return [part.transpose(1, 2) for part in parts] if torch.rand(()) < 0.5 else parts
+        turned = bool(torch.rand(()) < 0.5) and ("siu" in self.ids) == ("siv" in self.ids)
+        for name, axis in (("siv", 1), ("siu", 2)):
+            if name in self.ids and axis in flips:
+                state[self.ids.index(name)] *= -1
+        parts = [torch.flip(part, flips) for part in (state, seen, ocean.float())]
+        if turned:
+            parts = [part.transpose(1, 2) for part in parts]
+            if "siu" in self.ids:
+                drift = [self.ids.index("siu"), self.ids.index("siv")]
+                parts[0][drift] = self.turn_sign * parts[0][drift[::-1]]
+                parts[1][drift] = parts[1][drift[::-1]]
+        return parts
 
 
 class DiffusionTask(nn.Module):

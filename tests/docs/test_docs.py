@@ -49,7 +49,7 @@ def checkout(tiny, tmp_path) -> Path:
     year, *others = described.metadata["condition"]
     metadata = described.metadata | {"name": "arctic_observed", "condition": [year | {"range": [1978, 2017]}, *others]}
     module = torch.jit.load(str(tiny / "tiny.pt"))
-    archive.save(tmp_path / "torchscript/arctic_observed.pt", module, metadata, described.grid.ocean)
+    archive.save(tmp_path / "torchscript/arctic_observed.pt", module, metadata, described.grid)
     (tmp_path / "arctic_monthly.nc").symlink_to(tiny / "source.nc")
     require_built(BUILD / "lib/libicegen.so")
     (tmp_path / "build").symlink_to(BUILD)

@@ -77,7 +77,7 @@ def test_weights_are_stored_in_half_precision(tiny, loaded):
 
 def test_saved_again_it_is_the_same(tiny, loaded, tmp_path):
     described = archive.describe(tiny / "tiny.pt")
-    sha256 = archive.save(tmp_path / "again.pt", loaded.module, described.metadata, described.grid.ocean)
+    sha256 = archive.save(tmp_path / "again.pt", loaded.module, described.metadata, described.grid)
     again = archive.load(tmp_path / "again.pt")
     assert again.sha256 == sha256
     assert again.metadata == described.metadata
@@ -89,7 +89,7 @@ def test_saved_again_it_is_the_same(tiny, loaded, tmp_path):
 def test_save_refuses_a_missing_folder_and_leaves_nothing(tiny, loaded, tmp_path):
     described = archive.describe(tiny / "tiny.pt")
     with pytest.raises(ValueError, match=r"folder .*nowhere does not exist"):
-        archive.save(tmp_path / "nowhere" / "a.pt", loaded.module, described.metadata, described.grid.ocean)
+        archive.save(tmp_path / "nowhere" / "a.pt", loaded.module, described.metadata, described.grid)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -106,7 +106,7 @@ def test_save_keeps_the_old_file_when_it_fails(tiny, loaded, tmp_path, monkeypat
     monkeypatch.setattr(path_type, "write_bytes", full)
     described = archive.describe(tiny / "tiny.pt")
     with pytest.raises(OSError, match="No space left"):
-        archive.save(tmp_path / "a.pt", loaded.module, described.metadata | {"name": "b"}, described.grid.ocean)
+        archive.save(tmp_path / "a.pt", loaded.module, described.metadata | {"name": "b"}, described.grid)
     assert [p.name for p in tmp_path.iterdir()] == ["a.pt"]
     assert archive.load(tmp_path / "a.pt").metadata["name"] == "tiny"
 

@@ -12,6 +12,8 @@ import tiny as making
 from icegen import checkpoints, data, tasks
 from icegen.autoencoder import IdentityEncoder
 from icegen.config import AutoencoderConfig, AutoencoderTrainingConfig
+from icegen.grid import Grid
+from icegen.variables import variables
 
 CROP = AutoencoderTrainingConfig(batch=2, crop=16)
 CPU = torch.device("cpu")
@@ -57,6 +59,34 @@ def test_crops_hold_ocean_and_keep_state_and_mask_together(prepared):
             corner = index[i]
             seen.add((corner[0, 0] < corner[0, 1], corner[0, 0] < corner[1, 0], rows[i, 0, 0] == rows[i, 0, 1]))
     assert len(seen) == 8  # every flip and turn
+
+
+@pytest.mark.parametrize("rows", ["to the south", "to the north"])
+def test_drift_turns_with_its_crop(rows):
+    """Drift is the gradient of a field in x and y, and stays its gradient in rows and columns of every crop."""
+    axis = np.arange(16) * 1000.0
+    grid = Grid(axis, axis if rows == "to the north" else -axis, "EPSG:6931", np.ones((16, 16), bool))
+    x, y = np.meshgrid(grid.x / 1000, grid.y / 1000)
+    field = 0.3 * x + 0.1 * x * y - 0.02 * y**2
+    states = np.stack([field, 0.3 + 0.1 * y, 0.1 * x - 0.04 * y])[None].astype(np.float32)
+    made = SimpleNamespace(
+        variables=variables(["sit", "siu", "siv"]),
+        grid=grid,
+        bounds=(np.full(3, -np.inf), np.full(3, np.inf)),
+        mean=np.zeros(3),
+        std=np.ones(3),
+        training=np.ones(1, bool),
+        state=states.copy(),
+        filled=np.zeros(states.shape, bool),
+    )
+    task = tasks.AutoencoderTask(making.CONFIG.autoencoder, CROP, made)
+    torch.manual_seed(0)
+    for _ in range(20):
+        for sit, siu, siv in task.draw()[0].numpy():
+            along_y, along_x = np.gradient(sit, -1 if rows == "to the south" else 1, 1)
+            np.testing.assert_allclose(along_x[1:-1, 1:-1], siu[1:-1, 1:-1], atol=1e-4)
+            np.testing.assert_allclose(along_y[1:-1, 1:-1], siv[1:-1, 1:-1], atol=1e-4)
+    np.testing.assert_array_equal(made.state, states)
 
 
 def test_a_state_on_its_bound_stays_there_when_normalised(prepared):
