@@ -48,12 +48,14 @@ class AutoencoderConfig:
     latent_channels: int = 16
     widths: tuple[int, ...] = (32, 64, 128)  # at 1/2, 1/4, 1/8 of the resolution
     blocks: tuple[int, ...] = (1, 2, 2)  # residual blocks at each
+    zeros_kept: float = 0.0  # share of the training states' cells at their lower bound that decoding is made to keep
     initial_scale: float = 0.1  # first guess of the likelihood's s, in standard deviations
 
     def __post_init__(self):
         _one_of(self, "likelihood", LIKELIHOODS)
         _one_of(self, "scale", SCALES)
         _at_least_one(self, "latent_channels")
+        _require(0 <= self.zeros_kept < 1, f"zeros_kept is {self.zeros_kept}; wanted 0 to below 1")
         _require(self.initial_scale > 0, f"initial_scale is {self.initial_scale}; wanted more than 0")
         for name in ("widths", "blocks"):
             _require(len(getattr(self, name)) == 3, f"{name} has {len(getattr(self, name))} entries; wanted 3")

@@ -22,6 +22,7 @@ class Emulator(nn.Module):
     encoder, decoder: of `icegen.autoencoder`, or of its identity for diffusion in data space;
     feature_encoder: a small one whose pooled latents are compared in scores, or None;
     ocean: float32 [1, 1, y, x];  mean, std, lower, upper: float32 [variable], physical units;
+    cut: float32 [variable], values up to which are decoded as the lower bound itself;
     latent_mean [z, y/f, x/f], latent_std [z, 1, 1], f the factor between the grids of state and latent;
     conditional: whether conditions (year, day of year) are taken;  year_mean, year_scale: normalisation of the year.
     """
@@ -39,6 +40,7 @@ class Emulator(nn.Module):
         std: Tensor,
         lower: Tensor,
         upper: Tensor,
+        cut: Tensor,
         latent_mean: Tensor,
         latent_std: Tensor,
         conditional: bool,
@@ -58,6 +60,7 @@ class Emulator(nn.Module):
         self.register_buffer("std", std[:, None, None])
         self.register_buffer("lower", lower[:, None, None])
         self.register_buffer("upper", upper[:, None, None])
+        self.register_buffer("cut", cut[:, None, None])
         self.register_buffer("latent_mean", latent_mean)
         self.register_buffer("latent_std", latent_std)
         self.conditional = conditional
@@ -101,7 +104,9 @@ class Emulator(nn.Module):
     @torch.jit.export
     def decode(self, latent: Tensor) -> Tensor:
         """Standardised latent [n, z, y/f, x/f] to the state [n, variable, y, x]: mu, cut to the bounds, masked."""
-        return torch.minimum(torch.maximum(self.decode_mean(latent), self.lower), self.upper) * self.ocean
+        mu = self.decode_mean(latent)
+        state = torch.where(mu <= self.cut, self.lower, torch.maximum(mu, self.lower))
+        return torch.minimum(state, self.upper) * self.ocean
 
     @torch.jit.export
     def decode_mean(self, latent: Tensor) -> Tensor:

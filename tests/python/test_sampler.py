@@ -54,6 +54,7 @@ def toy(ocean=None, sampler="heun"):
         std=one,
         lower=-one,
         upper=one,
+        cut=-one,
         latent_mean=torch.zeros(3, *SHAPE),
         latent_std=torch.ones(3, 1, 1),
         conditional=False,
