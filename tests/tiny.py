@@ -13,7 +13,7 @@ import numpy as np
 import pyproj
 import torch
 
-from icegen import archive, data, export, training
+from icegen import archive, checkpoints, data, export, training
 from icegen.config import load_config
 from icegen.sources.cf import CFFile
 
@@ -59,6 +59,8 @@ def make(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     prepared = data.load(data.prepare(CFFile(write_source(folder / "source.nc")), folder / "prepared.nc"))
+    for name in (checkpoints.AUTOENCODER_FILE, checkpoints.FEATURES_FILE, checkpoints.DIFFUSION_FILE):
+        (folder / name).unlink(missing_ok=True)  # of an earlier run
     for train in (training.train_autoencoder, training.train_features, training.train_diffusion):
         train(CONFIG, prepared, training.Run(folder))
     path = folder / "tiny.pt"

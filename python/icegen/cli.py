@@ -409,16 +409,18 @@ def _show(description) -> None:
     """Print an archive's description."""
     m = description.metadata
     console = Console(highlight=False)
-    ny, nx = m["grid"]["shape"]
+    g = m["grid"]
+    ny, nx = g["shape"]
+    kind = f"cells of {abs(g['dx']) / 1000:g} km" if "dx" in g else "curvilinear cells"
+    projection = g.get("mapping", {}).get("projected_crs_name", "")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     rows = {
         "archive": f"{m['name']} (contract {m['contract']})",
         "sha256": description.sha256,
-        "grid": f"{ny} x {nx} cells of {abs(m['grid']['dx']) / 1000:g} km, {int(description.grid.ocean.sum()):,} of "
-        f"ocean, {m['grid']['mapping'].get('projected_crs_name', '')}",
-        "conditions": ", ".join(f"{c['id']} {c['range'][0]} to {c['range'][1]}" for c in m["condition"]),
+        "grid": f"{ny} x {nx} {kind}, {int(description.grid.ocean.sum()):,} of ocean, {projection}".rstrip(", "),
+        "conditions": ", ".join(f"{c['id']} {c['range'][0]} to {c['range'][1]}" for c in m["condition"]) or "none",
         "latent": " x ".join(str(n) for n in m["latent"]["shape"]),
         "sampler": f"{m['sampler']['name']}, {m['sampler']['steps']} steps, {m['sampler']['evaluations']} evaluations",
         "weights": m["weights"],

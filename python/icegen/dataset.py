@@ -3,6 +3,7 @@
 
 import datetime
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import netCDF4
@@ -10,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 import icegen
+from icegen.grid import CurvilinearGrid, Grid
 
 FILL = np.float32(netCDF4.default_fillvals["f4"])
 PER_SEA_AREA = ("sea_ice_area_fraction", "sea_ice_thickness")  # means over the sea; others are means over the ice
@@ -21,7 +23,7 @@ def to_dataset(states: np.ndarray, archive, members, seed: int, year, day_of_yea
     sea = archive.grid.ocean
     for i, v in enumerate(archive.variables):
         field = np.where(sea, states[:, i], np.float32(np.nan))
-        dataset[v.id] = (("realization", "y", "x"), field, attributes(v))
+        dataset[v.id] = (("realization", "y", "x"), field, attributes(v, archive.grid))
         dataset[v.id].encoding = {"_FillValue": FILL, "coordinates": "lat lon" + (" time" if year is not None else "")}
     return dataset
 
@@ -35,7 +37,9 @@ def create(
     chunk for each state.
     """
     times = np.array([date(*d) for d in dates])
-    header(archive, members, seed, steps, times).to_netcdf(path, unlimited_dims=["time"])
+    empty = header(archive, members, seed, steps, times)
+    with ThreadPoolExecutor(1) as thread:  # where no interrupt arrives: one inside xarray's locks leaves them held
+        thread.submit(empty.to_netcdf, path, unlimited_dims=["time"]).result()
     file = netCDF4.Dataset(path, "a")
     file.set_fill_off()  # every state gets written
     for v in archive.variables:
@@ -48,7 +52,7 @@ def create(
             complevel=1,
             chunksizes=(1, 1, *archive.grid.shape),
         )
-        variable.setncatts(attributes(v) | {"coordinates": "lat lon"})
+        variable.setncatts(attributes(v, archive.grid) | {"coordinates": "lat lon"})
     return file
 
 
@@ -64,19 +68,17 @@ def header(archive, members: Sequence[int], seed: int, steps: int, times=None) -
     lon, lat = grid.lonlat
     coordinates = {
         "realization": ("realization", np.asarray(members, np.int32), {"standard_name": "realization", "units": "1"}),
-        "y": ("y", grid.y, {"standard_name": "projection_y_coordinate", "units": "m", "axis": "Y"}),
-        "x": ("x", grid.x, {"standard_name": "projection_x_coordinate", "units": "m", "axis": "X"}),
         "lat": (("y", "x"), lat, {"standard_name": "latitude", "units": "degrees_north"}),
         "lon": (("y", "x"), lon, {"standard_name": "longitude", "units": "degrees_east"}),
     }
     if times is not None:
         axis = {"standard_name": "time"} | ({"axis": "T"} if np.ndim(times) else {})
         coordinates["time"] = (("time",) if np.ndim(times) else (), times, axis)
-    area = {"standard_name": "cell_area", "units": "m2", "grid_mapping": "crs"}
-    data = {
-        "crs": ((), np.int32(0), grid.cf_grid_mapping),
-        "cell_area": (("y", "x"), grid.cell_area, area),
-    }
+    coordinates |= grid.cf_coordinates
+    area = {"standard_name": "cell_area", "units": "m2"} | mapping(grid)
+    data = {"cell_area": (("y", "x"), grid.cell_area, area)}
+    if "crs" in coordinates:
+        data["crs"] = coordinates.pop("crs")
     dataset = xr.Dataset(data, coordinates)
     name = archive.metadata["name"]
     trained_on = archive.metadata["provenance"].get("data") or "unknown data"
@@ -101,14 +103,19 @@ def header(archive, members: Sequence[int], seed: int, steps: int, times=None) -
     return dataset
 
 
-def attributes(variable) -> dict[str, str]:
+def mapping(grid: Grid | CurvilinearGrid) -> dict[str, str]:
+    """The CF attribute that ties a field to the grid's map; none on a curvilinear grid."""
+    return {"grid_mapping": "crs"} if isinstance(grid, Grid) else {}
+
+
+def attributes(variable, grid: Grid | CurvilinearGrid) -> dict[str, str]:
     """CF attributes of one variable of a state."""
     names = {"standard_name": variable.standard_name, "long_name": variable.long_name, "units": variable.units}
     over = "sea" if variable.standard_name in PER_SEA_AREA else "sea_ice"
     return {key: text for key, text in names.items() if text} | {
         "cell_methods": f"area: mean where {over}",
         "cell_measures": "area: cell_area",
-        "grid_mapping": "crs",
+        **mapping(grid),
     }
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyproj
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -129,19 +128,18 @@ def of_states(states: xr.Dataset, variables: Sequence[str] | None = None, whole:
             raise ValueError(f"there is no variable {name}; the states hold {', '.join(held) or 'none'}")
     if not names:
         raise ValueError("the states hold no variable")
-    if "crs" not in states.variables or "crs_wkt" not in states.crs.attrs:
-        raise ValueError("there is no grid mapping crs with crs_wkt")
+    if "lat" not in states.coords or "lon" not in states.coords:
+        raise ValueError("there are no coordinates lat and lon")
     states = states if "time" in states.dims else states.expand_dims("time")
     fields = states[names].rename(realization="member", y="row", x="column")
     fields = fields.transpose("time", "member", "row", "column")
-    to_lonlat = pyproj.Transformer.from_crs(states.crs.attrs["crs_wkt"], "EPSG:4326", always_xy=True)
-    corners = np.meshgrid(polar.edges(states.x.values), polar.edges(states.y.values))
+    corners = tuple(polar.corners(middles) for middles in polar.project(states.lon.values, states.lat.values))
     shown = fields.isel(time=_shown(fields), member=slice(MAPPED_MEMBERS)).load()
     land = np.isnan(shown[names[0]].values).all(axis=(0, 1))
     extent = None
     if whole and "sic" in names and "cell_area" in states:
         extent = np.array([_extent(states.sic.isel(time=t), states.cell_area) for t in range(fields.sizes["time"])])
-    return Scene(fields, polar.project(*to_lonlat.transform(*corners)), land, extent)
+    return Scene(fields, corners, land, extent)
 
 
 def _extent(sic: xr.DataArray, area: xr.DataArray) -> np.ndarray:

@@ -49,6 +49,15 @@ def edges(middles: np.ndarray) -> np.ndarray:
     return np.concatenate([[2 * middles[0] - inner[0]], inner, [2 * middles[-1] - inner[-1]]])
 
 
+def corners(middles: np.ndarray) -> np.ndarray:
+    """A coordinate of the cells' corners [row + 1, column + 1], midway between those of their middles [row, column]."""
+    for _ in range(2):
+        ends = [2 * middles[:1] - middles[1:2], middles, 2 * middles[-1:] - middles[-2:-1]]
+        padded = np.concatenate(ends)
+        middles = ((padded[1:] + padded[:-1]) / 2).T
+    return middles
+
+
 def project(lon: np.ndarray, lat: np.ndarray, inverse: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Degrees to metres in EASE-Grid 2.0 North (EPSG:6931), or back: equal areas, Greenwich downward."""
     transformer = pyproj.Transformer.from_crs("EPSG:4326", "EPSG:6931", always_xy=True)

@@ -105,7 +105,7 @@ def test_prepare_idealised_shows_how_near_it_comes(icegen):
         (["train", "autoencoder", "--data", "{tiny}/prepared.nc", "--out", "run"], "crop is 256; the grid has only"),
         (["train", "diffusion", "--data", "{tiny}/prepared.nc", "--out", "run"], "no checkpoint run/autoencoder.pt"),
         (["train", "diffusion", "--config", "mine", "--data", "x", "--out", "run"], "configuration file mine does not"),
-        (["export", "run", "--data", "{tiny}/prepared.nc", "--out", "x.pt"], "no checkpoint run/autoencoder.pt"),
+        (["export", "run", "--data", "{tiny}/prepared.nc", "--out", "x.pt"], "no checkpoint run/diffusion.pt"),
         (["plot", "nowhere.nc", "--out", "x.png"], "nowhere.nc does not exist"),
         (["plot", "{tiny}/source.nc", "--archive", "nowhere.pt", "--out", "x.png"], "nowhere.pt cannot be read"),
     ],

@@ -2,7 +2,6 @@
 """The picture of a host's year."""
 
 import numpy as np
-import pyproj
 import pytest
 import xarray as xr
 from matplotlib.image import imread
@@ -112,10 +111,11 @@ def states(months=(3, 9), members=2, ice=("sic", "sit"), **changes) -> xr.Datase
         for name, field, units in (("sic", sic, "1"), ("sit", 3 * sic, "m"), ("siu", sic - 0.5, "m s-1"))
         if name in ice
     }
-    data["crs"] = ((), 0, pyproj.CRS("EPSG:6931").to_cf())
     data["cell_area"] = (("y", "x"), np.full((24, 32), 4e10))
+    lon, lat = polar.project(*np.meshgrid(x, y), inverse=True)
     time = np.array([f"2007-{month:02d}-15" for month in months], dtype="datetime64[ns]")
-    return xr.Dataset(data, {"time": time, "realization": np.arange(1, members + 1), "y": y, "x": x}).assign(changes)
+    return xr.Dataset(data, {"time": time, "realization": np.arange(1, members + 1), "y": y, "x": x,
+                             "lat": (("y", "x"), lat), "lon": (("y", "x"), lon)}).assign(changes)  # fmt: skip
 
 
 def panels(figure, ratio=1.0):
@@ -169,7 +169,7 @@ def test_plots_a_file_of_samples(tmp_path, reference):
     ("dataset", "message"),
     [
         (states().drop_vars(["sic", "sit"]), "the states hold no variable"),
-        (states().drop_vars("crs"), "no grid mapping crs"),
+        (states().drop_vars("lat"), "no coordinates lat and lon"),
         (states().rename(x="i"), "there is no dimension x; wanted states over realization, y and x"),
         (states(sic=states().sic * np.nan), "sic holds no valid value"),
     ],
