@@ -41,6 +41,7 @@ class Description:
     grid: Grid | CurvilinearGrid
     variables: tuple[Variable, ...]
     sha256: str
+    path: Path
 
 
 class Archive:
@@ -51,6 +52,7 @@ class Archive:
         self.grid = description.grid
         self.variables = description.variables
         self.sha256 = description.sha256
+        self.path = description.path
         self.module = module
         self.device = device
 
@@ -170,14 +172,14 @@ def _read(path: str | Path) -> tuple[Description, bytes]:
     if stated != actual:
         raise ValueError(f"{path} is damaged: its checksum is {actual[:12]}..., it says {stated[:12]}...")
     try:
-        return _describe(content, actual), content
+        return _describe(content, actual, Path(path).absolute()), content
     except (KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} does not follow the archive contract: {error}") from None
     except ValueError as error:
         raise ValueError(f"{path} {error}") from None
 
 
-def _describe(content: bytes, sha256: str) -> Description:
+def _describe(content: bytes, sha256: str, path: Path) -> Description:
     """Interpret the header of a verified file."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = {name.split("/extra/")[-1]: name for name in archive.namelist() if "/extra/" in name}
@@ -199,4 +201,5 @@ def _describe(content: bytes, sha256: str) -> Description:
         grid=grid,
         variables=tuple(Variable(**entry) for entry in metadata["variables"]),
         sha256=sha256,
+        path=path,
     )

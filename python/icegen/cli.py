@@ -302,7 +302,9 @@ def _load(archive, device, threads, local_rank):
 @click.option("--out", type=path_type, required=True, help="Folder of the report; a run that was cut goes on from it.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="By default cuda where there is one.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads.")
-def validate(archive, reference, training, samples, steps, seed, out, device, threads) -> None:
+@click.option("--through", type=click.Choice(["archive", "bridge"]), default="archive", show_default=True,
+              help="Who generates: the archive in Python, or the compiled bridge as in a host.")  # fmt: skip
+def validate(archive, reference, training, samples, steps, seed, out, device, threads, through) -> None:
     """Score an archive against real states: scores.json, scores.csv, and report.html with its pictures.
 
     The samples have the dates of the reference's states that are not of training; as many again are drawn without
@@ -316,7 +318,7 @@ def validate(archive, reference, training, samples, steps, seed, out, device, th
     with _Bar() as bar:
         outcome = validation.validate(
             loaded, reference, out, training=training, samples=samples,
-            steps=loaded.default_steps if steps is None else steps, seed=seed, progress=bar.wrap,
+            steps=loaded.default_steps if steps is None else steps, seed=seed, through=through, progress=bar.wrap,
         )  # fmt: skip
     console = Console(highlight=False)
     console.width = max(console.width, 120)

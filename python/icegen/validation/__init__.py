@@ -6,6 +6,7 @@ are the formulas; ``compare`` makes the table; ``pictures`` and ``report`` show 
 """
 
 import logging
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from icegen.validation.compare import Table, compare
 from icegen.validation.evidence import Evidence, Progress, add_free, add_trend, gather
 from icegen.validation.reference import Record
 from icegen.validation.report import HEADINGS, cells
-from icegen.validation.samples import Sampler
+from icegen.validation.samples import BridgeSampler, Sampler
 from icegen.validation.scores import extent
 
 log = logging.getLogger(__name__)
@@ -35,13 +36,14 @@ class Validation:
 
 def validate(
     archive: Archive, reference_path: Path, out: Path, *, training: Path | None = None, samples: int, steps: int,
-    seed: int, progress: Progress,
+    seed: int, through: str = "archive", progress: Progress,
 ) -> Validation:  # fmt: skip
     """Score an archive and write the report into the folder ``out``.
 
     reference_path: prepared or CF file; its times not of training are evaluated on.
     training: file whose training states make the floors; the reference by default.
     samples: how many states with dates; as many without condition. They are kept in ``out``/samples and used again.
+    through: "archive", or "bridge" to ask the compiled bridge for the same samples, as a host does.
     Raises ValueError where archive and files do not fit each other, before anything is generated or written.
     """
     if samples < 1:
@@ -60,12 +62,13 @@ def validate(
             log.warning("%s of the reference is %d to %d; the archive was trained for %d to %d",
                         entry["id"], values.min(), values.max(), first, last)  # fmt: skip
     folder = Path(out) / "samples" / f"{archive.sha256[:16]}_seed{seed}_steps{steps}"
-    sampler = Sampler(archive.module, seed, steps, archive.device, folder)
     dated = bool(archive.metadata["condition"])
-    evidence = gather(sampler, evaluation, known, samples, dated, progress)
-    if dated:
-        add_free(evidence, sampler, samples, progress("sampling without condition"))
-        add_trend(evidence, sampler, evaluation, known, samples, progress("sampling Septembers"))
+    with closing(_sampler(archive, seed, steps, folder, through)) as sampler:
+        evidence = gather(sampler, evaluation, known, samples, dated, progress)
+        if dated:
+            add_free(evidence, sampler, samples, progress("sampling without condition"))
+            add_trend(evidence, sampler, evaluation, known, samples, progress("sampling Septembers"))
+        drawn = pictures.draw(evidence, evaluation, known, sampler)
     table = compare(evidence)
     years = sorted({int(year) for year in evaluation.year})
     about = {
@@ -74,10 +77,15 @@ def validate(
         "reference": str(reference_path),
         "evaluated_on": f"{len(evaluation)} times of {', '.join(map(str, years))}",
         "training_states": f"{len(known)} of {training or reference_path}" if known else "none",
-        "samples": f"{samples}, seed {seed}, {steps} steps",
+        "samples": f"{samples}, seed {seed}, {steps} steps, through the {through}",
     }
-    drawn = pictures.draw(evidence, evaluation, known, sampler)
     return Validation(evidence, table, report.write(Path(out), about, table, evidence, drawn))
+
+
+def _sampler(archive: Archive, seed: int, steps: int, folder: Path, through: str) -> Sampler:
+    if through == "bridge":
+        return BridgeSampler(archive, seed, steps, folder.with_name(f"{folder.name}_bridge"))
+    return Sampler(archive.module, seed, steps, archive.device, folder)
 
 
 def score(emulator, data: PreparedData, samples: int, steps: int, progress=iter) -> dict:

@@ -163,6 +163,9 @@ def bounds(evidence: Evidence, table: Table) -> None:
             if bound is not None:
                 shares = (optional(lambda x, i=i, side=side: x[side, i], x) for x in (generated, real, floor))
                 table.add("generation", f"{v.id}_{name}", f"{v.id}: exact {name}", *shares)
+    if evidence.outside is None:
+        table.left_out["out of bounds before the cut"] = "a host never sees it"
+        return
     for v, share in zip(evidence.variables, evidence.outside, strict=True):
         if v.lower is not None or v.upper is not None:
             table.add("generation", f"{v.id}_outside", f"{v.id}: out of bounds before the cut", share)

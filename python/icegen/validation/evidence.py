@@ -38,7 +38,7 @@ class Evidence:
     tallies: by name; ``real``, ``generated`` and ``floor`` [sample], ``training``, and of an emulator that takes
         dates ``free``, samples without one. Without training states there is no ``floor`` and no ``training``.
     spectra: ``reconstruction``, ``generated`` and ``floor``, each over the real state beside it; none without sic.
-    outside: share of generated cells beyond the bounds before the cut to them [variable].
+    outside: share of generated cells beyond the bounds before the cut to them [variable]; None if not known.
     trend: (real, generated) mean extent in m2 of the Septembers of each period; empty if one has none, None if it was
         not looked at.
     """
@@ -52,7 +52,7 @@ class Evidence:
     reconstruction: Reconstruction
     tallies: dict[str, Tally] = field(default_factory=dict)
     spectra: dict[str, PairedSpectra] = field(default_factory=dict)
-    outside: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    outside: np.ndarray | None = None
     trend: list[tuple[float, float]] | None = None
 
     @property
@@ -132,7 +132,8 @@ def add_pairs(evidence: Evidence, sampler: Sampler, evaluation: Record, training
         t = evidence.time[i]
         real, seen = evaluation.state(t), evaluation.seen(t)
         state, unbounded = sampler.sample(make_request(evidence, evaluation, i))
-        outside.append(share_outside(unbounded, evidence))
+        if unbounded is not None:
+            outside.append(share_outside(unbounded, evidence))
         evidence.tallies["real"].add(real, seen)
         beside = {"generated": (state, seen)}
         if training is not None:
@@ -143,7 +144,7 @@ def add_pairs(evidence: Evidence, sampler: Sampler, evaluation: Record, training
             evidence.tallies[name].add(other, seen)
             if index is not None:
                 evidence.spectra[name].add(other, real, index, both_seen.all(0))
-    evidence.outside = np.mean(outside, axis=0)
+    evidence.outside = np.mean(outside, axis=0) if outside else None
 
 
 def make_request(evidence: Evidence, evaluation: Record, i: int) -> Request:

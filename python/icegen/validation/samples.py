@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: MIT
 """An emulator's samples on demand, kept on disk so that a validation that was cut goes on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from icegen.archive import Archive
 from icegen.files import replacing
+
+if TYPE_CHECKING:
+    from icegen import bridge
 
 METHODS = ("sample_latent", "encode", "decode", "decode_mean", "features")
 
@@ -46,11 +53,14 @@ class Sampler:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
 
-    def sample(self, request: Request) -> tuple[np.ndarray, np.ndarray]:
+    def sample(self, request: Request) -> tuple[np.ndarray, np.ndarray | None]:
         """The state, and it before the cut to its bounds: each float32 [variable, y, x], physical units."""
-        latent = torch.from_numpy(self._latent(request))[None].to(self.device)
+        latent = torch.from_numpy(self._kept(request, self._latent))[None].to(self.device)
         with torch.inference_mode():
             return tuple(_array(decode(latent)[0]) for decode in (self.emulator.decode, self.emulator.decode_mean))
+
+    def close(self) -> None:
+        """Let go of what sampling took."""
 
     def reconstruct(self, state: np.ndarray) -> np.ndarray:
         """A state [variable, y, x] encoded and decoded."""
@@ -66,18 +76,62 @@ class Sampler:
         return torch.from_numpy(np.array(state, np.float32))[None].to(self.device)
 
     def _latent(self, request: Request) -> np.ndarray:
-        path = self.folder / f"{request.name}.npy" if self.folder else None
-        if path is not None and path.exists():
-            return np.load(path)
         key = [] if request.year is None else [request.year, request.day_of_year]
         member = torch.tensor([request.member], dtype=torch.int64, device=self.device)
         condition = torch.tensor([key], dtype=torch.int64, device=self.device).reshape(1, -1)
         with torch.inference_mode():
-            latent = _array(self.emulator.sample_latent(self.seed, member, condition, self.steps)[0])
+            return _array(self.emulator.sample_latent(self.seed, member, condition, self.steps)[0])
+
+    def _kept(self, request: Request, make: Callable[[Request], np.ndarray]) -> np.ndarray:
+        """What is kept of a request, made first if there is none yet."""
+        path = self.folder / f"{request.name}.npy" if self.folder else None
+        if path is not None and path.exists():
+            return np.load(path)
+        made = make(request)
         if path is not None:
             with replacing(path) as partial, partial.open("wb") as file:
-                np.save(file, latent)
-        return latent
+                np.save(file, made)
+        return made
+
+
+class BridgeSampler(Sampler):
+    """The same samples as a host receives them: asked of the compiled bridge, at the centres of the archive's cells.
+
+    They are states; what lies beyond the bounds never leaves the archive. To be closed.
+    """
+
+    def __init__(self, archive: Archive, seed: int, steps: int, folder: Path):
+        super().__init__(archive.module, seed, steps, archive.device, folder)
+        self.archive = archive
+        self._hosts: dict[str, bridge.Emulator] = {}
+        self._namelists = TemporaryDirectory(prefix="icegen_")
+
+    def sample(self, request: Request) -> tuple[np.ndarray, np.ndarray | None]:
+        return self._kept(request, self._received), None
+
+    def close(self) -> None:
+        for host in self._hosts.values():
+            host.close()
+        self._namelists.cleanup()
+
+    def _received(self, request: Request) -> np.ndarray:
+        host = self._host("none" if request.year is None else "date")
+        host.request(1, request.year or 1, request.day_of_year or 1, first_member=request.member)
+        fields = [host.receive("cells", v.id, request.member) for v in self.archive.variables]
+        return np.nan_to_num(np.stack(fields).astype(np.float32).reshape(-1, *self.archive.grid.shape))
+
+    def _host(self, condition: str) -> "bridge.Emulator":
+        from icegen import bridge
+
+        if condition not in self._hosts:
+            namelist = Path(self._namelists.name) / f"{condition}.nml"
+            namelist.write_text(
+                f"&icegen_nml\n  archive = '{self.archive.path}'\n  condition = '{condition}'\n  seed = {self.seed}\n"
+                f"  steps = {self.steps}\n  device = '{self.device}'\n  threads = {torch.get_num_threads()}\n/\n"
+            )
+            host = self._hosts[condition] = bridge.Emulator(namelist)
+            host.add_target("cells", *self.archive.grid.lonlat)
+        return self._hosts[condition]
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:

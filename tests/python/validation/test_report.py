@@ -5,10 +5,12 @@ import csv
 import json
 import shutil
 import sys
+import sysconfig
 
 import netCDF4
 import pytest
 
+from compiled import BUILD, ENVIRONMENT, require_built
 from icegen import cli
 
 RUN = ["--samples", "20", "--steps", "2", "--seed", "5"]
@@ -55,7 +57,7 @@ def test_a_report_and_its_second_run(icegen, tiny, tmp_path):
         assert (report / name).read_bytes().startswith(b"\x89PNG")
 
     found = load(report)
-    assert found["about"]["samples"] == "20, seed 5, 2 steps"
+    assert found["about"]["samples"] == "20, seed 5, 2 steps, through the archive"
     assert found["about"]["evaluated_on"] == "12 times of 2003"
     assert set(found["scores"]) == {"reconstruction", "generation", "unconditional"}
     assert found["scores"]["generation"]["extent_mean_MAM"]["units"] == "million km2"
@@ -143,3 +145,23 @@ def test_refuses_an_out_that_is_a_file(icegen, tiny, tmp_path):
     assert len(err.splitlines()) == 1
     assert "report" in err
     assert (tmp_path / "report").read_text() == "mine"
+
+
+def test_through_the_bridge_the_samples_are_the_same(icegen, tiny, tmp_path, monkeypatch):
+    require_built(BUILD / "lib" / f"_icegen_flat{sysconfig.get_config_var('EXT_SUFFIX')}")
+    for name, value in (ENVIRONMENT | {"ICEGEN_BUILD": str(BUILD)}).items():
+        monkeypatch.setenv(name, value)
+    # A host is refused years that the archive was not trained for.
+    icegen("prepare", "cf", tiny / "source.nc", "--validation-years", "2001", "--out", "reference.nc")
+    found = {}
+    for through in ("archive", "bridge"):
+        status, _, err = icegen(
+            *("validate", tiny / "tiny.pt", "--reference", "reference.nc"),
+            *("--out", through, "--through", through, *RUN),
+        )
+        assert status == 0, err
+        found[through] = load(tmp_path / through)["scores"]
+    beyond = {name: found["archive"]["generation"].pop(name) for name in ("sic_outside", "sit_outside")}
+    assert min(score["value"] for score in beyond.values()) > 0  # never leaves the archive
+    assert found["bridge"] == found["archive"]
+    assert len(list((tmp_path / "bridge/samples").glob("*_bridge/*.npy"))) > 20
