@@ -4,6 +4,9 @@
 Errors are one line and a non-zero exit; `--debug` shows where they come from.
 """
 
+import contextlib
+import dataclasses
+import json
 import logging
 import shlex
 import signal
@@ -370,6 +373,42 @@ def plot(path: Path, out: Path, archive: str | None) -> None:
     reference = archives.describe(shipped.find(archive)).metadata["reference"] if archive else None
     plotting.plot(path, out, reference)
     click.echo(out)
+
+
+@commands.command()
+@click.argument("archive", required=False)
+@click.option("--quick", is_flag=True, help="Three pairs of runs for each ratio instead of eleven.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads.")
+@click.option("--json", "json_path", type=path_type, help="File to write the figures to as well.")
+def bench(archive: str | None, quick: bool, threads: int, json_path: Path | None) -> None:
+    """Time an archive on this machine's CPU: ratios of two ways, measured in alternation.
+
+    ARCHIVE is a path or the name of a shipped archive; by default arctic_observed.
+
+    Example: icegen bench --quick --json bench.json
+    """
+    from icegen import bench as benching
+    from icegen import shipped
+    from icegen.files import replacing
+
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(replacing(json_path)) if json_path else None
+        loaded = icegen.load(shipped.find(archive))
+        outcome = benching.bench(loaded, threads, 3 if quick else 11, lambda what: errors.print(f"timing {what}"))
+        if file:
+            file.write_text(json.dumps(dataclasses.asdict(outcome), indent=1))
+    console = Console(highlight=False)
+    for key, value in outcome.about.items():
+        console.print(f"{key:9} {value}", markup=False)
+    table = Table("time of", "against that of", "ratio", "quartiles", "seconds", box=None, padding=(0, 2, 0, 0))
+    for r in outcome.ratios:
+        low, high = r.quartiles
+        row = f"{r.ratio:.3f}", f"{low:.3f} to {high:.3f}", f"{r.seconds[0]:.3g}, {r.seconds[1]:.3g}"
+        table.add_row(r.what, r.against, *row)
+    console.print()
+    console.print(table)
+    for what, why in outcome.left_out.items():
+        console.print(f"left out: {what}: {why}", markup=False)
 
 
 class _Bar(Progress):
