@@ -30,6 +30,7 @@ struct Plane {
 // Newton's method on the bilinear map; false if it does not converge.
 bool invert_bilinear(const Plane (&corner)[4], double &s, double &t) {
   s = t = 0.5;
+  bool arrived = false;
   for (int iteration = 0; iteration < 25; ++iteration) {
     const auto at = [&](auto part) {
       return (1 - s) * ((1 - t) * part(corner[0]) + t * part(corner[1])) +
@@ -50,8 +51,9 @@ bool invert_bilinear(const Plane (&corner)[4], double &s, double &t) {
     s -= ds, t -= dt;
     if (!(std::abs(s) < 1e6 && std::abs(t) < 1e6)) return false;
     if (std::abs(ds) + std::abs(dt) < 1e-13) return true;
+    arrived = std::abs(ds) + std::abs(dt) < 1e-6;
   }
-  return true;
+  return arrived;
 }
 
 int towards(double fraction) { return fraction < -1e-12 ? -1 : fraction > 1 + 1e-12 ? 1 : 0; }
@@ -72,25 +74,30 @@ bool Curvilinear::locate(const Point &point, double &row, double &column) const 
     for (int c = std::max(0, near_column - 1); c <= std::min(columns_ - 1, near_column + 1); ++c)
       reach = std::max(reach, length(centre(r * columns_ + c) - centre(nearest)));
   if (length(p - centre(nearest)) > reach) return false;
+  const auto at_nearest = [&] {
+    row = near_row, column = near_column;
+    return true;
+  };
 
-  // From the nearest centre, walk to the quadrilateral of centres that holds the point, or to the grid's border.
+  // From the nearest centre, walk to the quadrilateral of centres that holds the point, or to the grid's border. Where
+  // none can be told, as at a pole in which all columns meet, the point is taken to be at the nearest centre.
   int r = std::min(near_row, rows_ - 2), c = std::min(near_column, columns_ - 2);
   for (int walked = 0; walked < 16; ++walked) {
     Plane corner[4];  // gnomonic projection about the point
     for (int i = 0; i < 4; ++i) {
       const Vector v = centre((r + i / 2) * columns_ + c + i % 2);
       const double depth = dot(v, p);
-      if (depth <= 0) return false;
+      if (depth <= 0) return at_nearest();
       corner[i] = {dot(v, east) / depth, dot(v, north) / depth};
     }
     double s, t;
-    if (!invert_bilinear(corner, s, t)) return false;
+    if (!invert_bilinear(corner, s, t)) return at_nearest();
     const int next_r = std::clamp(r + towards(s), 0, rows_ - 2), next_c = std::clamp(c + towards(t), 0, columns_ - 2);
     row = r + s, column = c + t;
     if (next_r == r && next_c == c) return true;
     r = next_r, c = next_c;
   }
-  return false;
+  return at_nearest();
 }
 
 Turn Curvilinear::turn(int cell, const Point &point) const {

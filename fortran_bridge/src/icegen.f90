@@ -254,6 +254,7 @@ contains
     integer, intent(in), optional :: cells(:)
     character(kind=c_char) :: message(message_length)
     character(len=:), allocatable :: units_or_default, method_or_default
+    integer(c_int), allocatable :: cells_or_none(:)
     real(real64) :: distance_or_default
     integer(c_int64_t) :: n
 
@@ -267,13 +268,14 @@ contains
     if (.not. present(weights)) then
       ierr = c_add_target_by(self%handle, c_text(name), n, lon, lat, c_text(units_or_default), &
         c_text(method_or_default), distance_or_default, message, size(message, kind=c_size_t))
-    else if (present(cells)) then
-      n = common_size(n, size(cells, kind=int64))
-      ierr = c_add_target_weights(self%handle, c_text(name), n, lon, lat, c_text(units_or_default), c_text(weights), &
-        int(cells, c_int), message, size(message, kind=c_size_t))
     else
-      ierr = 1
-      call put(message, 'cells is missing; wanted with weights')
+      ! On a rank without points `cells` may be an array that was never allocated, and so not present there alone:
+      ! the C function, which all ranks reach, compares the numbers.
+      allocate (cells_or_none(0))
+      if (present(cells)) cells_or_none = int(cells, c_int)
+      n = common_size(n, size(cells_or_none, kind=int64))
+      ierr = c_add_target_weights(self%handle, c_text(name), n, lon, lat, c_text(units_or_default), c_text(weights), &
+        cells_or_none, message, size(message, kind=c_size_t))
     end if
     call report(message, errmsg)
   end subroutine add_target_real64

@@ -32,7 +32,8 @@ std::vector<Record> gathered(Communicator &comm, const std::vector<Record> &reco
 
 std::vector<Point> checked_points(const std::string &target, const HostPoints &points) {
   if (points.n < 0 || points.n > INT_MAX)
-    fail(ICEGEN_BAD_ARGUMENT, "target '", target, "' has ", points.n, " points; wanted 0 to ", INT_MAX);
+    fail(ICEGEN_BAD_ARGUMENT, "target '", target, "' has ", points.n, " points; wanted 0 to ", INT_MAX,
+         ", the same number in all its arrays");
   if (points.n > 0 && points.lon == nullptr) fail(ICEGEN_BAD_ARGUMENT, "lon is a null pointer");
   if (points.n > 0 && points.lat == nullptr) fail(ICEGEN_BAD_ARGUMENT, "lat is a null pointer");
   if (points.units == nullptr) fail(ICEGEN_BAD_ARGUMENT, "units is a null pointer");
@@ -40,7 +41,7 @@ std::vector<Point> checked_points(const std::string &target, const HostPoints &p
   if (units != "degrees" && units != "radians")
     fail(ICEGEN_BAD_ARGUMENT, "units is '", units, "'; wanted 'degrees' or 'radians'");
   const double to_degrees = units == "radians" ? 1 / kRadian : 1;
-  constexpr double rounding = 1e-6;  // a host's pole may lie a little beyond 90 degrees
+  constexpr double rounding = 2e-5;  // degrees; pi / 2 in single precision lies beyond the pole
   const auto refuse = [&](const char *name, std::int64_t i, double seen, double limit) {
     fail(ICEGEN_BAD_ARGUMENT, "target '", target, "': ", name, " of point ", i + 1, " is ", seen, "; wanted ",
          -limit / to_degrees, " to ", limit / to_degrees, " ", units);

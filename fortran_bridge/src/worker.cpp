@@ -1,11 +1,35 @@
 // SPDX-License-Identifier: MIT
 #include "worker.h"
 
+#include <pthread.h>
+#include <signal.h>
+
 #include <cfenv>
 
 namespace icegen {
+namespace {
 
-Worker::Worker(std::function<void()> at_end) : at_end_(std::move(at_end)), thread_([this] { loop(); }) {}
+// The thread, and those that a model makes in it, inherit that no signal reaches them: the host's handlers, which may
+// call MPI, run in the host's threads alone.
+std::thread without_signals(std::function<void()> body) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread made;
+  try {
+    made = std::thread(std::move(body));
+  } catch (...) {
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    throw;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return made;
+}
+
+}  // namespace
+
+Worker::Worker(std::function<void()> at_end)
+    : at_end_(std::move(at_end)), thread_(without_signals([this] { loop(); })) {}
 
 Worker::~Worker() {
   {

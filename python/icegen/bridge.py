@@ -41,7 +41,7 @@ class Emulator:
 
     def __init__(self, namelist: str | PathLike, comm=None):
         self._sizes: dict[str, int] = {}
-        self._handle = _call("open", (comm or MPI.COMM_SELF).py2f(), fspath(namelist))
+        self._handle = _call("open", (MPI.COMM_SELF if comm is None else comm).py2f(), fspath(namelist))
 
     def __enter__(self) -> "Emulator":
         return self
@@ -114,6 +114,9 @@ try:
     from mpi4py import MPI
 except (ImportError, RuntimeError) as _error:
     raise ImportError(f"icegen.bridge needs mpi4py: {_error}") from None
-_ours = _flat.f90wrap_icegen_flat__mpi_library().decode().strip()
-if _ours.split(",")[0] != MPI.Get_library_version().split(",")[0]:  # handles of one MPI crash another
-    raise ImportError(f"icegen's bridge was built with {_ours}; mpi4py runs {MPI.Get_library_version().strip()}")
+_ours, _theirs = (  # such as "Open MPI v4.1.4, ..." or "MPICH Version: 4.0.2" and more lines
+    text.strip().splitlines()[0].split(",")[0]
+    for text in (_flat.f90wrap_icegen_flat__mpi_library().decode(), MPI.Get_library_version())
+)
+if _ours != _theirs:  # handles of one MPI crash another
+    raise ImportError(f"icegen's bridge was built with {_ours}; mpi4py runs {_theirs}")

@@ -107,6 +107,24 @@ void test_curvilinear() {
   }
 }
 
+// Longitudes and latitudes as a global model's: all columns meet at the pole, or end half a cell before it.
+void test_pole_of_a_lonlat_grid() {
+  for (const double last : {90.0, 89.5}) {
+    std::vector<double> lon, lat;
+    for (int r = 0; r < 11; ++r)
+      for (int c = 0; c < 360; ++c) lon.push_back(c), lat.push_back(last - 10 + r);
+    const icegen::Curvilinear cells(11, 360, lon.data(), lat.data(), false);
+    double row, column;
+    for (const icegen::Point &point : {icegen::Point{0, 90}, {123.4, 90}, {123.4, 89.99}, {-77.7, 89.8}}) {
+      if (last < 90 && point.lat > last) continue;  // beyond the grid's last row of centres
+      check(cells.locate(point, row, column), "near the pole");
+      check(row > 9.4 && row < 10.6, "in the last rows");
+    }
+    check(cells.locate({123.4, 86.25}, row, column), "farther away");
+    check(std::abs(row - (86.25 - last + 10)) < 1e-3 && std::abs(column - 123.4) < 1e-3, "in its place");
+  }
+}
+
 void test_nearest_search() {
   std::vector<icegen::Vector> points;
   for (int i = 0; i < 500; ++i)
@@ -335,6 +353,7 @@ int main() {
   test_sha256();
   test_locate();
   test_curvilinear();
+  test_pole_of_a_lonlat_grid();
   test_nearest_search();
   test_bilinear();
   test_coast();
