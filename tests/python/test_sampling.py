@@ -117,9 +117,7 @@ def test_a_failure_leaves_nothing_half_written(archive, tmp_path, monkeypatch):
         raise RuntimeError("Traceback of TorchScript (most recent call last):\n  ...\nRuntimeError: out of memory")
 
     monkeypatch.setattr(type(archive), "generate", generate)
-    with pytest.raises(
-        ValueError, match=r"of 2000, day 75, cannot be generated: RuntimeError: out of memory$"
-    ):
+    with pytest.raises(ValueError, match=r"of 2000, day 75, cannot be generated: RuntimeError: out of memory$"):
         sampling.sample(archive, request(), tmp_path, Ranks())
     assert not list(tmp_path.iterdir())
 
