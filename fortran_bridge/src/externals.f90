@@ -362,7 +362,7 @@ subroutine icegen_fill_categories(n, area, volume, ncat, bounds, aicen, vicen, i
   character(len=message_length) :: message
 
   call fill(area, volume, bounds, aicen, vicen, ierr, message)
-  call keep(0, message)
+  if (ierr /= 0) call keep(0, message)  ! threads of a host may call this at once, each for its blocks
 end subroutine icegen_fill_categories
 
 !> CALL ICEGEN_FILL_CATEGORIES_R4(...): as ICEGEN_FILL_CATEGORIES, with REAL*4 in place of REAL*8.
@@ -378,7 +378,7 @@ subroutine icegen_fill_categories_r4(n, area, volume, ncat, bounds, aicen, vicen
   character(len=message_length) :: message
 
   call fill(area, volume, bounds, aicen, vicen, ierr, message)
-  call keep(0, message)
+  if (ierr /= 0) call keep(0, message)  ! threads of a host may call this at once, each for its blocks
 end subroutine icegen_fill_categories_r4
 
 !> CALL ICEGEN_CLOSE(IH, IERR): IH becomes 0; closing 0 does nothing.

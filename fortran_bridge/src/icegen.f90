@@ -17,6 +17,9 @@ module icegen
   !> Length of the text of a state that always suffices, in characters.
   integer, parameter :: icegen_state_length = 192
 
+  character(len=*), parameter :: other_shapes = &
+    'the arrays of the categories have other shapes than (n), (n), (0:ncat), (n, ncat), (n, ncat)'
+
   !> A source of generated sea ice. Copies share one emulator; close it once.
   type :: icegen_emulator
     private
@@ -211,7 +214,7 @@ contains
     end do
   end function icegen_version
 
-  !> Open the emulator. An emulator that is open already is refused.
+  !> Open the emulator. An emulator that is open already is refused, on the ranks where it is.
   subroutine emulator_open(self, comm, namelist, ierr, errmsg)
     class(icegen_emulator), intent(inout) :: self
     !> communicator (MPI handle as integer); it is duplicated
@@ -349,8 +352,9 @@ contains
     !> as given to `request`; 1 by default
     integer, intent(in), optional :: slot
     character(kind=c_char) :: message(message_length)
-    integer(c_signed_char) :: flags(size(valid))
+    integer(c_signed_char), allocatable :: flags(:)  ! on the heap, whatever the compiler does with automatic arrays
 
+    allocate (flags(size(valid)))
     ierr = c_receive_f64(self%handle, or_one(slot), c_text(target), c_text(variable), int(member, c_int), &
       common_size(size(values, kind=int64), size(valid, kind=int64)), values, flags, message, &
       size(message, kind=c_size_t))
@@ -369,8 +373,9 @@ contains
     character(len=*), intent(inout), optional :: errmsg
     integer, intent(in), optional :: slot
     character(kind=c_char) :: message(message_length)
-    integer(c_signed_char) :: flags(size(valid))
+    integer(c_signed_char), allocatable :: flags(:)  ! on the heap, whatever the compiler does with automatic arrays
 
+    allocate (flags(size(valid)))
     ierr = c_receive_f32(self%handle, or_one(slot), c_text(target), c_text(variable), int(member, c_int), &
       common_size(size(values, kind=int64), size(valid, kind=int64)), values, flags, message, &
       size(message, kind=c_size_t))
@@ -417,18 +422,15 @@ contains
     character(len=*), intent(inout), optional :: errmsg
     character(kind=c_char) :: message(message_length)
     integer :: n, ncat
-    logical :: shapes_agree
 
     n = size(area)
     ncat = ubound(bounds, 1)
-    shapes_agree = size(volume) == n .and. all(shape(category_area) == [n, ncat]) .and. &
-      all(shape(category_volume) == [n, ncat])
-    if (shapes_agree) then
+    if (all([size(volume), shape(category_area), shape(category_volume)] == [n, n, ncat, n, ncat])) then
       ierr = c_fill_categories_f64(int(n, c_int64_t), area, volume, int(ncat, c_int), bounds, category_area, &
         category_volume, message, size(message, kind=c_size_t))
     else
       ierr = 1
-      call put(message, 'the arrays of the categories have other shapes than (n), (n), (0:ncat), (n, ncat), (n, ncat)')
+      call put(message, other_shapes)
     end if
     call report(message, errmsg)
   end subroutine fill_categories_real64
@@ -441,18 +443,15 @@ contains
     character(len=*), intent(inout), optional :: errmsg
     character(kind=c_char) :: message(message_length)
     integer :: n, ncat
-    logical :: shapes_agree
 
     n = size(area)
     ncat = ubound(bounds, 1)
-    shapes_agree = size(volume) == n .and. all(shape(category_area) == [n, ncat]) .and. &
-      all(shape(category_volume) == [n, ncat])
-    if (shapes_agree) then
+    if (all([size(volume), shape(category_area), shape(category_volume)] == [n, n, ncat, n, ncat])) then
       ierr = c_fill_categories_f32(int(n, c_int64_t), area, volume, int(ncat, c_int), bounds, category_area, &
         category_volume, message, size(message, kind=c_size_t))
     else
       ierr = 1
-      call put(message, 'the arrays of the categories have other shapes than (n), (n), (0:ncat), (n, ncat), (n, ncat)')
+      call put(message, other_shapes)
     end if
     call report(message, errmsg)
   end subroutine fill_categories_real32
