@@ -113,3 +113,12 @@ def test_links_lead_somewhere():
     for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page}: {target}"
+
+
+def test_design_names_every_file():
+    """A reader finds each file of the bridge and of the package in the tables of docs/design.md."""
+    text = (ROOT / "docs/design.md").read_text()
+    for folder, patterns in (("fortran_bridge/src", ("*.cpp", "*.f90")), ("python/icegen", ("*.py", "*/"))):
+        for path in (path for pattern in patterns for path in (ROOT / folder).glob(pattern)):
+            if path.name not in ("__init__.py", "__pycache__", "_bridge"):
+                assert f"`{path.name}{'/' if path.is_dir() else ''}`" in text, f"{path.relative_to(ROOT)} is not named"
