@@ -2,6 +2,8 @@
 #include "archive.h"
 
 #include <cerrno>
+#include <climits>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <fstream>
@@ -88,6 +90,13 @@ class Zip {
   const std::string &content_;
 };
 
+int whole(const nlohmann::json &value, const std::string &name, const std::string &path) {
+  const double number = value.is_number_integer() ? value.get<double>() : NAN;
+  if (!(number >= INT_MIN && number <= INT_MAX))
+    fail(ICEGEN_BAD_ARCHIVE, path, " has ", name, " ", value.dump(), "; wanted a whole number");
+  return value.get<int>();
+}
+
 }  // namespace
 
 ArchiveHeader read_header(const std::string &path) {
@@ -102,29 +111,41 @@ ArchiveHeader read_header(const std::string &path) {
   }
 }
 
+void require_sha256(const ArchiveHeader &header, const std::string &wanted, const std::string &path) {
+  if (wanted.empty() || wanted == header.sha256) return;
+  fail(ICEGEN_BAD_ARCHIVE, path, " has the SHA-256 ", header.sha256.substr(0, 12),
+       "...; the namelist's archive_sha256 is ", wanted.substr(0, 12), "...");
+}
+
 Archive parse_header(const ArchiveHeader &header, const std::string &path) {
   try {
     const auto json = nlohmann::json::parse(header.metadata);
-    if (json.at("format") != "icegen-archive") fail(ICEGEN_BAD_ARCHIVE, path, " is not an icegen archive");
-    const int contract = json.at("contract").get<int>();
+    if (json.at("format") != "icegen-archive")
+      fail(ICEGEN_BAD_ARCHIVE, path, " is of format ", json.at("format").dump(), "; wanted \"icegen-archive\"");
+    const int contract = whole(json.at("contract"), "contract", path);
     if (contract != kContract)
       fail(ICEGEN_BAD_ARCHIVE, path, " follows archive contract ", contract, "; this icegen reads ", kContract);
 
     Archive archive;
     for (const auto &variable : json.at("variables")) archive.variables.push_back(variable.at("id"));
-    if (archive.variables.empty()) fail(ICEGEN_BAD_ARCHIVE, path, " has no variables");
-    for (const auto &condition : json.at("condition"))
-      archive.conditions.push_back(
-          {condition.at("id"), condition.at("range").at(0).get<int>(), condition.at("range").at(1).get<int>()});
+    if (archive.variables.empty()) fail(ICEGEN_BAD_ARCHIVE, path, " has no variable; wanted at least 1");
+    for (const auto &condition : json.at("condition")) {
+      const auto &range = condition.at("range");
+      archive.conditions.push_back({condition.at("id"), whole(range.at(0), "a condition from", path),
+                                    whole(range.at(1), "a condition to", path)});
+    }
     const bool unconditional = archive.conditions.empty();
     if (!unconditional && (archive.conditions.size() != 2 || archive.conditions[0].id != "year" ||
                            archive.conditions[1].id != "day_of_year"))
-      fail(ICEGEN_BAD_ARCHIVE, path, " has other conditions than year and day_of_year, which this icegen takes");
-    archive.steps = json.at("sampler").at("steps");
-    if (archive.steps < 1) fail(ICEGEN_BAD_ARCHIVE, path, " has a sampler of ", archive.steps, " steps");
+      fail(ICEGEN_BAD_ARCHIVE, path, " has the conditions ", json.at("condition").dump(),
+           "; wanted year and day_of_year, or none");
+    archive.steps = whole(json.at("sampler").at("steps"), "a sampler of steps", path);
+    if (archive.steps < 1)
+      fail(ICEGEN_BAD_ARCHIVE, path, " has a sampler of ", archive.steps, " steps; wanted at least 1");
 
     const auto &grid = json.at("grid");
-    const int rows = grid.at("shape").at(0), columns = grid.at("shape").at(1);
+    const auto &shape = grid.at("shape");
+    const int rows = whole(shape.at(0), "rows", path), columns = whole(shape.at(1), "columns", path);
     archive.mask = Mask(rows, columns, {header.ocean.begin(), header.ocean.end()});
     archive.mirrored = grid.value("dx", 1.0) < 0;
     if (const auto mapping = grid.find("mapping"); mapping != grid.end() && mapping->contains("grid_mapping_name")) {

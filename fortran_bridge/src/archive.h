@@ -37,6 +37,9 @@ struct ArchiveHeader {
 // Read the file, verify its checksum and return its header. Throws Error(ICEGEN_BAD_ARCHIVE).
 ArchiveHeader read_header(const std::string &path);
 
+// Throws Error(ICEGEN_BAD_ARCHIVE) if the file is not the one that the namelist pins; wanted: empty for any.
+void require_sha256(const ArchiveHeader &header, const std::string &wanted, const std::string &path);
+
 // Interpret a header, its lonlat left out. Throws Error(ICEGEN_BAD_ARCHIVE) if it is of another contract or asks for
 // what we do not know.
 Archive parse_header(const ArchiveHeader &header, const std::string &path);

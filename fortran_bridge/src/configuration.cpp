@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "configuration.h"
 
+#include <cctype>
 #include <charconv>
 #include <cstring>
 
@@ -8,7 +9,7 @@
 
 // As declared in namelist.f90, which fills it.
 struct icegen_namelist {
-  char archive[1024], backend[1024], device[64], condition[64];  // closed by a zero
+  char archive[1024], archive_sha256[128], backend[1024], device[128], condition[128];  // closed by a zero
   std::int64_t seed;
   std::int32_t steps, generators, threads, batch;
 };
@@ -16,6 +17,13 @@ struct icegen_namelist {
 extern "C" int icegen_read_namelist(const char *path, icegen_namelist *values, char *message, int message_size);
 
 namespace icegen {
+namespace {
+
+bool is_digest(const std::string &text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+}  // namespace
 
 std::string read_namelist(const std::string &path) {
   icegen_namelist raw = {};
@@ -29,6 +37,8 @@ std::string read_namelist(const std::string &path) {
   };
   const auto quoted = [](const std::string &text) { return "'" + text + "'"; };
   require(!c.archive.empty(), "archive", "empty", "the path of an archive");
+  require(c.archive_sha256.empty() || is_digest(c.archive_sha256), "archive_sha256", quoted(raw.archive_sha256),
+          "64 hexadecimal digits, as `icegen info` shows, or nothing");
   require(c.device == "cpu" || (c.device == "cuda" && c.first_device >= 0), "device", quoted(raw.device),
           "'cpu', 'cuda' or 'cuda:N', N the first GPU");
   require(c.by_date || std::string(raw.condition) == "none", "condition", quoted(raw.condition), "'date' or 'none'");
@@ -43,8 +53,18 @@ std::string read_namelist(const std::string &path) {
 Configuration parse_namelist(const std::string &values) {
   icegen_namelist raw = {};
   std::memcpy(&raw, values.data(), sizeof raw);
-  Configuration c = {raw.archive, raw.backend, raw.device,     0,           std::string(raw.condition) == "date",
-                     raw.seed,    raw.steps,   raw.generators, raw.threads, raw.batch};
+  Configuration c = {};
+  c.archive = raw.archive;
+  c.archive_sha256 = raw.archive_sha256;
+  c.backend = raw.backend;
+  c.device = raw.device;
+  c.by_date = std::string(raw.condition) == "date";
+  c.seed = raw.seed;
+  c.steps = raw.steps;
+  c.generators = raw.generators;
+  c.threads = raw.threads;
+  c.batch = raw.batch;
+  for (char &digit : c.archive_sha256) digit = static_cast<char>(std::tolower(static_cast<unsigned char>(digit)));
   if (c.device.rfind("cuda:", 0) == 0) {
     const char *first = raw.device + 5, *end = first + std::strlen(first);
     const auto parsed = std::from_chars(first, end, c.first_device);

@@ -8,16 +8,17 @@
 namespace icegen {
 
 struct Configuration {
-  std::string archive;      // path
-  std::string backend;      // "torch", or the path of a shared library
-  std::string device;       // "cpu" or "cuda"
-  int first_device;         // of a node's first generator, for "cuda"; the next has the next
-  bool by_date;             // condition samples on the date of the request
-  std::int64_t seed;        // of the noise
-  std::int32_t steps;       // noise levels of the sampler; 0: the archive's own
-  std::int32_t generators;  // ranks per node that generate, at most all of them
-  std::int32_t threads;     // CPU threads of each generator
-  std::int32_t batch;       // members that the model generates in one call
+  std::string archive;         // path
+  std::string archive_sha256;  // that it must have, lower-case; empty: any
+  std::string backend;         // "torch", or the path of a shared library
+  std::string device;          // "cpu" or "cuda"
+  int first_device;            // of a node's first generator, for "cuda"; the next has the next
+  bool by_date;                // condition samples on the date of the request
+  std::int64_t seed;           // of the noise
+  std::int32_t steps;          // noise levels of the sampler; 0: the archive's own
+  std::int32_t generators;     // ranks per node that generate, at most all of them
+  std::int32_t threads;        // CPU threads of each generator
+  std::int32_t batch;          // members that the model generates in one call
 };
 
 // Read and check a namelist file; returns its values as bytes, to be sent to other ranks and parsed there. Throws

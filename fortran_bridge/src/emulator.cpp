@@ -44,6 +44,7 @@ Emulator::Emulator(int communicator, const char *namelist) : comm_(communicator)
   ArchiveHeader header;
   comm_.agree_on_first([&] {
     header = read_header(configuration_.archive);
+    require_sha256(header, configuration_.archive_sha256, configuration_.archive);
     require_coordinates(header, parse_header(header, configuration_.archive), configuration_.archive);
   });
   comm_.broadcast(header.metadata, 0);

@@ -6,11 +6,12 @@ module icegen_namelist
   private
   public :: read_namelist
 
-  integer, parameter :: path_length = 1024, word_length = 64
+  integer, parameter :: path_length = 1024, word_length = 128
 
   !> As declared in configuration.cpp.
   type, bind(c), public :: namelist_values
     character(kind=c_char) :: archive(path_length)
+    character(kind=c_char) :: archive_sha256(word_length)
     character(kind=c_char) :: backend(path_length)
     character(kind=c_char) :: device(word_length)
     character(kind=c_char) :: condition(word_length)
@@ -32,16 +33,17 @@ contains
     integer(c_int) :: status
 
     character(len=path_length) :: archive, backend
-    character(len=word_length) :: device, condition
+    character(len=word_length) :: archive_sha256, device, condition
     integer(c_int64_t) :: seed
     integer(c_int32_t) :: steps, generators, threads, batch
-    namelist /icegen_nml/ archive, backend, device, condition, seed, steps, generators, threads, batch
+    namelist /icegen_nml/ archive, archive_sha256, backend, device, condition, seed, steps, generators, threads, batch
 
     character(len=:), allocatable :: file
     character(len=message_size) :: iomsg
     integer :: unit, iostat, i
 
     archive = ''
+    archive_sha256 = ''
     backend = 'torch'
     device = 'cpu'
     condition = 'date'
@@ -67,13 +69,16 @@ contains
       if (iostat < 0) iomsg = 'found no complete group &icegen_nml ... /'
       close (unit)
     end if
-    if (iostat == 0 .and. (len_trim(archive) == len(archive) .or. len_trim(backend) == len(backend) .or. &
-        len_trim(device) == len(device) .or. len_trim(condition) == len(condition))) then
-      iostat = 1
-      iomsg = 'archive, backend, device or condition is longer than 1023, 1023, 63 and 63 characters'
+    if (iostat == 0) then
+      call refuse_cut('archive', archive)
+      call refuse_cut('archive_sha256', archive_sha256)
+      call refuse_cut('backend', backend)
+      call refuse_cut('device', device)
+      call refuse_cut('condition', condition)
     end if
 
     call to_c(archive, values%archive)
+    call to_c(archive_sha256, values%archive_sha256)
     call to_c(backend, values%backend)
     call to_c(device, values%device)
     call to_c(condition, values%condition)
@@ -84,6 +89,20 @@ contains
     values%batch = batch
     call to_c(iomsg, message(:message_size))
     status = merge(1, 0, iostat /= 0)
+
+  contains
+
+    !> A text that fills its variable may have been longer.
+    subroutine refuse_cut(name, text)
+      character(len=*), intent(in) :: name, text
+      character(len=12) :: most
+
+      if (len_trim(text) < len(text)) return
+      iostat = 1
+      write (most, '(i0)') len(text) - 1
+      iomsg = name//" is '"//text(:40)//"...'; wanted at most "//trim(most)//' characters'
+    end subroutine refuse_cut
+
   end function read_namelist
 
   !> Copy a blank-padded text, closed by a zero, cut to the size of `c`.

@@ -47,7 +47,9 @@ class WeightsFile {
       if (source[i] < 1 || source[i] > sizes.source_cells || target[i] < 1 || target[i] > sizes.target_cells ||
           !std::isfinite(weight[i]))
         refuse("link " + std::to_string(first + i + 1) + " is from cell " + std::to_string(source[i]) + " to cell " +
-               std::to_string(target[i]) + " with weight " + std::to_string(weight[i]));
+               std::to_string(target[i]) + " with weight " + std::to_string(weight[i]) + "; wanted cells 1 to " +
+               std::to_string(sizes.source_cells) + " and 1 to " + std::to_string(sizes.target_cells) +
+               ", and a finite weight");
       records.push_back({source[i], target[i], weight[i]});
     }
     return records;

@@ -9,26 +9,40 @@ static int report(int code, const char *what, char *message, size_t size) {
   return code;
 }
 
+static int absent(const char *kind, const char *scrip, const char *esmf, char *message, size_t size) {
+  snprintf(message, size, "it has no %s %s; wanted that of SCRIP, or %s of ESMF", kind, scrip, esmf);
+  return 1;
+}
+
 /* The length of the dimension with one of two names. */
 static int length_of(int file, const char *scrip, const char *esmf, int64_t *length, char *message, size_t size) {
   int dimension;
   size_t found = 0;
-  if (nc_inq_dimid(file, scrip, &dimension) != NC_NOERR) {
-    const int code = nc_inq_dimid(file, esmf, &dimension);
-    if (code != NC_NOERR) return report(code, scrip, message, size);
-  }
+  if (nc_inq_dimid(file, scrip, &dimension) != NC_NOERR && nc_inq_dimid(file, esmf, &dimension) != NC_NOERR)
+    return absent("dimension", scrip, esmf, message, size);
   const int code = nc_inq_dimlen(file, dimension, &found);
   *length = (int64_t)found;
   return report(code, scrip, message, size);
 }
 
+/* The variable with one of two names: a number for each link. */
 static int variable_of(int file, const char *scrip, const char *esmf, int *variable, char *message, size_t size) {
-  if (nc_inq_varid(file, scrip, variable) == NC_NOERR) return NC_NOERR;
-  return report(nc_inq_varid(file, esmf, variable), scrip, message, size);
+  if (nc_inq_varid(file, scrip, variable) != NC_NOERR && nc_inq_varid(file, esmf, variable) != NC_NOERR)
+    return absent("variable", scrip, esmf, message, size);
+  int dimensions, dimension[NC_MAX_VAR_DIMS];
+  size_t columns = 1;
+  const int code = nc_inq_var(file, *variable, NULL, NULL, &dimensions, dimension, NULL);
+  if (code != NC_NOERR) return report(code, scrip, message, size);
+  if (dimensions == 2) nc_inq_dimlen(file, dimension[1], &columns);
+  if (dimensions != 1 && (dimensions != 2 || columns != 1)) {
+    snprintf(message, size, "%s has %d dimensions; wanted 1 number for each link", scrip, dimensions);
+    return 1;
+  }
+  return 0;
 }
 
 static int open_file(const char *path, int *file, icegen_weights_sizes *sizes, char *message, size_t size) {
-  if (report(nc_open(path, NC_NOWRITE, file), "NetCDF", message, size) != NC_NOERR) return 1;
+  if (report(nc_open(path, NC_NOWRITE, file), "it cannot be opened", message, size) != NC_NOERR) return 1;
   int dimension;
   size_t weights = 1;
   if (nc_inq_dimid(*file, "num_wgts", &dimension) == NC_NOERR) nc_inq_dimlen(*file, dimension, &weights);
