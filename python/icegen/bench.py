@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+from torch import nn
 
 import icegen
 from icegen.archive import Archive
@@ -86,7 +87,7 @@ def against_eager(name: str, archive: Archive, pairs: int) -> Ratio:
     member, condition = torch.tensor([1]), torch.zeros(1, 0, dtype=torch.int64)
 
     @torch.inference_mode()
-    def sample():
+    def sample() -> torch.Tensor:
         return plain.generate(0, member, condition, PAPER_STEPS)
 
     against = f"the same modules in eager PyTorch, float32, default layout, {2 * PAPER_STEPS - 1} evaluations"
@@ -112,7 +113,7 @@ def evaluation(model: UViT, shape: tuple[int, ...], ocean: torch.Tensor) -> Work
     coarse = network_ocean(ocean, ocean.shape[2] // shape[1])[0]
 
     @torch.inference_mode()
-    def evaluate():
+    def evaluate() -> torch.Tensor:
         return model(z, torch.zeros(1), features, coarse)
 
     return evaluate
@@ -126,7 +127,8 @@ def eager(archive: Archive) -> Emulator:
     try:
         config = from_dict(Config, archive.metadata["provenance"]["configuration"])
         state = archive.module.state_dict()
-        encoder, decoder = IdentityEncoder(), IdentityDecoder()
+        encoder: nn.Module = IdentityEncoder()
+        decoder: nn.Module = IdentityDecoder()
         if config.space == "latent":
             autoencoder = Autoencoder(len(archive.variables), config.autoencoder)
             encoder, decoder = autoencoder.encoder, autoencoder.decoder

@@ -12,11 +12,13 @@
 Importing it raises ImportError, with what is missing, where the package was installed without its compiled part.
 """
 
-from importlib.machinery import EXTENSION_SUFFIXES
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
+from importlib.util import module_from_spec
 from os import PathLike, fspath
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 import icegen
 from icegen import toolchain
@@ -39,21 +41,21 @@ class Emulator:
     comm: communicator of mpi4py, which is duplicated; by default the one of this process alone.
     """
 
-    def __init__(self, namelist: str | PathLike, comm=None):
+    def __init__(self, namelist: str | PathLike, comm: "MPI.Comm | None" = None):
         self._sizes: dict[str, int] = {}
         self._handle = _call("open", (MPI.COMM_SELF if comm is None else comm).py2f(), fspath(namelist))
 
     def __enter__(self) -> "Emulator":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def add_target(self, name: str, lon, lat) -> None:
+    def add_target(self, name: str, lon: ArrayLike, lat: ArrayLike) -> None:
         """Name a set of points at which this rank wants fields. lon, lat: degrees, of any shape; empty is allowed."""
-        lon, lat = (np.ascontiguousarray(a, np.float64).ravel() for a in (lon, lat))
-        _call("add_target", self._open, name, lon, lat)
-        self._sizes[name] = lon.size
+        points = [np.ascontiguousarray(a, np.float64).ravel() for a in (lon, lat)]
+        _call("add_target", self._open, name, *points)
+        self._sizes[name] = points[0].size
 
     def request(self, members: int, year: int, day_of_year: int, *, slot: int = 1, first_member: int = 1) -> None:
         """Ask for a sample; returns at once. It takes the place of the request before it in its slot."""
@@ -83,7 +85,7 @@ class Emulator:
         return self._handle
 
 
-def _call(name: str, *arguments):
+def _call(name: str, *arguments: Any) -> Any:
     """Call a procedure of icegen_flat; returns its result, if it has one. Raises BridgeError."""
     *result, status, message = getattr(_flat, f"f90wrap_icegen_flat__bridge_{name}")(*arguments)
     if status != 0:
@@ -91,7 +93,7 @@ def _call(name: str, *arguments):
     return result[0] if result else None
 
 
-def _load():
+def _load() -> Any:
     """The compiled module: in the package, or in the build folder of a checkout."""
     try:
         folder = icegen.bridge_folder() / "lib"
@@ -103,9 +105,9 @@ def _load():
             f"icegen was installed without its Fortran bridge; {wanted} "
             "pip install --force-reinstall --no-deps --no-build-isolation ."
         ) from None
-    spec = spec_from_file_location(NAME, path)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
+    loader = ExtensionFileLoader(NAME, str(path))
+    module = module_from_spec(ModuleSpec(NAME, loader, origin=str(path)))
+    loader.exec_module(module)
     return module
 
 

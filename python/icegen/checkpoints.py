@@ -52,7 +52,7 @@ def _autoencoder(path: Path, part: str) -> tuple[Autoencoder, dict]:
 def make_denoiser(config: Config, shape: torch.Size) -> UViT:
     """A fresh denoiser of latents, or of states in data space, of ``shape`` [channel, y, x]."""
     factor = FACTOR if config.space == "latent" else 1
-    return UViT(shape[0], factor**2, tuple(shape[1:]), config.denoiser)
+    return UViT(shape[0], factor**2, (shape[1], shape[2]), config.denoiser)
 
 
 def load_denoiser(folder: Path) -> tuple[UViT, dict]:

@@ -13,18 +13,36 @@ import signal
 import sys
 import time
 import warnings
+from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 import icegen
 from icegen.ranks import RankError, launched
 
+if TYPE_CHECKING:
+    from icegen.archive import Archive, Description
+    from icegen.grid import Grid
+    from icegen.sources import Source
+    from icegen.validation.evidence import Wrap
+
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Command = Callable[..., None]
 
 path_type = click.Path(path_type=Path)
 data_option = click.option("--data", type=path_type, required=True, help="Prepared NetCDF file.")
@@ -61,27 +79,27 @@ def commands(debug: bool) -> None:
     """Generated Arctic sea ice: from data to a trained archive, and what came of it."""
 
 
-def _years(context, parameter, text: str) -> list[int]:
+def _years(context: click.Context, parameter: click.Parameter, text: str) -> list[int]:
     """The years that an option such as 2010:2014,2016 names."""
     try:
         spans = [[int(end) for end in span.split(":")] for span in text.split(",") if span]
         return [year for first, *last in spans for year in range(first, (last or [first])[0] + 1)]
     except ValueError:
-        name = parameter.name.replace("_", " ")
+        name = str(parameter.name).replace("_", " ")
         raise ValueError(f"{name} are {text!r}; wanted years or ranges of them, such as 2010:2014,2016") from None
 
 
-def _variables_option(default: str):
+def _variables_option(default: str) -> Callable[[Command], Command]:
     return click.option("--variables", default=default, show_default=True,
                         callback=lambda context, parameter, text: [name.strip() for name in text.split(",")],
                         help="Ids of variables, with commas between.")  # fmt: skip
 
 
-def _split_options(validation: str, test: str):
+def _split_options(validation: str, test: str) -> Callable[[Command], Command]:
     """The options that split years off from training."""
     found = "the file's own split" if not validation else None
 
-    def add(command):
+    def add(command: Command) -> Command:
         for name, default in (("test", test), ("validation", validation)):
             command = click.option(
                 f"--{name}-years", default=default, show_default=found or True, callback=_years,
@@ -97,7 +115,7 @@ def prepare() -> None:
     """Turn a source of states into training data: units, bounds, gaps, split, statistics."""
 
 
-def _grid(context, parameter, text: str):
+def _grid(context: click.Context, parameter: click.Parameter, text: str) -> "Grid | None":
     """The grid that an option such as ease2:512:12.5 names; None for the file's own."""
     from icegen.grid import ease2_north
 
@@ -112,7 +130,7 @@ def _grid(context, parameter, text: str):
     raise ValueError(f"grid is {text!r}; wanted native, or ease2:CELLS:KM such as ease2:512:12.5")
 
 
-def _prepare(source, out: Path, validation_years: list[int], test_years: list[int]) -> None:
+def _prepare(source: "Source", out: Path, validation_years: list[int], test_years: list[int]) -> None:
     from icegen import data
 
     with _Bar() as bar:
@@ -127,7 +145,7 @@ def _prepare(source, out: Path, validation_years: list[int], test_years: list[in
 @click.option("--grid", default="native", show_default=True, callback=_grid,
               help="native, or ease2:CELLS:KM, the central cells of EASE-Grid 2.0 North.")  # fmt: skip
 @_split_options(validation="", test="")
-def cf(file: Path, out: Path, variables: list[str], grid, **years) -> None:
+def cf(file: Path, out: Path, variables: list[str], grid: "Grid | None", **years: list[int]) -> None:
     """From a CF NetCDF file, with names by CF standard_name.
 
     Example: icegen prepare cf arctic_monthly.nc --out prepared.nc
@@ -142,7 +160,7 @@ def cf(file: Path, out: Path, variables: list[str], grid, **years) -> None:
 @out_option
 @_variables_option("sic,sit,sid,siu,siv")
 @_split_options(validation="2015", test="2016:2018")
-def nextsim(folder: Path, out: Path, variables: list[str], **years) -> None:
+def nextsim(folder: Path, out: Path, variables: list[str], **years: list[int]) -> None:
     """From a folder of neXtSIM's Moorings_YYYYmMM.nc on CREG025.
 
     Example: icegen prepare nextsim nextsim/ --out nextsim.nc
@@ -161,7 +179,7 @@ def nextsim(folder: Path, out: Path, variables: list[str], **years) -> None:
 @click.option("--seed", type=int, default=0, show_default=True, help="Of all that is random.")
 @_split_options(validation="2015", test="2016:2018")
 def idealised(
-    out: Path, size: int, spacing: float, years: list[int], states_per_month: int, seed: int, **split
+    out: Path, size: int, spacing: float, years: list[int], states_per_month: int, seed: int, **split: list[int]
 ) -> None:
     """From nothing: idealised states of five variables, to compare methods on; shows how near they come to neXtSIM's.
 
@@ -176,9 +194,11 @@ def idealised(
 def _show_figures(path: Path, most: int = 240) -> None:
     """Print the figures of an idealised set beside those of neXtSIM; of ``most`` of its times, evenly spread."""
     from icegen import data
+    from icegen.grid import Grid
     from icegen.sources.targets import figures
 
     prepared = data.load(path, in_memory=0)
+    assert isinstance(prepared.grid, Grid)
     times = range(0, len(prepared.month), -(-len(prepared.month) // most))
     table = Table("of the idealised states", "value", "neXtSIM", "wanted", "", box=None, padding=(0, 2, 0, 0))
     for row in figures(prepared.state, prepared.grid, prepared.month, times, [v.id for v in prepared.variables]):
@@ -206,7 +226,7 @@ def _training_command(name: str, run_name: str, help_text: str) -> None:
         from icegen.config import load_config
 
         shipped = resources.files("icegen") / "configs" / f"{config}.yaml"
-        settings = load_config(shipped if "/" not in config and shipped.is_file() else config)
+        settings = load_config(str(shipped) if "/" not in config and shipped.is_file() else config)
         prepared = datasets.load(data)
         with _Bar() as bar:
             run = training.Run(out, resume, accelerator, devices, bar.reporter(name))
@@ -255,7 +275,18 @@ def export(run: Path, data: Path, out: Path, name: str, samples: int) -> None:
 @click.option("--single", is_flag=True, help="Write one file instead of one per year.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="By default cuda where there is one.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads of each rank.")
-def sample(members, years, out, archive, dates, seed, steps, single, device, threads) -> None:
+def sample(
+    members: int,
+    years: list[int],
+    out: Path,
+    archive: str | None,
+    dates: str,
+    seed: int,
+    steps: int | None,
+    single: bool,
+    device: str | None,
+    threads: int,
+) -> None:
     """Generate an ensemble as CF NetCDF files, seaice_YEAR.nc. Files that are there already are kept.
 
     Started by mpirun, the ranks share the work, each with a GPU of its own where there are GPUs. A member of a date is
@@ -268,11 +299,11 @@ def sample(members, years, out, archive, dates, seed, steps, single, device, thr
     from icegen import ranks as launch
     from icegen import sampling
 
-    dates = sampling.dates_of(years, dates)
+    days = sampling.dates_of(years, dates)
     ranks = launch.join()
     with ranks.agreeing():
         loaded = _load(archive, device, threads, ranks.local_rank)
-    request = sampling.Request(members, dates, seed, loaded.default_steps if steps is None else steps)
+    request = sampling.Request(members, days, seed, loaded.default_steps if steps is None else steps)
     if ranks.rank > 0:
         sampling.sample(loaded, request, out, ranks, single=single)
         return
@@ -285,7 +316,7 @@ def sample(members, years, out, archive, dates, seed, steps, single, device, thr
         click.echo(path)
 
 
-def _load(archive, device, threads, local_rank):
+def _load(archive: str | None, device: str | None, threads: int, local_rank: int) -> "Archive":
     """An archive on this rank's device."""
     import torch
 
@@ -307,7 +338,18 @@ def _load(archive, device, threads, local_rank):
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads.")
 @click.option("--through", type=click.Choice(["archive", "bridge"]), default="archive", show_default=True,
               help="Who generates: the archive in Python, or the compiled bridge as in a host.")  # fmt: skip
-def validate(archive, reference, training, samples, steps, seed, out, device, threads, through) -> None:
+def validate(
+    archive: str,
+    reference: Path,
+    training: Path | None,
+    samples: int,
+    steps: int | None,
+    seed: int,
+    out: Path,
+    device: str | None,
+    threads: int,
+    through: str,
+) -> None:
     """Score an archive against real states: scores.json, scores.csv, and report.html with its pictures.
 
     The samples have the dates of the reference's states that are not of training; as many again are drawn without
@@ -414,15 +456,20 @@ def bench(archive: str | None, quick: bool, threads: int, json_path: Path | None
 class _Bar(Progress):
     """A progress bar with the time left on standard error; where that is no terminal, a line now and then."""
 
-    def __init__(self):
-        columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    def __init__(self) -> None:
+        columns: list[ProgressColumn] = [
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        ]
         columns += [TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[scores]}")]
         super().__init__(*columns, console=errors, disable=not errors.is_terminal)
 
-    def wrap(self, name: str):
+    def wrap(self, name: str) -> "Wrap":
         """A function that iterates over a sequence and shows how far it came."""
 
-        def iterate(items):
+        def iterate(items: Any) -> Iterator[Any]:
             report = self.reporter(name)
             for done, item in enumerate(items, start=1):
                 yield item
@@ -430,7 +477,7 @@ class _Bar(Progress):
 
         return iterate
 
-    def reporter(self, name: str):
+    def reporter(self, name: str) -> Callable[[int, int, dict[str, float]], None]:
         """A function to call with the step, the number of steps and running scores."""
         task = self.add_task(name, total=None, scores="")
         started = last = time.monotonic()
@@ -446,7 +493,7 @@ class _Bar(Progress):
         return report
 
 
-def _show(description) -> None:
+def _show(description: "Description") -> None:
     """Print an archive's description."""
     m = description.metadata
     console = Console(highlight=False)

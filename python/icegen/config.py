@@ -6,10 +6,13 @@ import types
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import yaml
 
 from icegen.variables import variables
+
+Settings = TypeVar("Settings")
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")  # of Lightning Fabric
 SPACES = ("latent", "data")
@@ -24,17 +27,17 @@ def _require(condition: bool, message: str) -> None:
         raise ValueError(message)
 
 
-def _at_least_one(config, *names: str) -> None:
+def _at_least_one(config: object, *names: str) -> None:
     for name in names:
         _require(getattr(config, name) >= 1, f"{name} is {getattr(config, name)}; wanted at least 1")
 
 
-def _one_of(config, name: str, choices: tuple[str, ...]) -> None:
+def _one_of(config: object, name: str, choices: tuple[str, ...]) -> None:
     value = getattr(config, name)
     _require(value in choices, f"{name} is {value!r}; wanted one of {', '.join(choices)}")
 
 
-def _gamma_range(config) -> None:
+def _gamma_range(config: "DiffusionTrainingConfig | SamplerConfig") -> None:
     _require(config.gamma_low < config.gamma_high,
              f"gamma_low is {config.gamma_low}; wanted less than gamma_high, {config.gamma_high}")  # fmt: skip
 
@@ -51,7 +54,7 @@ class AutoencoderConfig:
     zeros_kept: float = 0.0  # share of the training states' cells at their lower bound that decoding is made to keep
     initial_scale: float = 0.1  # first guess of the likelihood's s, in standard deviations
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _one_of(self, "likelihood", LIKELIHOODS)
         _one_of(self, "scale", SCALES)
         _at_least_one(self, "latent_channels")
@@ -73,7 +76,7 @@ class DenoiserConfig:
     heads: int = 8
     dropout: float = 0.1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _at_least_one(self, "embedding", "heads")
         _require(0 <= self.dropout < 1, f"dropout is {self.dropout}; wanted 0 to below 1")
         _require(self.eofs >= 0, f"eofs is {self.eofs}; wanted at least 0")
@@ -98,7 +101,7 @@ class TrainingConfig:
     checkpoint_every: int = 250
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _at_least_one(self, "steps", "batch", "warmup", "checkpoint_every")
         for name in ("learning_rate", "clip"):
             _require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; wanted more than 0")
@@ -136,7 +139,7 @@ class DiffusionTrainingConfig(TrainingConfig):
     year_jitter: float = 2.0  # years; against memorising one state per date
     day_jitter: float = 3.0  # days
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         _require(0 <= self.density_decay < 1, f"density_decay is {self.density_decay}; wanted 0 to below 1")
         _require(self.weight_width > 0, f"weight_width is {self.weight_width}; wanted more than 0")
@@ -154,7 +157,7 @@ class SamplerConfig:
     gamma_high: float = 12.0  # the last level before the denoised state
     rho: float = 7.0  # spacing of the levels (Karras et al. 2022)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _one_of(self, "name", SAMPLERS)
         _at_least_one(self, "steps")
         _require(self.rho > 0, f"rho is {self.rho}; wanted more than 0")
@@ -178,7 +181,7 @@ class Config:
     diffusion_training: DiffusionTrainingConfig = field(default_factory=DiffusionTrainingConfig)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _one_of(self, "space", SPACES)
         _one_of(self, "condition", CONDITIONS)
         variables(self.variables)
@@ -202,7 +205,7 @@ def load_config(path: str | Path) -> Config:
         raise ValueError(f"{path}: {error}") from None
 
 
-def from_dict(cls, tree: dict, where: str = ""):
+def from_dict(cls: type[Settings], tree: Any, where: str = "") -> Settings:
     """Build dataclass ``cls`` from nested dictionaries; ``where`` is the path of keys for messages."""
     _require(isinstance(tree, dict), f"{where or 'the configuration'} is {tree!r}; wanted a mapping")
     hints = typing.get_type_hints(cls)
@@ -211,7 +214,7 @@ def from_dict(cls, tree: dict, where: str = ""):
     return cls(**{key: _convert(hints[key], value, where + key) for key, value in tree.items()})
 
 
-def _convert(kind, value, where: str):
+def _convert(kind: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(kind):
         return from_dict(kind, value, where + ".")
     if isinstance(kind, types.GenericAlias):  # tuple[item, ...]

@@ -7,8 +7,10 @@ filled in, the split of the times into training, validation and test, and the st
 
 import logging
 import math
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import netCDF4
 import numpy as np
@@ -22,6 +24,8 @@ from icegen.states import StatesOnDisk
 from icegen.variables import Variable, variables
 
 log = logging.getLogger(__name__)
+
+Progress = Callable[[range], Iterable[int]]
 
 IN_MEMORY = 4e9  # bytes of states that are read at once
 SPLITS = {"training": b"t", "validation": b"v", "test": b"x"}  # in the variable split of a source or prepared file
@@ -73,7 +77,12 @@ class PreparedData:
 
 
 def prepare(
-    source: Source, out: Path, validation_years=(), test_years=(), progress=iter, needs_training: bool = True
+    source: Source,
+    out: Path,
+    validation_years: Collection[int] = (),
+    test_years: Collection[int] = (),
+    progress: Progress = iter,
+    needs_training: bool = True,
 ) -> Path:
     """Write the states of a source as a prepared file.
 
@@ -106,8 +115,8 @@ def load(path: Path, in_memory: float = IN_MEMORY) -> PreparedData:
         wanted = variables(nc.icegen_prepared.split())
         grid, _ = read_grid(nc, path)
         times = read_times(nc, path)
-        state = StatesOnDisk(path, [v.id for v in wanted], np.float16)
-        filled = StatesOnDisk(path, [v.id + "_filled" for v in wanted], bool)
+        state: np.ndarray | StatesOnDisk = StatesOnDisk(path, [v.id for v in wanted], np.float16)
+        filled: np.ndarray | StatesOnDisk = StatesOnDisk(path, [v.id + "_filled" for v in wanted], bool)
         if math.prod(state.shape) * (state.dtype.itemsize + filled.dtype.itemsize) <= in_memory:
             state, filled = state[:], filled[:]
         return PreparedData(
@@ -125,7 +134,9 @@ def load(path: Path, in_memory: float = IN_MEMORY) -> PreparedData:
         )
 
 
-def _split(source: Source, validation_years, test_years, needs_training: bool) -> np.ndarray:
+def _split(
+    source: Source, validation_years: Collection[int], test_years: Collection[int], needs_training: bool
+) -> np.ndarray:
     """The letter of SPLITS of each time."""
     years = np.array([t.year for t in source.times])
     twice = set(validation_years) & set(test_years)
@@ -151,7 +162,7 @@ def _split(source: Source, validation_years, test_years, needs_training: bool) -
     return split
 
 
-def _define(target, source: Source, split: np.ndarray) -> None:
+def _define(target: netCDF4.Dataset, source: Source, split: np.ndarray) -> None:
     """Dimensions, coordinates and attributes of a prepared file."""
     grid = source.grid
     target.Conventions = "CF-1.10"
@@ -172,11 +183,11 @@ def _define(target, source: Source, split: np.ndarray) -> None:
     target["ocean"].standard_name = "sea_binary_mask"
 
 
-def _copy_states(target, source: Source, training: np.ndarray, progress) -> None:
+def _copy_states(target: netCDF4.Dataset, source: Source, training: np.ndarray, progress: Progress) -> None:
     """Stream the states, one time after the other, filling gaps and summing the training statistics."""
     wanted, ocean = source.variables, source.grid.ocean
     # Twelve bits of mantissa are more than what float16 keeps in memory, and half the size of all of them.
-    packed = {"zlib": True, "complevel": 1, "chunksizes": (1, *ocean.shape)}
+    packed: dict[str, Any] = {"zlib": True, "complevel": 1, "chunksizes": (1, *ocean.shape)}
     for v in wanted:
         data = target.createVariable(v.id, "f4", ("time", "y", "x"), fill_value=np.float32(9.96921e36),
                                      significant_digits=12, quantize_mode="BitRound", **packed)  # fmt: skip

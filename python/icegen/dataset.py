@@ -5,6 +5,7 @@ import datetime
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import netCDF4
 import numpy as np
@@ -12,24 +13,37 @@ import xarray as xr
 
 import icegen
 from icegen.grid import CurvilinearGrid, Grid
+from icegen.variables import Variable
+
+if TYPE_CHECKING:
+    from icegen.archive import Archive
 
 FILL = np.float32(netCDF4.default_fillvals["f4"])
 PER_SEA_AREA = ("sea_ice_area_fraction", "sea_ice_thickness")  # means over the sea; others are means over the ice
 
 
-def to_dataset(states: np.ndarray, archive, members, seed: int, year, day_of_year, steps: int) -> xr.Dataset:
+def to_dataset(
+    states: np.ndarray,
+    archive: "Archive",
+    members: Sequence[int],
+    seed: int,
+    year: int | None,
+    day_of_year: int | None,
+    steps: int,
+) -> xr.Dataset:
     """States float32 [member, variable, y, x] as a Dataset over (realization, y, x), missing on land."""
-    dataset = header(archive, members, seed, steps, None if year is None else date(year, day_of_year))
+    when = None if year is None or day_of_year is None else date(year, day_of_year)
+    dataset = header(archive, members, seed, steps, when)
     sea = archive.grid.ocean
     for i, v in enumerate(archive.variables):
         field = np.where(sea, states[:, i], np.float32(np.nan))
         dataset[v.id] = (("realization", "y", "x"), field, attributes(v, archive.grid))
-        dataset[v.id].encoding = {"_FillValue": FILL, "coordinates": "lat lon" + (" time" if year is not None else "")}
+        dataset[v.id].encoding = {"_FillValue": FILL, "coordinates": "lat lon" + (" time" if when is not None else "")}
     return dataset
 
 
 def create(
-    path: Path, archive, members: Sequence[int], seed: int, steps: int, dates: Sequence[tuple[int, int]]
+    path: Path, archive: "Archive", members: Sequence[int], seed: int, steps: int, dates: Sequence[tuple[int, int]]
 ) -> netCDF4.Dataset:
     """Write a file without states and return it, open for `put`.
 
@@ -56,17 +70,19 @@ def create(
     return file
 
 
-def put(file: netCDF4.Dataset, archive, time: int, realization: int, state: np.ndarray) -> None:
+def put(file: netCDF4.Dataset, archive: "Archive", time: int, realization: int, state: np.ndarray) -> None:
     """Write one state float32 [variable, y, x] to indices of a file that `create` made."""
     for v, field in zip(archive.variables, state, strict=True):
         file[v.id][time, realization] = np.where(archive.grid.ocean, field, FILL)
 
 
-def header(archive, members: Sequence[int], seed: int, steps: int, times=None) -> xr.Dataset:
+def header(
+    archive: "Archive", members: Sequence[int], seed: int, steps: int, times: np.ndarray | np.datetime64 | None
+) -> xr.Dataset:
     """A dataset without states: coordinates, cell areas, grid mapping, origin. ``times``: none, one, or an array."""
     grid = archive.grid
     lon, lat = grid.lonlat
-    coordinates = {
+    coordinates: dict[str, Any] = {
         "realization": ("realization", np.asarray(members, np.int32), {"standard_name": "realization", "units": "1"}),
         "lat": (("y", "x"), lat, {"standard_name": "latitude", "units": "degrees_north"}),
         "lon": (("y", "x"), lon, {"standard_name": "longitude", "units": "degrees_east"}),
@@ -108,7 +124,7 @@ def mapping(grid: Grid | CurvilinearGrid) -> dict[str, str]:
     return {"grid_mapping": "crs"} if isinstance(grid, Grid) else {}
 
 
-def attributes(variable, grid: Grid | CurvilinearGrid) -> dict[str, str]:
+def attributes(variable: Variable, grid: Grid | CurvilinearGrid) -> dict[str, str]:
     """CF attributes of one variable of a state."""
     names = {"standard_name": variable.standard_name, "long_name": variable.long_name, "units": variable.units}
     over = "sea" if variable.standard_name in PER_SEA_AREA else "sea_ice"

@@ -62,6 +62,8 @@ class UViT(nn.Module):
     """
 
     eof_count: Final[int]
+    eof_variance: Tensor
+    frequencies: Tensor
 
     def __init__(self, channels: int, ocean_channels: int, shape: tuple[int, int], config: DenoiserConfig):
         super().__init__()
@@ -79,7 +81,7 @@ class UViT(nn.Module):
         self.register_buffer("frequencies", torch.exp(torch.linspace(math.log(0.05), math.log(4.0), 32)))
         inputs = 64 + CONDITION_FEATURES + eof_count
         self.embed = nn.Sequential(nn.Linear(inputs, e), nn.SiLU(), nn.Linear(e, e), nn.SiLU())
-        self.eof_head = nn.Linear(e, eof_count) if eof_count else nn.Identity()
+        self.eof_head = zero_init(nn.Linear(e, eof_count)) if eof_count else nn.Identity()
         self.stem = nn.Conv2d(channels + ocean_channels + config.position_channels, w[0], 3, padding=1)
         fine = list(range(len(w) - 1))
 
@@ -96,8 +98,6 @@ class UViT(nn.Module):
         self.merge = nn.ModuleList([nn.Conv2d(2 * w[i], w[i], 1) for i in fine])
         self.up = nn.ModuleList([convolutions(i) for i in fine])
         self.head = zero_init(nn.Conv2d(w[0], channels, 3, padding=1))
-        if eof_count:
-            zero_init(self.eof_head)
 
     def forward(self, z: Tensor, gamma: Tensor, features: Tensor, ocean: Tensor) -> Tensor:
         """Predict v.
@@ -167,6 +167,7 @@ class NoiseDensity(nn.Module):
     """
 
     BINS = 100
+    error: Tensor
 
     def __init__(self, config: DiffusionTrainingConfig):
         super().__init__()

@@ -29,6 +29,16 @@ class Emulator(nn.Module):
 
     LATENT_STREAM: Final[int] = 0  # of the noise; a decoder that draws noise takes another
 
+    ocean: Tensor
+    cells: Tensor
+    mean: Tensor
+    std: Tensor
+    lower: Tensor
+    upper: Tensor
+    cut: Tensor
+    latent_mean: Tensor
+    latent_std: Tensor
+
     def __init__(
         self,
         encoder: nn.Module,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from icegen import archive, validation
 from icegen.archive import CONTRACT, FORMAT
@@ -20,6 +20,7 @@ from icegen.config import Config, from_dict
 from icegen.data import PreparedData
 from icegen.emulator import Emulator
 from icegen.grid import FACTOR, CurvilinearGrid, Grid
+from icegen.validation.evidence import Wrap
 from icegen.variables import Variable
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,9 @@ def build_emulator(folder: Path, data: PreparedData) -> tuple[Emulator, Config]:
     """
     denoiser, checkpoint = load_denoiser(folder)
     config = from_dict(Config, checkpoint["config"])
-    encoder, decoder, factor = IdentityEncoder(), IdentityDecoder(), 1
+    encoder: nn.Module = IdentityEncoder()
+    decoder: nn.Module = IdentityDecoder()
+    factor = 1
     if config.space == "latent":
         autoencoder, _ = load_autoencoder(folder)
         if checkpoint["autoencoder"] != fingerprint(autoencoder):
@@ -70,7 +73,7 @@ def build_emulator(folder: Path, data: PreparedData) -> tuple[Emulator, Config]:
         parameter.requires_grad_(False)
         parameter.copy_(parameter.half())
     # Convolutions run faster on channels_last weights; the archive keeps the layout.
-    emulator = emulator.to(memory_format=torch.channels_last).eval()
+    emulator = emulator.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]  # undeclared form
     if config.space == "latent" and config.autoencoder.zeros_kept > 0:
         emulator.cut.copy_(zero_cut(emulator, data, config.autoencoder.zeros_kept))
     return emulator, config
@@ -97,7 +100,15 @@ def zero_cut(emulator: Emulator, data: PreparedData, kept: float, most_states: i
     return cut
 
 
-def export(folder: Path, data: PreparedData, out: Path, name: str, commands: str = "", samples: int = 1, progress=iter):
+def export(
+    folder: Path,
+    data: PreparedData,
+    out: Path,
+    name: str,
+    commands: str = "",
+    samples: int = 1,
+    progress: Wrap = iter,
+) -> str:
     """Script the emulator, score it on the validation times, and write the archive. Returns its SHA-256.
 
     samples: generated members per validation time for the scores; 0 skips them.

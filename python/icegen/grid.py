@@ -25,7 +25,7 @@ class Grid:
     crs: str
     ocean: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, axis in (("x", self.x), ("y", self.y)):
             steps = np.diff(axis)
             if not np.allclose(steps, steps[0], rtol=1e-4):
@@ -55,7 +55,7 @@ class Grid:
         """True area of each cell in m2, float64 [y, x]: dx dy over the projection's areal scale."""
         projection = pyproj.Proj(self.crs)
         scale = projection.get_factors(*self.lonlat).areal_scale
-        return abs(self.dx * self.dy) / scale
+        return abs(self.dx * self.dy) / np.asarray(scale)
 
     @property
     def x_direction(self) -> np.ndarray:
@@ -98,7 +98,7 @@ class CurvilinearGrid:
     latitude: np.ndarray
     ocean: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_mask(self.ocean, self.latitude.shape)
         if not (np.isfinite(self.longitude).all() and np.all(np.abs(self.latitude) <= 90)):
             raise ValueError("the grid has cells without a longitude, or a latitude from -90 to 90")

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Building blocks shared by the autoencoder and the diffusion model. All of them can be scripted."""
 
+from typing import TypeVar
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -16,7 +18,10 @@ class ChannelNorm(nn.Module):
         return self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
-def zero_init(layer: nn.Module) -> nn.Module:
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+
+
+def zero_init(layer: Layer) -> Layer:
     """Start a residual branch at zero, so that a fresh block is the identity."""
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:

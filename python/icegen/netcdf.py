@@ -2,6 +2,7 @@
 """Reading CF NetCDF: opening a file, its grid, its dates, a variable's values in our units."""
 
 from pathlib import Path
+from typing import Any
 
 import netCDF4
 import numpy as np
@@ -48,7 +49,8 @@ def read_times(nc: netCDF4.Dataset, path: Path) -> list:
         raise ValueError(f"{path}: calendar is {calendar}; wanted one of {', '.join(CALENDARS)}")
     if time.ndim != 1 or np.ma.getmaskarray(time[:]).any():
         raise ValueError(f"{path}: time has dimensions {time.dimensions} or a missing value; wanted a value for each")
-    times = list(netCDF4.num2date(time[:], time.units, calendar))
+    dates: Any = netCDF4.num2date(time[:], time.units, calendar)  # of an array, an array
+    times = list(dates)
     refuse_repeated(times, path)
     return times
 
@@ -75,7 +77,7 @@ def unit_factor(variable: netCDF4.Variable, wanted: Variable, path: Path) -> flo
     return factors[units]
 
 
-def read_values(variable: netCDF4.Variable, index, factor: float = 1.0) -> np.ndarray:
+def read_values(variable: netCDF4.Variable, index: Any, factor: float = 1.0) -> np.ndarray:
     """Values times a factor, float64, NaN where one is missing. Raises ValueError for a file that breaks off."""
     try:
         return np.ma.filled(variable[index].astype(np.float64), np.nan) * factor
@@ -84,26 +86,27 @@ def read_values(variable: netCDF4.Variable, index, factor: float = 1.0) -> np.nd
         raise ValueError(f"{path}: {variable.name} cannot be read, the file seems damaged: {error}") from None
 
 
-def read_grid(nc: netCDF4.Dataset, path: Path) -> tuple[Grid | CurvilinearGrid, tuple[str, str]]:
+def read_grid(nc: netCDF4.Dataset, path: Path) -> tuple[Grid | CurvilinearGrid, tuple[str, ...]]:
     """The file's grid and its two dimensions. Raises ValueError where it cannot be told.
 
     The ocean is that of a variable of standard_name sea_binary_mask, else of the package global-land-mask.
     """
     y, x = (_coordinate(nc, f"projection_{name}_coordinate") for name in ("y", "x"))
     projected = y is not None and x is not None
-    latitude, longitude = (y, x) if projected else (_coordinate(nc, name) for name in ("latitude", "longitude"))
-    if latitude is None or longitude is None:
+    if not projected:
+        y, x = (_coordinate(nc, name) for name in ("latitude", "longitude"))
+    if y is None or x is None:
         raise ValueError(
             f"{path} has no coordinates with standard_name projection_x_coordinate and projection_y_coordinate, "
             "nor longitude and latitude"
         )
-    dimensions = latitude.dimensions if latitude.ndim == 2 else (*latitude.dimensions, *longitude.dimensions)
+    dimensions = y.dimensions if y.ndim == 2 else (*y.dimensions, *x.dimensions)
     masks = [v for v in nc.variables.values() if getattr(v, "standard_name", "") == "sea_binary_mask"]
     ocean = masks[0][:].filled(0).astype(bool) if masks and masks[0].dimensions == dimensions else None
     if projected:
-        axes = [read_values(axis, slice(None), _metres(axis, path)) for axis in (x, y)]
-        return projected_grid(*axes, _read_crs(nc, path), ocean), dimensions
-    lat, lon = (read_values(axis, slice(None)) for axis in (latitude, longitude))
+        metres = [read_values(axis, slice(None), _metres(axis, path)) for axis in (x, y)]
+        return projected_grid(metres[0], metres[1], _read_crs(nc, path), ocean), dimensions
+    lat, lon = (read_values(axis, slice(None)) for axis in (y, x))
     if lat.ndim == lon.ndim == 1:
         lon, lat = np.meshgrid(lon, lat)
     if lat.ndim != 2 or lon.shape != lat.shape:

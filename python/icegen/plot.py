@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -78,7 +79,7 @@ def season(states: xr.Dataset, reference: Mapping | None = None) -> Figure:
     if scene.extent is None or len(scene.extent) < 2:
         raise ValueError("a season needs sic at two times at least")
     figure = Figure(figsize=(WIDTH, CYCLE + BOTTOM), facecolor="white")
-    draw_cycle(figure.add_axes((0.08, 0.16, 0.89, 0.8)), scene, check_reference(reference))
+    draw_cycle(figure.add_axes((0.08, 0.16, 0.89, 0.8)), scene, scene.extent / 1e12, check_reference(reference))
     return figure
 
 
@@ -121,7 +122,7 @@ def of_states(states: xr.Dataset, variables: Sequence[str] | None = None, whole:
     for name in ("realization", "y", "x"):
         if name not in states.dims:
             raise ValueError(f"there is no dimension {name}; wanted states over realization, y and x")
-    held = [name for name, v in states.data_vars.items() if {"realization", "y", "x"} <= set(v.dims)]
+    held = [str(name) for name, v in states.data_vars.items() if {"realization", "y", "x"} <= set(v.dims)]
     names = held[:2] if variables is None else list(variables)
     for name in names:
         if name not in held:
@@ -133,13 +134,13 @@ def of_states(states: xr.Dataset, variables: Sequence[str] | None = None, whole:
     states = states if "time" in states.dims else states.expand_dims("time")
     fields = states[names].rename(realization="member", y="row", x="column")
     fields = fields.transpose("time", "member", "row", "column")
-    corners = tuple(polar.corners(middles) for middles in polar.project(states.lon.values, states.lat.values))
+    x, y = (polar.corners(middles) for middles in polar.project(states.lon.values, states.lat.values))
     shown = fields.isel(time=_shown(fields), member=slice(MAPPED_MEMBERS)).load()
     land = np.isnan(shown[names[0]].values).all(axis=(0, 1))
     extent = None
     if whole and "sic" in names and "cell_area" in states:
         extent = np.array([_extent(states.sic.isel(time=t), states.cell_area) for t in range(fields.sizes["time"])])
-    return Scene(fields, corners, land, extent)
+    return Scene(fields, (x, y), land, extent)
 
 
 def _extent(sic: xr.DataArray, area: xr.DataArray) -> np.ndarray:
@@ -151,7 +152,9 @@ def of_host(opened: xr.Dataset) -> Scene:
     """The scene of a host's file; ValueError if it lacks something."""
     missing = [name for name in HOST_UNITS if name not in opened.data_vars]
     if missing:
-        raise ValueError(f"the file lacks {', '.join(missing)}; it holds {', '.join(opened.data_vars) or 'nothing'}")
+        raise ValueError(
+            f"the file lacks {', '.join(missing)}; it holds {', '.join(map(str, opened.data_vars)) or 'nothing'}"
+        )
     data = opened[list(HOST_UNITS)].load()
     for name, units in HOST_UNITS.items():
         wanted = HOST_DIMENSIONS[:2] if name == "extent" else HOST_DIMENSIONS
@@ -233,17 +236,17 @@ def draw(scene: Scene, observed: dict[str, np.ndarray] | None) -> Figure:
     image = None if scene.land is not None else polar.land_image(half, pixels=round(2 * side * DPI))
     y_maps = height - TOP - side
     for i, (name, field) in enumerate(fields.items()):
-        how = polar.style(name, field.values, field.attrs.get("long_name", ""), field.attrs.get("units", ""))
+        how = polar.style(str(name), field.values, field.attrs.get("long_name", ""), field.attrs.get("units", ""))
         x_pair = LEFT + i * (times * side + (times - 1) * GAP + BETWEEN)
         for j, row in np.ndindex(times, rows):
             panel = axes(x_pair + j * (side + GAP), y_maps - row * (side + GAP), side, side)
             mesh = panel.pcolormesh(
                 x, y, field.values[j, row], cmap=how.colours, vmin=how.lower, vmax=how.upper, rasterized=True
             )
-            if image is None:
-                polar.draw_land(panel, x, y, scene.land)
-            else:
+            if image is not None:
                 panel.imshow(image, extent=(-half, half, -half, half), zorder=2)
+            elif scene.land is not None:
+                polar.draw_land(panel, x, y, scene.land)
             polar.dress_map(panel, half)
             if row == 0 and "time" in fields.coords:
                 date = fields.time[j].dt
@@ -262,8 +265,9 @@ def draw(scene: Scene, observed: dict[str, np.ndarray] | None) -> Figure:
         bar.ax.tick_params(labelsize=7.5, length=2.5, color=LINES, labelcolor=INK)
         bar.outline.set_edgecolor(LINES)
         bar.outline.set_linewidth(0.5)
-    if cycle:
-        draw_cycle(axes(LEFT + 0.05, BOTTOM, total_width - LEFT - RIGHT - 0.05, cycle - 0.1), scene, observed)
+    if cycle and scene.extent is not None:
+        panel = axes(LEFT + 0.05, BOTTOM, total_width - LEFT - RIGHT - 0.05, cycle - 0.1)
+        draw_cycle(panel, scene, scene.extent / 1e12, observed)
     return figure
 
 
@@ -276,9 +280,8 @@ def polar_part(data: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return polar.edges(lon), np.clip(polar.edges(data.lat.values[northern].astype(float)), -90, 90), northern
 
 
-def draw_cycle(panel: Axes, scene: Scene, observed: dict[str, np.ndarray] | None) -> None:
-    """Extent of each member against the observed range."""
-    extent = scene.extent / 1e12  # [time, member], million km2
+def draw_cycle(panel: Axes, scene: Scene, extent: np.ndarray, observed: dict[str, np.ndarray] | None) -> None:
+    """Extent [time, member] in million km2 of each member against the observed range."""
     months = scene.months
     when = np.arange(len(months))
     highest = np.nanmax(extent)
@@ -290,7 +293,12 @@ def draw_cycle(panel: Axes, scene: Scene, observed: dict[str, np.ndarray] | None
         highest = max(highest, high.max())
     for k, name in enumerate(scene.members):
         if k < MAPPED_MEMBERS:
-            style = {"color": MEMBER_COLOURS[k], "linewidth": 1.5, "markersize": 3, "label": f"Member {name}"}
+            style: dict[str, Any] = {
+                "color": MEMBER_COLOURS[k],
+                "linewidth": 1.5,
+                "markersize": 3,
+                "label": f"Member {name}",
+            }
         else:
             label = "Further members" if k == MAPPED_MEMBERS else None
             style = {"color": NO_DATA, "linewidth": 0.8, "markersize": 1.5, "zorder": 1.5, "label": label}

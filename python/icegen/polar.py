@@ -3,12 +3,14 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import cmocean
 import numpy as np
 import pyproj
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, to_rgba
+from numpy.typing import ArrayLike
 
 SOUTHERNMOST = 50.0  # degrees north, reached in the corners of a map or along its sides
 HALF_WIDTH = 3.2e6  # m; the corners of this square lie at 49 N
@@ -58,7 +60,7 @@ def corners(middles: np.ndarray) -> np.ndarray:
     return middles
 
 
-def project(lon: np.ndarray, lat: np.ndarray, inverse: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def project(lon: ArrayLike, lat: ArrayLike, inverse: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Degrees to metres in EASE-Grid 2.0 North (EPSG:6931), or back: equal areas, Greenwich downward."""
     transformer = pyproj.Transformer.from_crs("EPSG:4326", "EPSG:6931", always_xy=True)
     return transformer.transform(lon, lat, direction="INVERSE" if inverse else "FORWARD")
@@ -76,7 +78,7 @@ def map_half_width(values: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
     """
     there = np.isfinite(values).any(axis=(0, 1))
     reach = max(np.abs(c[there]).max() for c in centres(x, y))
-    return min(max(reach, HALF_WIDTH), abs(project(0.0, SOUTHERNMOST)[1]))
+    return min(max(reach, HALF_WIDTH), float(abs(project(0.0, SOUTHERNMOST)[1])))
 
 
 def land_image(half: float, pixels: int) -> np.ndarray:
@@ -101,14 +103,15 @@ def draw_land(panel: Axes, x: np.ndarray, y: np.ndarray, land: np.ndarray) -> No
 def dress_map(panel: Axes, half: float) -> None:
     """Graticule and frame."""
     panel.set_facecolor(NO_DATA)
-    thin = {"color": LINES, "linewidth": 0.35, "alpha": 0.6, "zorder": 3}
+    thin: dict[str, Any] = {"color": LINES, "linewidth": 0.35, "alpha": 0.6, "zorder": 3}
     around = np.linspace(-180, 180, 361)
     for lat in (60, 70, 80):
         panel.plot(*project(around, np.full_like(around, lat)), **thin)
     for lon in range(-180, 180, 45):
         panel.plot(*project(np.full(2, lon), np.array([40.0, 85.0 if lon % 90 else 90.0])), **thin)
     for lon, lat in ((128, 60), (-40, 70), (-40, 80)):  # on land: Siberia and Greenland
-        panel.text(*project(lon, lat), f"{lat}°N", fontsize=5, ha="center", va="center", color=INK, zorder=4)
+        x, y = project(lon, lat)
+        panel.text(float(x), float(y), f"{lat}°N", fontsize=5, ha="center", va="center", color=INK, zorder=4)
     panel.set(xlim=(-half, half), ylim=(-half, half), xticks=[], yticks=[], aspect="equal")
     for spine in panel.spines.values():
         spine.set(edgecolor=LINES, linewidth=0.6)
@@ -116,7 +119,7 @@ def dress_map(panel: Axes, half: float) -> None:
 
 def label_meridians(panel: Axes, top: bool, bottom: bool, left: bool, right: bool) -> None:
     """Name the meridians that end in the middle of an outer side."""
-    style = {"transform": panel.transAxes, "fontsize": 6, "color": LINES}
+    style: dict[str, Any] = {"transform": panel.transAxes, "fontsize": 6, "color": LINES}
     if top:
         panel.text(0.5, 1.015, "180°", ha="center", va="bottom", **style)
     if bottom:

@@ -4,8 +4,12 @@
 import contextlib
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
 
 # How launchers name the rank and the number of ranks: Open MPI, those that speak PMI (MPICH, Intel), Slurm.
 LAUNCHERS = (
@@ -22,8 +26,8 @@ class RankError(RuntimeError):
 class Ranks:
     """The ranks that share one work. Its methods are collective."""
 
-    def __init__(self, comm=None):
-        self.comm = comm
+    def __init__(self, comm: "MPI.Comm | None" = None):
+        self.comm: Any = comm  # where it is None, there is no second rank
         self.rank, self.size = (0, 1) if comm is None else (comm.rank, comm.size)
 
     @property
@@ -63,20 +67,22 @@ class Ranks:
         else:
             self.agree(None)
 
-    def first_says(self, value):
+    def first_says(self, value: Any) -> Any:
         """The value that the first rank has."""
         return value if self.comm is None else self.comm.bcast(value)
 
     def to_first(self, array: np.ndarray | None, count: int) -> Iterator[np.ndarray]:
         """On the first rank, the arrays of ranks 0 to ``count`` - 1, of one shape and dtype; nothing elsewhere."""
-        if self.rank == 0:
-            yield array
-            for source in range(1, count):
-                received = np.empty_like(array)
-                self.comm.Recv(received, source)
-                yield received
-        elif self.rank < count:
+        if array is None:  # not one of them
+            return
+        if self.rank > 0:
             self.comm.Send(array, 0)
+            return
+        yield array
+        for source in range(1, count):
+            received = np.empty_like(array)
+            self.comm.Recv(received, source)
+            yield received
 
 
 def launched() -> tuple[int, int]:

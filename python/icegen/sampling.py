@@ -7,12 +7,13 @@ whole; one that is there already is kept, if it holds the same request.
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date as calendar_date
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -20,6 +21,9 @@ import xarray as xr
 from icegen import dataset
 from icegen.files import replacing
 from icegen.ranks import RankError, Ranks
+
+if TYPE_CHECKING:
+    from icegen.archive import Archive
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +78,7 @@ def files_of(request: Request, folder: Path, single: bool) -> dict[Path, Request
 
 
 def sample(
-    archive,
+    archive: "Archive",
     request: Request,
     folder: Path,
     ranks: Ranks,
@@ -108,7 +112,7 @@ def sample(
     return list(files)
 
 
-def _missing(files: dict[Path, Request], archive) -> list[Path]:
+def _missing(files: dict[Path, Request], archive: "Archive") -> list[Path]:
     """The files to write. Makes the folder, clears what killed runs left there; ValueError for files in the way."""
     folder = next(iter(files)).parent
     try:
@@ -124,7 +128,7 @@ def _missing(files: dict[Path, Request], archive) -> list[Path]:
     return missing
 
 
-def _finished(path: Path, request: Request, archive) -> bool:
+def _finished(path: Path, request: Request, archive: "Archive") -> bool:
     """Whether the file is there; ValueError if it holds anything but this request."""
     if not path.exists():
         return False
@@ -159,16 +163,18 @@ def _times(request: Request) -> np.ndarray:
     return np.array([dataset.date(*d) for d in request.dates])
 
 
-def _states(archive, request: Request, keys: list[tuple[Date, int]], ranks: Ranks) -> Iterator[np.ndarray]:
+def _states(archive: "Archive", request: Request, keys: list[tuple[Date, int]], ranks: Ranks) -> Generator[np.ndarray]:
     """On the first rank, the states float32 [variable, y, x] of all keys in order; other ranks generate their share."""
     for start in range(0, len(keys), ranks.size):
         batch = keys[start : start + ranks.size]
         state = None
         if ranks.rank < len(batch):
             (year, day), member = batch[ranks.rank]
-            key = {"seed": request.seed, "year": year, "day_of_year": day, "steps": request.steps}
             try:
-                state = np.ascontiguousarray(archive.generate([member], **key)[0].cpu().numpy())
+                generated = archive.generate(
+                    [member], seed=request.seed, year=year, day_of_year=day, steps=request.steps
+                )
+                state = np.ascontiguousarray(generated[0].cpu().numpy())
             except RuntimeError as error:  # torch: out of memory, a lost device
                 reason = str(error).strip().splitlines()[-1]
                 raise ValueError(f"member {member} of {year}, day {day}, cannot be generated: {reason}") from error
@@ -176,7 +182,7 @@ def _states(archive, request: Request, keys: list[tuple[Date, int]], ranks: Rank
         yield from ranks.to_first(state, len(batch))
 
 
-def _write(path: Path, request: Request, archive, states: Iterator[np.ndarray]) -> Iterator[None]:
+def _write(path: Path, request: Request, archive: "Archive", states: Iterator[np.ndarray]) -> Iterator[None]:
     """Write one file, and yield after each state."""
     try:
         key = (request.numbers, request.seed, request.steps, request.dates)

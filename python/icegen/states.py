@@ -3,9 +3,11 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import netCDF4
 import numpy as np
+from numpy.typing import DTypeLike
 
 from icegen.netcdf import read_values
 
@@ -17,9 +19,10 @@ class StatesOnDisk:
     Each process opens the file for itself. Raises ValueError for a file that is damaged where it is read.
     """
 
-    def __init__(self, path: Path, names: list[str], dtype):
+    def __init__(self, path: Path, names: list[str], dtype: DTypeLike):
         self.path, self.names, self.dtype = Path(path).absolute(), names, np.dtype(dtype)
-        self._process, self._nc = None, None
+        self._process: int | None = None
+        self._nc: Any = None
         first = self._variable(0)
         self.shape = (first.shape[0], len(names), *first.shape[1:])
         self.ndim = 4
@@ -27,7 +30,7 @@ class StatesOnDisk:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, key) -> np.ndarray:
+    def __getitem__(self, key: Any) -> np.ndarray:
         time, *rest = key if isinstance(key, tuple) else (key,)
         times = np.arange(len(self))[time]
         if times.ndim == 0:
@@ -41,13 +44,13 @@ class StatesOnDisk:
             states[i] = self._state(int(times[i]), *rest)
         return states
 
-    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         return self[:].astype(dtype or self.dtype, copy=False)
 
     def __getstate__(self) -> dict:
         return self.__dict__ | {"_process": None, "_nc": None}
 
-    def _state(self, t: int, variable=slice(None), *window) -> np.ndarray:
+    def _state(self, t: int, variable: Any = slice(None), *window: Any) -> np.ndarray:
         chosen = np.arange(len(self.names))[variable]
         if chosen.ndim == 0:
             return self._field(t, int(chosen))[window]

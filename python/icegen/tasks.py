@@ -20,6 +20,11 @@ from icegen.losses import censored_gaussian_nll, gaussian_nll, kl_to_standard_no
 class AutoencoderTask(nn.Module):
     """Reconstruct random crops: negative log-likelihood of the observed ocean cells + beta KL."""
 
+    mean: Tensor
+    std: Tensor
+    lower: Tensor
+    upper: Tensor
+
     def __init__(self, model: AutoencoderConfig, training: AutoencoderTrainingConfig, data: PreparedData):
         super().__init__()
         self.model = Autoencoder(len(data.variables), model)
@@ -95,6 +100,9 @@ class AutoencoderTask(nn.Module):
 class DiffusionTask(nn.Module):
     """Predict v of standardised states, be they latents or, in data space, the variables themselves."""
 
+    ocean: Tensor
+    cells: Tensor
+
     def __init__(self, config: Config, data: PreparedData, states: Tensor):
         super().__init__()
         self.config = config.diffusion_training
@@ -138,7 +146,7 @@ def year_normalisation(data: PreparedData) -> tuple[float, float]:
 
 
 @torch.no_grad()
-def standardised_states(encoder: nn.Module, data: PreparedData, device) -> tuple[Tensor, Tensor, Tensor]:
+def standardised_states(encoder: nn.Module, data: PreparedData, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Latent means float16 [time, z, y, x] less the training mean of each pixel, over the ocean deviation of each
     channel; zero where a latent cell holds no ocean. Also that mean [z, y, x] and deviation [z, 1, 1], float32.
 
@@ -156,8 +164,9 @@ def standardised_states(encoder: nn.Module, data: PreparedData, device) -> tuple
     latents = torch.stack([latent(t) for t in range(len(data.training))])
     cells = network_ocean(ocean, ocean.shape[2] // latents.shape[2])[1].cpu()[0]
     times = np.flatnonzero(data.training)
-    center = sum(latents[t].double() for t in times) / len(times)
-    squares = sum(((latents[t].double() - center) ** 2 * cells).sum((1, 2)) for t in times)
+    zero = torch.zeros((), dtype=torch.float64)
+    center = sum((latents[t].double() for t in times), zero) / len(times)
+    squares = sum((((latents[t].double() - center) ** 2 * cells).sum((1, 2)) for t in times), zero)
     deviation = (squares / (len(times) * cells.sum())).sqrt()[:, None, None]
     center, deviation = center.float(), deviation.float()
     return ((latents - center) / deviation * cells).half(), center, deviation

@@ -13,6 +13,7 @@ import logging
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import lightning_fabric
 import torch
@@ -53,7 +54,11 @@ class Run:
 
     def fabric(self, precision: str) -> lightning_fabric.Fabric:
         """Launched: with several devices, every one of them runs what follows."""
-        fabric = lightning_fabric.Fabric(accelerator=self.accelerator, devices=self.devices, precision=precision)
+        fabric = lightning_fabric.Fabric(
+            accelerator=self.accelerator,
+            devices=self.devices,
+            precision=precision,  # type: ignore[arg-type]  # one of config.PRECISIONS
+        )
         fabric.launch()
         return fabric
 
@@ -88,7 +93,8 @@ def train_diffusion(config: Config, data: PreparedData, run: Run) -> Path:
     """
     c = config.diffusion_training
     _require_variables(config, data)
-    encoder, trained = IdentityEncoder(), ""
+    encoder: nn.Module = IdentityEncoder()
+    trained = ""
     if config.space == "latent":
         autoencoder, _ = load_autoencoder(run.folder)
         encoder, trained = autoencoder.encoder, fingerprint(autoencoder)
@@ -116,7 +122,7 @@ def _require_variables(config: Config, data: PreparedData) -> None:
 
 def _train(
     fabric: lightning_fabric.Fabric,
-    task: nn.Module,
+    task: AutoencoderTask | DiffusionTask,
     c: TrainingConfig,
     config: Config,
     run: Run,
@@ -146,7 +152,7 @@ def _train(
         optimiser.load_state_dict(checkpoint["optimiser"])
         first = checkpoint["step"]
         log.info("resuming %s at step %d of %d", path, first, c.steps)
-    task.to(memory_format=torch.channels_last).train()
+    task.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]  # torch declares other forms only
     wrapped, optimiser = fabric.setup(task, optimiser)
     with contextlib.ExitStack() as stack:
         curves = stack.enter_context(_Curves(path, first)) if fabric.is_global_zero else None
@@ -161,7 +167,7 @@ def _train(
                 raise ValueError(f"the loss is {value.item()} at step {step}; the last checkpoint is kept")
             fabric.backward(value)
             norm = fabric.clip_gradients(wrapped, optimiser, max_norm=c.clip, error_if_nonfinite=False)
-            if not torch.isfinite(norm):
+            if norm is not None and not torch.isfinite(norm):
                 raise ValueError(f"the gradient is {norm.item()} at step {step}; the last checkpoint is kept")
             optimiser.step()
             decay = min(c.ema_decay, (step + 1) / (step + 10))
@@ -202,7 +208,7 @@ def _checkpoint_to_resume(path: Path, config: Config, same: tuple[str, ...], ext
     return checkpoint
 
 
-def _agree(a, b) -> bool:
+def _agree(a: Any, b: Any) -> bool:
     """Equal but for rounding."""
     if isinstance(a, dict):
         return all(_agree(value, b[key]) for key, value in a.items())
@@ -221,7 +227,7 @@ class _Curves:
         self.first = first
         self.running: dict[str, float] = {}
 
-    def __enter__(self):
+    def __enter__(self) -> "_Curves":
         self._cut()
         self.file = open(self.path, "a", newline="")
         self.csv = csv.writer(self.file)
@@ -232,7 +238,7 @@ class _Curves:
             self.board = SummaryWriter(self.folder, purge_step=self.first)
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.file.close()
         if self.board:
             self.board.close()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The sea-ice variables icegen knows, with their physical bounds and CF names."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 
@@ -32,7 +33,7 @@ VARIABLES = {
 }
 
 
-def variables(ids) -> tuple[Variable, ...]:
+def variables(ids: Collection[str]) -> tuple[Variable, ...]:
     """Look up variables by id.
 
     Raises ValueError for an unknown or repeated id.
@@ -40,7 +41,7 @@ def variables(ids) -> tuple[Variable, ...]:
     for name in ids:
         if name not in VARIABLES:
             raise ValueError(f"unknown variable {name!r}; wanted one of {', '.join(VARIABLES)}")
-    if len(set(ids)) != len(tuple(ids)):
+    if len(set(ids)) != len(ids):
         raise ValueError(f"variables {', '.join(ids)} name one twice")
     if not ids:
         raise ValueError("no variable given; wanted at least one")

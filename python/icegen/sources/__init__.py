@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from icegen.grid import Grid
+from icegen.grid import CurvilinearGrid, Grid
 from icegen.variables import Variable
 
 
@@ -18,10 +18,13 @@ class Source(Protocol):
     """
 
     variables: tuple[Variable, ...]
-    grid: Grid
     times: list
     attributes: dict[str, str]
     split: np.ndarray | None
+
+    @property
+    def grid(self) -> Grid | CurvilinearGrid:
+        """Where the states are."""
 
     def read(self, t: int) -> np.ndarray:
         """The state of time ``t``: float [variable, y, x] in our units, NaN where there is no value."""

@@ -7,6 +7,7 @@ where it is compact; deformation gathers in narrow bands, which open leads, pile
 
 import calendar
 import datetime
+from collections.abc import Iterable
 
 import numpy as np
 from scipy import fft, ndimage
@@ -29,9 +30,16 @@ class Idealised:
     """
 
     variables = variables(("sic", "sit", "sid", "siu", "siv"))
-    split = None
+    split: np.ndarray | None = None
 
-    def __init__(self, size=512, spacing=12500.0, years=range(1995, 2019), states_per_month=3, seed=0):
+    def __init__(
+        self,
+        size: int = 512,
+        spacing: float = 12500.0,
+        years: Iterable[int] = range(1995, 2019),
+        states_per_month: int = 3,
+        seed: int = 0,
+    ):
         if size < 16 or size % 2:
             raise ValueError(f"size is {size}; wanted an even number from 16")
         if not 2e3 <= spacing <= 200e3:
@@ -112,7 +120,7 @@ class Idealised:
         state = np.stack([sic, sic * thickness, -np.expm1(-load) * (sic > 0), *(drift * (sic > 0))])
         return np.where(self.grid.ocean, state, np.nan).astype(np.float32)
 
-    def _bands(self, rng, wind: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _bands(self, rng: np.random.Generator, wind: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Shear and opening, signed and without unit, in bands at either side of the wind's axis of compression.
 
         A band is where a random field, drawn out along the band's direction, changes sign.
@@ -153,7 +161,7 @@ class Idealised:
             stride *= 3
         return field
 
-    def _noise(self, rng, scale: float, exponent: float, coarsening: int = 1) -> np.ndarray:
+    def _noise(self, rng: np.random.Generator, scale: float, exponent: float, coarsening: int = 1) -> np.ndarray:
         """A periodic Gaussian random field of unit variance: amplitudes fall as k^-exponent below ``scale`` km."""
         n = self.grid.shape[0] // coarsening
         k = np.hypot(fft.fftfreq(n)[:, None], fft.rfftfreq(n)) / (self._spacing * coarsening)

@@ -2,7 +2,9 @@
 """neXtSIM on CREG025: a folder of Moorings_YYYYmMM.nc, the data of Finn et al. 2024 (doi:10.5194/tc-17-617-2023)."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import netCDF4
 import numpy as np
@@ -22,9 +24,9 @@ class NextSIM:
     Raises ValueError, before any state is read, for a folder or a file that does not fit.
     """
 
-    split = None
+    split: np.ndarray | None = None
 
-    def __init__(self, folder: Path, ids=tuple(NAMES)):
+    def __init__(self, folder: Path, ids: Collection[str] = tuple(NAMES)):
         self.variables = variables(ids)
         self.attributes = {
             "title": "Arctic sea ice of neXtSIM coupled to OPA on CREG025",
@@ -36,7 +38,8 @@ class NextSIM:
         paths = sorted(p for p in Path(folder).iterdir() if re.fullmatch(r"Moorings_\d{4}m\d{2}\.nc", p.name))
         if not paths:
             raise ValueError(f"{folder} holds no file named like Moorings_1995m01.nc")
-        self.times, self._places = [], []
+        self.times: list = []
+        self._places: list[tuple[Path, int]] = []
         for path in paths:
             with open_file(path) as nc:
                 self._check(nc, path)
@@ -47,7 +50,8 @@ class NextSIM:
         with open_file(paths[0]) as nc:
             longitude, latitude = (read_values(nc[name], CROP) for name in ("longitude", "latitude"))
             self.grid = CurvilinearGrid(longitude, latitude, np.isfinite(read_values(nc["sit"], (0, *CROP))))
-        self._path, self._nc = None, None
+        self._path: Path | None = None
+        self._nc: Any = None
 
     def read(self, t: int) -> np.ndarray:
         """The state of time ``t``: float64 [variable, y, x], NaN where there is no value."""

@@ -46,7 +46,9 @@ class Regridding:
         return result.T.reshape(len(state), *self.shape)
 
 
-def _linear_weights(column, row, shape, index, size) -> csr_array:
+def _linear_weights(
+    column: np.ndarray, row: np.ndarray, shape: tuple[int, int], index: np.ndarray, size: tuple[int, int]
+) -> csr_array:
     """Barycentric weights of the triangle around each target cell; none outside all triangles."""
     centres, kept = np.unique(np.stack([column, row], 1), axis=0, return_index=True)  # a pole may stand many times
     triangles = Delaunay(centres)
@@ -60,7 +62,14 @@ def _linear_weights(column, row, shape, index, size) -> csr_array:
     return coo_array((weights.ravel(), (np.repeat(cells, 3), corners.ravel())), shape=size).tocsr()
 
 
-def _mean_weights(column, row, area, index, shape, size) -> csr_array:
+def _mean_weights(
+    column: np.ndarray,
+    row: np.ndarray,
+    area: np.ndarray,
+    index: np.ndarray,
+    shape: tuple[int, int],
+    size: tuple[int, int],
+) -> csr_array:
     """Area weights, of sum 1, of the source centres in each target cell; none where there is no centre."""
     columns, rows = np.rint(column[index]).astype(int), np.rint(row[index]).astype(int)
     inside = (columns >= 0) & (columns < shape[1]) & (rows >= 0) & (rows < shape[0])

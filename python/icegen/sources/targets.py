@@ -4,9 +4,13 @@
 Means and standard deviations are over all ocean cells and times; the figures of one thickness field are of a 1 January.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+
+from icegen.grid import Grid
+from icegen.states import StatesOnDisk
 
 # id: mean, standard deviation
 MOMENTS = {
@@ -33,7 +37,9 @@ class Figure:
         return self.low <= self.value <= self.high
 
 
-def figures(state, grid, month: np.ndarray, times, ids: list[str]) -> list[Figure]:
+def figures(
+    state: np.ndarray | StatesOnDisk, grid: Grid, month: np.ndarray, times: Sequence[int], ids: list[str]
+) -> list[Figure]:
     """The figures of some ``times`` of states [time, variable, y, x] on a projected grid.
 
     Those of one thickness field are means over the times in January; without one, and for scales that the grid does

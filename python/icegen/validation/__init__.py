@@ -9,14 +9,16 @@ import logging
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from icegen.archive import Archive
 from icegen.data import PreparedData
+from icegen.emulator import Emulator
 from icegen.validation import pictures, reference, report
 from icegen.validation.compare import Table, compare
-from icegen.validation.evidence import Evidence, Progress, add_free, add_trend, gather
+from icegen.validation.evidence import Evidence, Progress, Wrap, add_free, add_trend, gather
 from icegen.validation.reference import Record
 from icegen.validation.report import HEADINGS, cells
 from icegen.validation.samples import BridgeSampler, Sampler
@@ -88,13 +90,13 @@ def _sampler(archive: Archive, seed: int, steps: int, folder: Path, through: str
     return Sampler(archive.module, seed, steps, archive.device, folder)
 
 
-def score(emulator, data: PreparedData, samples: int, steps: int, progress=iter) -> dict:
+def score(emulator: Emulator, data: PreparedData, samples: int, steps: int, progress: Wrap = iter) -> dict:
     """Scores for an archive's metadata: of ``samples`` members per validation time, numbers by group and name."""
     evaluation, training = Record(data, np.flatnonzero(data.validation)), Record(data, np.flatnonzero(data.training))
     count = len(evaluation) * samples
     sampler = Sampler(emulator, 0, steps)
     evidence = gather(sampler, evaluation, training, count, emulator.conditional, lambda name: progress)
-    found = {"validation_times": len(evaluation), "samples_per_time": samples}
+    found: dict[str, Any] = {"validation_times": len(evaluation), "samples_per_time": samples}
     for s in compare(evidence).scores:
         group = found.setdefault(s.group, {})
         group[s.id] = s.value

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """From the evidence to the table of scores."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +59,17 @@ class Table:
     scores: list[Score] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
 
-    def add(self, group: str, name: str, label: str, value, real=None, floor=None, units="1", error=False) -> None:
+    def add(
+        self,
+        group: str,
+        name: str,
+        label: str,
+        value: float | None,
+        real: float | None = None,
+        floor: float | None = None,
+        units: str = "1",
+        error: bool = False,
+    ) -> None:
         """Note a score; one that is not a number is left out."""
         if value is None or not np.isfinite(value):
             self.left_out[f"{group}: {label}"] = "too few states"
@@ -139,8 +151,9 @@ def seasons(evidence: Evidence, table: Table) -> None:
                   errors[0], floor=errors[1], units=units, error=True)  # fmt: skip
         for s, label in enumerate(SEASONS):
             if (season == s).any():
-                means = (optional(lambda x, s=s: x[season == s].mean(), x) for x in (generated, real, floor))
-                table.add("generation", f"{name}_mean_{label}", f"{name}: mean {label}", *means, units)
+                means = [optional(lambda x, s=s: x[season == s].mean(), x) for x in (generated, real, floor)]
+                table.add("generation", f"{name}_mean_{label}", f"{name}: mean {label}", means[0], means[1], means[2],
+                          units)  # fmt: skip
         for s, label in enumerate(SEASONS):
             spread_ratio(table, f"{name}_spread_{label}", f"{name}: spread within {label} / real",
                          [x if x is None else x[season == s] for x in (real, generated, floor)],
@@ -185,7 +198,7 @@ def histograms(evidence: Evidence, table: Table) -> None:
 
 def power(evidence: Evidence, table: Table) -> None:
     """Ratios of spectra per band, and the effective resolution."""
-    for group, name, floor in (("reconstruction", "reconstruction", None), ("generation", "generated", "floor")):
+    for group, name, floor in (("reconstruction", "reconstruction", ""), ("generation", "generated", "floor")):
         pairs = [evidence.spectra.get(name), evidence.spectra.get(floor)]
         if pairs[0] is None:
             continue
@@ -245,7 +258,7 @@ def unconditional(evidence: Evidence, table: Table) -> None:
         for statistic, label in ((np.mean, "mean"), (np.std, "standard deviation")):
             found = [optional(statistic, x) for x in (generated, record, floor)]
             identity = f"{name}_{statistic.__name__}"
-            table.add("unconditional", identity, f"{name}: {label}", *found, units)
+            table.add("unconditional", identity, f"{name}: {label}", found[0], found[1], found[2], units)
             table.add("unconditional", identity + "_ratio", f"{name}: {label} / record",
                       over(found[0], found[1]), floor=found[2] and over(found[2], found[1]))  # fmt: skip
     if not evidence.dated:
@@ -254,7 +267,7 @@ def unconditional(evidence: Evidence, table: Table) -> None:
     frechet(table, "unconditional", free.features, real.features, known)
 
 
-def optional(function, value):
+def optional(function: Callable[..., Any], value: Any) -> Any:
     """The function of a value that may be missing."""
     return None if value is None else function(value)
 

@@ -9,10 +9,11 @@ would score: in place of member k of a date stands the k-th best training state 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from icegen.grid import Grid
+from icegen.grid import CurvilinearGrid, Grid
 from icegen.validation.reconstruction import Reconstruction
 from icegen.validation.reference import Record, balanced_order, evenly, floor_candidates
 from icegen.validation.samples import Request, Sampler
@@ -26,7 +27,8 @@ TREND_PERIODS = ((1979, 1991), (2005, 2017))
 TREND_SAMPLES = 24  # a period
 MOST_TRAINING = 4000  # training states that are looked at
 
-Progress = Callable[[str], Callable[[Iterable], Iterable]]
+Wrap = Callable[[Any], Iterable[Any]]  # iterates over what has a length, and shows how far it came
+Progress = Callable[[str], Wrap]  # of a stage's name
 
 
 @dataclass
@@ -44,7 +46,7 @@ class Evidence:
     """
 
     variables: tuple[Variable, ...]
-    grid: Grid
+    grid: Grid | CurvilinearGrid
     dated: bool
     time: np.ndarray
     member: np.ndarray
@@ -107,7 +109,7 @@ def gather(
     return evidence
 
 
-def add_reconstructions(evidence: Evidence, sampler: Sampler, evaluation: Record, progress) -> None:
+def add_reconstructions(evidence: Evidence, sampler: Sampler, evaluation: Record, progress: Wrap) -> None:
     """The evaluation states encoded and decoded."""
     index = evidence.concentration
     if index is not None:
@@ -117,10 +119,12 @@ def add_reconstructions(evidence: Evidence, sampler: Sampler, evaluation: Record
         reconstructed = sampler.reconstruct(state)
         evidence.reconstruction.add(state, reconstructed, seen)
         if index is not None:
-            evidence.spectra["reconstruction"].add(reconstructed, state, index, seen.all(0))
+            evidence.spectra["reconstruction"].add(reconstructed, state, index, np.all(seen, axis=0))
 
 
-def add_pairs(evidence: Evidence, sampler: Sampler, evaluation: Record, training: Record | None, progress) -> None:
+def add_pairs(
+    evidence: Evidence, sampler: Sampler, evaluation: Record, training: Record | None, progress: Wrap
+) -> None:
     """Samples beside their real states, and the floor's."""
     compared = ("generated",) if training is None else ("generated", "floor")
     evidence.tallies |= {name: new_tally(evidence, sampler) for name in ("real", *compared)}
@@ -129,7 +133,7 @@ def add_pairs(evidence: Evidence, sampler: Sampler, evaluation: Record, training
         evidence.spectra |= {name: new_spectra(evidence) for name in compared}
     outside = []
     for i in progress(range(len(evidence.time))):
-        t = evidence.time[i]
+        t = int(evidence.time[i])
         real, seen = evaluation.state(t), evaluation.seen(t)
         state, unbounded = sampler.sample(make_request(evidence, evaluation, i))
         if unbounded is not None:
@@ -138,12 +142,12 @@ def add_pairs(evidence: Evidence, sampler: Sampler, evaluation: Record, training
         beside = {"generated": (state, seen)}
         if training is not None:
             stand_ins = floor_candidates(training, evaluation.year[t], evaluation.month[t], evaluation.day_of_year[t])
-            chosen = stand_ins[(evidence.member[i] - 1) % len(stand_ins)]
+            chosen = int(stand_ins[(evidence.member[i] - 1) % len(stand_ins)])
             beside["floor"] = training.state(chosen), seen & training.seen(chosen)
         for name, (other, both_seen) in beside.items():
             evidence.tallies[name].add(other, seen)
             if index is not None:
-                evidence.spectra[name].add(other, real, index, both_seen.all(0))
+                evidence.spectra[name].add(other, real, index, np.all(both_seen, axis=0))
     evidence.outside = np.mean(outside, axis=0) if outside else None
 
 
@@ -155,7 +159,7 @@ def make_request(evidence: Evidence, evaluation: Record, i: int) -> Request:
     return Request(int(evidence.member[i]), int(evaluation.year[t]), int(evaluation.day_of_year[t]))
 
 
-def add_free(evidence: Evidence, sampler: Sampler, samples: int, progress) -> None:
+def add_free(evidence: Evidence, sampler: Sampler, samples: int, progress: Wrap) -> None:
     """Samples without condition."""
     free = evidence.tallies["free"] = new_tally(evidence, sampler)
     everywhere = np.broadcast_to(evidence.grid.ocean, (len(evidence.variables), *evidence.grid.shape))
@@ -164,8 +168,8 @@ def add_free(evidence: Evidence, sampler: Sampler, samples: int, progress) -> No
 
 
 def add_trend(
-    evidence: Evidence, sampler: Sampler, evaluation: Record, training: Record | None, samples: int, progress
-):
+    evidence: Evidence, sampler: Sampler, evaluation: Record, training: Record | None, samples: int, progress: Wrap
+) -> None:
     """Septembers of two periods, of every year that the record holds."""
     index = evidence.concentration
     if index is None:
@@ -184,7 +188,7 @@ def add_trend(
         dates += [(*date, member) for date in held for member in range(1, members + 1)]
     if {period for period, *_ in dates} != {0, 1}:
         return
-    areas = [([], []), ([], [])]
+    areas: list[tuple[list, list]] = [([], []), ([], [])]
     for period, record, t, member in progress(dates):
         request = Request(member, int(record.year[t]), int(record.day_of_year[t]))
         for kept, state in zip(areas[period], (record.state(t), sampler.sample(request)[0]), strict=True):
@@ -192,7 +196,7 @@ def add_trend(
     evidence.trend = [(float(np.mean(real)), float(np.mean(generated))) for real, generated in areas]
 
 
-def add_training(evidence: Evidence, sampler: Sampler, training: Record, progress) -> None:
+def add_training(evidence: Evidence, sampler: Sampler, training: Record, progress: Wrap) -> None:
     """The training states, evenly thinned where there are very many."""
     tally = evidence.tallies["training"] = new_tally(evidence, sampler)
     for t in progress(evenly(len(training), MOST_TRAINING)):

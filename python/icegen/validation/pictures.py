@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from icegen import polar
+from icegen.grid import CurvilinearGrid, Grid
 from icegen.validation import spectra
 from icegen.validation.evidence import Evidence, make_request
 from icegen.validation.reference import Record, floor_candidates
@@ -68,7 +69,7 @@ def draw(
 def maps(evidence: Evidence, evaluation: Record, training: Record | None, sampler: Sampler) -> Figure:
     """Rows: dates and variables; columns: real, floor, members."""
     times, first = np.unique(evidence.time, return_index=True)
-    measure = evidence.tallies["real"].extent or evidence.tallies["real"].volume or list(range(len(evidence.time)))
+    measure = evidence.tallies["real"].extent or evidence.tallies["real"].volume or range(len(evidence.time))
     order = np.argsort(np.array(measure)[first], kind="stable")
     chosen = [int(times[i]) for i in dict.fromkeys((order[-1], order[0]))]
     columns = []  # of each date: (title, state)
@@ -215,8 +216,8 @@ def unconditional(evidence: Evidence) -> Figure:
     panels = [panel for panel in panels if getattr(evidence.tallies["free"], panel[0])]
     figure = Figure((4.2 * len(panels), 3.2), layout="constrained")
     for axis, (name, label) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        sets = {"real": [evidence.record_values(name), "record"],
-                "generated": [np.array(getattr(evidence.tallies["free"], name)), NAMES["generated"]]}  # fmt: skip
+        sets = {"real": (evidence.record_values(name), "record"),
+                "generated": (np.array(getattr(evidence.tallies["free"], name)), NAMES["generated"])}  # fmt: skip
         for who, (values, text) in sets.items():
             axis.plot(
                 (np.arange(len(values)) + 0.5) / len(values), np.sort(values) * 1e-12, color=COLOURS[who], label=text
@@ -241,7 +242,7 @@ def memorisation(evidence: Evidence) -> Figure:
     return figure
 
 
-def _origin(grid) -> str:
+def _origin(grid: Grid | CurvilinearGrid) -> str:
     """Where the first row of an image goes so that the picture is no mirror image."""
     return "upper" if getattr(grid, "dy", 1.0) < 0 else "lower"
 
@@ -250,5 +251,5 @@ def _tidy(axis: Axes) -> None:
     axis.spines[["top", "right"]].set_visible(False)
     axis.grid(alpha=0.25, lw=0.6)
     axis.tick_params(labelsize=8)
-    axis.xaxis.label.set_size(9)
-    axis.yaxis.label.set_size(9)
+    axis.xaxis.label.set_fontsize(9)
+    axis.yaxis.label.set_fontsize(9)

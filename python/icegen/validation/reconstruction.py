@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from icegen.grid import Grid
+from icegen.grid import CurvilinearGrid, Grid
 from icegen.validation.scores import mean_gradient
 from icegen.variables import Variable
 
@@ -11,13 +11,13 @@ from icegen.variables import Variable
 class Reconstruction:
     """Sums over pairs of states and their reconstructions, taken in one by one."""
 
-    def __init__(self, variables: tuple[Variable, ...], grid: Grid):
+    def __init__(self, variables: tuple[Variable, ...], grid: Grid | CurvilinearGrid):
         self.variables = variables
         self.grid = grid
         n = len(variables)
         self._cells, self._values, self._squares = np.zeros(n), np.zeros(n), np.zeros(n)
         self._errors, self._squared_errors = np.zeros(n), np.zeros(n)
-        self._gradients = [[] for _ in variables]
+        self._gradients: list[list[list[float]]] = [[] for _ in variables]
         self._bounds = np.zeros((2, n, 4))  # lower and upper; cells at the bound, kept there; others, put there
 
     def add(self, state: np.ndarray, reconstructed: np.ndarray, seen: np.ndarray) -> None:

@@ -65,6 +65,11 @@ def read(path: Path, wanted: tuple[Variable, ...], grid: Grid | CurvilinearGrid)
     else:
         source = CFFile(path, [v.id for v in wanted])
         if not _same_points(source.grid, grid):
+            if not isinstance(grid, Grid):
+                raise ValueError(
+                    f"{path} is of {_describe(source.grid)}; this archive is of {_describe(grid)}, "
+                    "curvilinear, to which nothing is brought"
+                )
             log.warning("%s is of %s; brought to the archive's grid", path, _describe(source.grid))
             source = CFFile(path, [v.id for v in wanted], grid)
         if source.split is not None:  # whatever else a file calls its splits, they are not of training

@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import icegen
 from icegen.files import replacing
@@ -67,11 +68,11 @@ def write(out: Path, about: Mapping[str, str], table: Table, evidence: Evidence,
 
 def to_json(about: Mapping[str, str], table: Table, evidence: Evidence) -> dict:
     """Scores by group and id, what was left out, and the spectra they come from."""
-    groups = {}
+    groups: dict[str, dict] = {}
     for s in table.scores:
         entry = {key: getattr(s, key) for key in COLUMNS[2:] if getattr(s, key) is not None}
         groups.setdefault(s.group, {})[s.id] = entry
-    found = {"about": dict(about), "scores": groups, "left_out": table.left_out}
+    found: dict[str, Any] = {"about": dict(about), "scores": groups, "left_out": table.left_out}
     for name, pair in evidence.spectra.items():
         if pair.used:
             states, real = pair.power()

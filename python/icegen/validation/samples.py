@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from icegen.archive import Archive
+from icegen.emulator import Emulator
 from icegen.files import replacing
 
 if TYPE_CHECKING:
@@ -41,7 +42,14 @@ class Sampler:
     steps and request, so a kept one is as good as a new one: give each emulator, seed and steps a folder of its own.
     """
 
-    def __init__(self, emulator, seed: int, steps: int, device: torch.device | str = "cpu", folder: Path | None = None):
+    def __init__(
+        self,
+        emulator: Emulator | torch.jit.ScriptModule,
+        seed: int,
+        steps: int,
+        device: torch.device | str = "cpu",
+        folder: Path | None = None,
+    ):
         missing = [name for name in METHODS if not hasattr(emulator, name)]
         if missing:
             raise ValueError(f"the archive has no method {missing[0]}; export it anew with this icegen")

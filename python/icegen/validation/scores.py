@@ -2,6 +2,7 @@
 """Pure functions of arrays, one score each. Sums are in float64; nothing here knows an archive or a file."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 
 ICE_EDGE = 0.15  # concentration from which a cell counts as ice-covered
@@ -50,7 +51,7 @@ def wasserstein(a: np.ndarray, b: np.ndarray, width: float) -> float:
     return float(np.abs(np.cumsum(a / a.sum() - b / b.sum())).sum() * width)
 
 
-def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
+def frechet_distance(a: ArrayLike, b: ArrayLike) -> float:
     """Frechet distance of the Gaussians with the mean and covariance of two sets of features [sample, feature].
 
     |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)) (Heusel et al. 2017), in float64. The last trace is that of
@@ -72,7 +73,7 @@ def coarsen(state: np.ndarray, ocean: np.ndarray, factor: int) -> np.ndarray:
     return _block_means(np.where(ocean, state, 0.0), factor)[:, kept] / share[kept]
 
 
-def nearest_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def nearest_distance(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     """Distance [n] of each row of a [n, feature] to the nearest row of b [m, feature], per square root of feature."""
     a, b = np.asarray(a), np.asarray(b)
     return cdist(a, b).min(1) / np.sqrt(a.shape[1])

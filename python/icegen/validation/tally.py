@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from icegen.grid import Grid
+from icegen.grid import CurvilinearGrid, Grid
 from icegen.validation import scores
 from icegen.variables import Variable
 
@@ -25,9 +25,13 @@ class Tally:
     """
 
     def __init__(
-        self, variables: tuple[Variable, ...], grid: Grid, mean: np.ndarray, std: np.ndarray,
+        self,
+        variables: tuple[Variable, ...],
+        grid: Grid | CurvilinearGrid,
+        mean: np.ndarray,
+        std: np.ndarray,
         features: Callable[[np.ndarray], np.ndarray],
-    ):  # fmt: skip
+    ):
         ids = [v.id for v in variables]
         self.variables = variables
         self.grid = grid
@@ -37,8 +41,11 @@ class Tally:
         self.thickness = ids.index("sit") if "sit" in ids else None
         self.histogram = np.zeros((len(variables), BINS), np.int64)
         self._feature_function = features
-        self.extent, self.marginal, self.volume = [], [], []
-        self.coarse, self.features = [], []
+        self.extent: list[np.ndarray] = []
+        self.marginal: list[np.ndarray] = []
+        self.volume: list[np.ndarray] = []
+        self.coarse: list[np.ndarray] = []
+        self.features: list[np.ndarray] = []
         self._at_bounds = np.zeros((2, len(variables)))
         self._cells = np.zeros(len(variables))
         self._iced = np.zeros(grid.shape)
