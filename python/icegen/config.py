@@ -117,7 +117,7 @@ class AutoencoderTrainingConfig(TrainingConfig):
     crop: int = 256  # edge of the training crops, cells; a multiple of 8
     kl_weight: float = 1e-3  # beta
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         _require(self.crop % 8 == 0 and self.crop > 0, f"crop is {self.crop}; wanted a positive multiple of 8")
 
@@ -215,7 +215,7 @@ def from_dict(cls: type[Settings], tree: Any, where: str = "") -> Settings:
 
 
 def _convert(kind: Any, value: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return from_dict(kind, value, where + ".")
     if isinstance(kind, types.GenericAlias):  # tuple[item, ...]
         _require(isinstance(value, list | tuple), f"{where} is {value!r}; wanted a list")
