@@ -4,10 +4,16 @@
 `icegen.load()` opens an archive; its `sample()` returns states as an xarray.Dataset.
 """
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from icegen.archive import Archive
+
 __version__ = "0.1.0"
 
 
-def load(archive=None, device: str = "cpu"):
+def load(archive: str | Path | None = None, device: str = "cpu"):
     """Open an archive, given by its path or by the name of one that comes with icegen; by default arctic_observed.
 
     device: ``cpu``, ``cuda`` or ``cuda:N``. Returns an `icegen.archive.Archive`.
@@ -19,14 +25,13 @@ def load(archive=None, device: str = "cpu"):
     return archives.load(shipped.find(archive), device)
 
 
-def bridge_folder():
+def bridge_folder() -> Path:
     """Folder of the compiled bridge, for CMAKE_PREFIX_PATH: lib/ and include/.
 
     It is in the package, or in a checkout its build/, or what ICEGEN_BUILD names. Raises FileNotFoundError where the
     package was installed without it.
     """
     import os
-    from pathlib import Path
 
     package = Path(__file__).parent
     named = os.environ.get("ICEGEN_BUILD")

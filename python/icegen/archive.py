@@ -11,12 +11,13 @@ import json
 import warnings
 import zipfile
 from calendar import isleap
+from collections.abc import Iterable
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 import torch
+import xarray as xr
 from torch import Tensor
 
 from icegen.dataset import to_dataset
@@ -60,7 +61,15 @@ class Archive:
     def default_steps(self) -> int:
         return self.metadata["sampler"]["steps"]
 
-    def sample(self, members=1, *, seed: int = 0, year: int | None = None, day_of_year: int | None = None, steps=None):
+    def sample(
+        self,
+        members: int | Iterable[int] = 1,
+        *,
+        seed: int = 0,
+        year: int | None = None,
+        day_of_year: int | None = None,
+        steps: int | None = None,
+    ) -> xr.Dataset:
         """Generate states as a CF-compliant xarray.Dataset with dimensions (realization, y, x).
 
         members: how many (numbered from 1), or the member numbers themselves.
@@ -68,11 +77,19 @@ class Archive:
         steps: noise levels of the sampler; the archive's own by default.
         Raises ValueError for a request the archive cannot honour.
         """
-        numbers = list(range(1, members + 1)) if isinstance(members, Integral) else [int(m) for m in members]
+        numbers = list(range(1, members + 1)) if isinstance(members, int | np.integer) else [int(m) for m in members]
         states = self.generate(numbers, seed=seed, year=year, day_of_year=day_of_year, steps=steps)
         return to_dataset(states.cpu().numpy(), self, numbers, seed, year, day_of_year, steps or self.default_steps)
 
-    def generate(self, members: list[int], *, seed: int = 0, year=None, day_of_year=None, steps=None) -> Tensor:
+    def generate(
+        self,
+        members: list[int],
+        *,
+        seed: int = 0,
+        year: int | None = None,
+        day_of_year: int | None = None,
+        steps: int | None = None,
+    ) -> Tensor:
         """The states themselves: float32 [member, variable, y, x], physical units, 0 on land."""
         steps = self.default_steps if steps is None else steps
         self.check_request(members, seed, year, day_of_year, steps)
@@ -92,7 +109,9 @@ class Archive:
         with torch.inference_mode():
             return self.module.decode(latent.to(self.device))
 
-    def check_request(self, members: list[int], seed: int, year, day_of_year, steps: int) -> None:
+    def check_request(
+        self, members: list[int], seed: int, year: int | None, day_of_year: int | None, steps: int
+    ) -> None:
         """Raise ValueError if the archive cannot honour a request; nothing is generated."""
         if not members or min(members) < 1 or max(members) >= 2**31:
             raise ValueError(f"members are {members or 0}; wanted at least one, numbered from 1")
@@ -108,7 +127,7 @@ class Archive:
             first, last = entry["range"]
             if value is None or not first <= value <= last:
                 raise ValueError(f"{entry['id']} is {value}; this archive takes {first} to {last}")
-        if day_of_year == 366 and not isleap(year):
+        if day_of_year == 366 and year is not None and not isleap(year):
             raise ValueError(f"day_of_year is 366; the year {year} has 365 days")
 
 
