@@ -33,13 +33,31 @@ def write(path: Path, grid: dict, fields: dict[str, np.ndarray], ocean=None, lon
         "condition": condition,
         "sampler": {"name": "heun", "steps": 2},
     }
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("model/extra/icegen.json", json.dumps(metadata))
-        archive.writestr("model/extra/ocean.u1", ocean.astype(np.uint8).tobytes())
-        if lonlat is not None:
-            archive.writestr("model/extra/lonlat.f8", np.asarray(lonlat, "<f8").tobytes())
-    content = bytearray(path.read_bytes())
-    content[-2:] = (len(COMMENT) + 64).to_bytes(2, "little")
-    path.write_bytes(bytes(content) + COMMENT + hashlib.sha256(content).hexdigest().encode())
+    entries = {"icegen.json": json.dumps(metadata), "ocean.u1": ocean.astype(np.uint8).tobytes()}
+    if lonlat is not None:
+        entries["lonlat.f8"] = np.asarray(lonlat, "<f8").tobytes()
+    pack(path, entries)
     np.stack([np.where(ocean, field, 0) for field in fields.values()]).astype(np.float32).tofile(f"{path}.f4")
     return path
+
+
+def pack(path: Path, entries: dict[str, str | bytes], compression: int = zipfile.ZIP_STORED) -> None:
+    """Write these extra files as an archive with its checksum."""
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in entries.items():
+            archive.writestr(f"model/extra/{name}", content)
+    content = bytearray(path.read_bytes())
+    content[-2:] = (len(COMMENT) + 64).to_bytes(2, "little")
+    path.write_bytes(sealed(content))
+
+
+def unpack(path: Path) -> dict[str, bytes]:
+    """The extra files of an archive."""
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if "/extra/" in name]
+        return {Path(name).name: archive.read(name) for name in names}
+
+
+def sealed(content: bytes) -> bytes:
+    """The content and its checksum."""
+    return bytes(content) + COMMENT + hashlib.sha256(content).hexdigest().encode()

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "configuration.h"
 
+#include <sys/stat.h>
+
 #include <cctype>
 #include <charconv>
 #include <cstring>
@@ -26,6 +28,9 @@ bool is_digest(const std::string &text) {
 }  // namespace
 
 std::string read_namelist(const std::string &path) {
+  struct stat about;
+  if (stat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode))  // of which not all runtimes tell
+    fail(ICEGEN_BAD_NAMELIST, "namelist ", path, " is a folder; wanted a file");
   icegen_namelist raw = {};
   char message[512] = "";
   if (icegen_read_namelist(path.c_str(), &raw, message, sizeof message) != 0)

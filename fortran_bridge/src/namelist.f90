@@ -67,6 +67,7 @@ contains
     if (iostat == 0) then
       read (unit, nml=icegen_nml, iostat=iostat, iomsg=iomsg)
       if (iostat < 0) iomsg = 'found no complete group &icegen_nml ... /'
+      if (iostat /= 0) call name_line()
       close (unit)
     end if
     if (iostat == 0) then
@@ -91,6 +92,37 @@ contains
     status = merge(1, 0, iostat /= 0)
 
   contains
+
+    !> The runtime does not always tell what it could not read: find the first line that fails alone.
+    subroutine name_line()
+      character(len=path_length) :: line, reason
+      character(len=path_length + 20) :: group
+      character(len=12) :: number
+      integer :: status, i
+      logical :: in_group
+
+      rewind (unit)
+      in_group = .false.
+      i = 0
+      do
+        i = i + 1
+        read (unit, '(a)', iostat=status) line
+        if (status /= 0) return
+        line = adjustl(line)
+        if (line(:1) == '&') then
+          in_group = any(line(2:11) == ['icegen_nml', 'ICEGEN_NML'])
+          line = line(12:)
+        end if
+        if (.not. in_group) cycle
+        group = '&icegen_nml '//trim(line)//' /'
+        read (group, nml=icegen_nml, iostat=status, iomsg=reason)
+        if (status <= 0) cycle
+        write (number, '(i0)') i
+        iomsg = 'line '//trim(number)//" is '"//trim(line(:80))//"': "//trim(reason(:100))//'; wanted KEY = VALUE, of '// &
+                'archive, archive_sha256, backend, device, condition, seed, steps, generators, threads, batch'
+        return
+      end do
+    end subroutine name_line
 
     !> A text that fills its variable may have been longer.
     subroutine refuse_cut(name, text)

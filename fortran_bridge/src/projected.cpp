@@ -18,8 +18,9 @@ Projected::Projected(const Projection &projection, int columns, Axis x, Axis y)
   const double inverse = projection.inverse_flattening;
   if (!(projection.semi_major_axis > 0) || !(inverse == 0 || inverse > 1))
     fail(ICEGEN_BAD_ARCHIVE, "the archive's ellipsoid has a semi-major axis of ", projection.semi_major_axis,
-         " m and an inverse flattening of ", inverse);
-  if (x.spacing == 0 || y.spacing == 0) fail(ICEGEN_BAD_ARCHIVE, "the archive's cells are 0 m apart");
+         " m and an inverse flattening of ", inverse, "; wanted more than 0 m, and 0 or more than 1");
+  if (x.spacing == 0 || y.spacing == 0)
+    fail(ICEGEN_BAD_ARCHIVE, "the archive's cells are 0 m apart; wanted any other distance");
   const double flattening = inverse > 0 ? 1.0 / inverse : 0.0;
   eccentricity_ = std::sqrt(flattening * (2.0 - flattening));
   q_pole_ = authalic_q(1.0);

@@ -25,20 +25,21 @@ static int length_of(int file, const char *scrip, const char *esmf, int64_t *len
   return report(code, scrip, message, size);
 }
 
-/* The variable with one of two names: a number for each link. */
-static int variable_of(int file, const char *scrip, const char *esmf, int *variable, char *message, size_t size) {
+/* The variable with one of two names: a number for each of at least `links` links. */
+static int variable_of(int file, const char *scrip, const char *esmf, int64_t links, int *variable, char *message,
+                       size_t size) {
   if (nc_inq_varid(file, scrip, variable) != NC_NOERR && nc_inq_varid(file, esmf, variable) != NC_NOERR)
     return absent("variable", scrip, esmf, message, size);
   int dimensions, dimension[NC_MAX_VAR_DIMS];
-  size_t columns = 1;
+  size_t numbers = 0, columns = 1;
   const int code = nc_inq_var(file, *variable, NULL, NULL, &dimensions, dimension, NULL);
   if (code != NC_NOERR) return report(code, scrip, message, size);
-  if (dimensions == 2) nc_inq_dimlen(file, dimension[1], &columns);
-  if (dimensions != 1 && (dimensions != 2 || columns != 1)) {
-    snprintf(message, size, "%s has %d dimensions; wanted 1 number for each link", scrip, dimensions);
-    return 1;
-  }
-  return 0;
+  if (dimensions > 0) nc_inq_dimlen(file, dimension[0], &numbers);
+  if (dimensions > 1) nc_inq_dimlen(file, dimension[1], &columns);
+  if (dimensions <= 2 && columns == 1 && (int64_t)numbers >= links) return 0;
+  snprintf(message, size, "%s has %d dimensions, the first of %zu; wanted a number for each of %lld links", scrip,
+           dimensions, numbers, (long long)links);
+  return 1;
 }
 
 static int open_file(const char *path, int *file, icegen_weights_sizes *sizes, char *message, size_t size) {
@@ -59,11 +60,11 @@ static int read_links(int file, int64_t first, int64_t count, int32_t *source, i
                       char *message, size_t size) {
   const size_t start[2] = {(size_t)first, 0}, counts[2] = {(size_t)count, 1};
   int variable;
-  return variable_of(file, "src_address", "col", &variable, message, size) ||
+  return variable_of(file, "src_address", "col", first + count, &variable, message, size) ||
          report(nc_get_vara_int(file, variable, start, counts, source), "src_address", message, size) ||
-         variable_of(file, "dst_address", "row", &variable, message, size) ||
+         variable_of(file, "dst_address", "row", first + count, &variable, message, size) ||
          report(nc_get_vara_int(file, variable, start, counts, target), "dst_address", message, size) ||
-         variable_of(file, "remap_matrix", "S", &variable, message, size) ||
+         variable_of(file, "remap_matrix", "S", first + count, &variable, message, size) ||
          report(nc_get_vara_double(file, variable, start, counts, weight), "remap_matrix", message, size);
 }
 
