@@ -13,16 +13,17 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def load(archive: str | Path | None = None, device: str = "cpu"):
+def load(archive: str | Path | None = None, device: str = "cpu", sha256: str | None = None) -> "Archive":
     """Open an archive, given by its path or by the name of one that comes with icegen; by default arctic_observed.
 
-    device: ``cpu``, ``cuda`` or ``cuda:N``. Returns an `icegen.archive.Archive`.
-    Raises ValueError if the file is missing, damaged, or cannot be honoured.
+    device: ``cpu``, ``cuda`` or ``cuda:N``.
+    sha256: pins the archive: the 64 hexadecimal digits that ``icegen info`` shows; another one is refused.
+    Returns an `icegen.archive.Archive`. Raises ValueError if the file is missing, damaged, or cannot be honoured.
     """
     from icegen import archive as archives  # torch is slow to import, and not wanted by all callers
     from icegen import shipped
 
-    return archives.load(shipped.find(archive), device)
+    return archives.load(shipped.find(archive), device, sha256)
 
 
 def bridge_folder() -> Path:

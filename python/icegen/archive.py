@@ -8,6 +8,8 @@ torchscript/README.md states the contract. The file is a zip whose comment holds
 import hashlib
 import io
 import json
+import math
+import re
 import warnings
 import zipfile
 from calendar import isleap
@@ -18,6 +20,8 @@ from pathlib import Path
 import numpy as np
 import torch
 import xarray as xr
+from pyproj import CRS
+from pyproj.exceptions import CRSError
 from torch import Tensor
 
 from icegen.dataset import to_dataset
@@ -131,9 +135,16 @@ class Archive:
             raise ValueError(f"day_of_year is 366; the year {year} has 365 days")
 
 
-def load(path: str | Path, device: str = "cpu") -> Archive:
-    """Load an archive. Raises ValueError if the file is missing, damaged, or of a contract we do not know."""
+def load(path: str | Path, device: str = "cpu", sha256: str | None = None) -> Archive:
+    """Load an archive.
+
+    sha256: pins it: the 64 hexadecimal digits that `icegen info` shows.
+    Raises ValueError if the file is missing, damaged, of a contract we do not know, or another than the pinned one;
+    before any of its code is read.
+    """
     description, content = _read(path)
+    if sha256 is not None:
+        _require_sha256(description, sha256)
     try:
         kind = torch.device(device).type
     except RuntimeError:
@@ -144,7 +155,11 @@ def load(path: str | Path, device: str = "cpu") -> Archive:
         torch._C._jit_set_texpr_fuser_enabled(False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        module = torch.jit.load(io.BytesIO(content), map_location=device)
+        try:
+            module = torch.jit.load(io.BytesIO(content), map_location=device)
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ValueError(f"{path} holds no model that torch {torch.__version__} loads: {reason}") from None
     return Archive(description, module.to(torch.float32).eval(), torch.device(device))
 
 
@@ -170,6 +185,14 @@ def save(path: str | Path, module: torch.jit.ScriptModule, metadata: dict, grid:
     return digest
 
 
+def _require_sha256(description: Description, wanted: str) -> None:
+    """Raise ValueError if an archive is not the one wanted."""
+    if re.fullmatch("[0-9a-fA-F]{64}", wanted) is None:
+        raise ValueError(f"sha256 is {wanted!r}; wanted 64 hexadecimal digits, as `icegen info` shows")
+    if description.sha256 != wanted.lower():
+        raise ValueError(f"{description.path} has the SHA-256 {description.sha256[:12]}...; wanted {wanted[:12]}...")
+
+
 def _known_by_formula(grid: Grid | CurvilinearGrid) -> bool:
     """Whether the bridge finds points on the grid without its coordinates: polar Lambert azimuthal equal-area maps."""
     mapping = grid.cf_grid_mapping if isinstance(grid, Grid) else {}
@@ -192,8 +215,10 @@ def _read(path: str | Path) -> tuple[Description, bytes]:
         raise ValueError(f"{path} is damaged: its checksum is {actual[:12]}..., it says {stated[:12]}...")
     try:
         return _describe(content, actual, Path(path).absolute()), content
-    except (KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} does not follow the archive contract: {error}") from None
+    except KeyError as error:
+        raise ValueError(f"{path} does not follow the archive contract: it has no {error}") from None
+    except (TypeError, zipfile.BadZipFile, json.JSONDecodeError, CRSError) as error:
+        raise ValueError(f"{path} does not follow the archive contract: {' '.join(str(error).split())}") from None
     except ValueError as error:
         raise ValueError(f"{path} {error}") from None
 
@@ -207,14 +232,19 @@ def _describe(content: bytes, sha256: str, path: Path) -> Description:
             raise ValueError(f"is of format {metadata['format']!r}; wanted {FORMAT!r}")
         if metadata["contract"] != CONTRACT:
             raise ValueError(f"follows archive contract {metadata['contract']}; this icegen reads {CONTRACT}")
-        ny, nx = metadata["grid"]["shape"]
-        ocean = np.frombuffer(archive.read(entries[OCEAN_FILE]), np.uint8).reshape(ny, nx).astype(bool)
+        _check(metadata)
         g = metadata["grid"]
+        grid: Grid | CurvilinearGrid
+        ny, nx = g["shape"]
+        ocean = _cells(archive.read(entries[OCEAN_FILE]), np.dtype(np.uint8), (ny, nx), OCEAN_FILE).astype(bool)
         if "mapping" in g:
             x, y = g["x0"] + g["dx"] * np.arange(nx), g["y0"] + g["dy"] * np.arange(ny)
-            grid = Grid(x, y, g["mapping"]["crs_wkt"], ocean)
+            crs = g["mapping"]["crs_wkt"]
+            CRS.from_wkt(crs)  # raises CRSError for what is none
+            grid = Grid(x, y, crs, ocean)
         else:
-            grid = CurvilinearGrid(*np.frombuffer(archive.read(entries[LONLAT_FILE]), "<f8").reshape(2, ny, nx), ocean)
+            lonlat = _cells(archive.read(entries[LONLAT_FILE]), np.dtype("<f8"), (2, ny, nx), LONLAT_FILE)
+            grid = CurvilinearGrid(lonlat[0], lonlat[1], ocean)
     return Description(
         metadata=metadata,
         grid=grid,
@@ -222,3 +252,27 @@ def _describe(content: bytes, sha256: str, path: Path) -> Description:
         sha256=sha256,
         path=path,
     )
+
+
+def _check(metadata: dict) -> None:
+    """Raise ValueError, KeyError or TypeError for what no archive of this contract says."""
+    whole = {
+        f"{name} of the grid": size for name, size in zip(("rows", "columns"), metadata["grid"]["shape"], strict=True)
+    }
+    whole["steps of the sampler"] = metadata["sampler"]["steps"]
+    for name, number in whole.items():
+        if type(number) is not int or number < 1:
+            raise ValueError(f"has {number!r} {name}; wanted at least 1")
+    if not metadata["variables"]:
+        raise ValueError("has no variable; wanted at least 1")
+    conditions = [condition["id"] for condition in metadata["condition"]]
+    if conditions not in ([], ["year", "day_of_year"]):
+        raise ValueError(f"has the conditions {conditions}; wanted year and day_of_year, or none")
+
+
+def _cells(content: bytes, dtype: np.dtype, shape: tuple[int, ...], name: str) -> np.ndarray:
+    """An entry with a number for each cell."""
+    wanted = math.prod(shape) * dtype.itemsize
+    if len(content) != wanted:
+        raise ValueError(f"has {len(content)} bytes in {name}; wanted {wanted} for its grid")
+    return np.frombuffer(content, dtype).reshape(shape)
