@@ -108,10 +108,13 @@ class Archive:
         with torch.inference_mode():
             return self.module.encode(state.to(self.device))
 
-    def decode(self, latent: Tensor) -> Tensor:
-        """Standardised latents [n, z, y/8, x/8] to states float32 [n, variable, y, x] in physical units."""
+    def decode(self, latent: Tensor, noise: float = 0.0) -> Tensor:
+        """Standardised latents [n, z, y/8, x/8] to states float32 [n, variable, y, x] in physical units.
+
+        noise: in the latents, over their deviation: ``module.latent_noise`` for sampled ones, 0 for encoded ones.
+        """
         with torch.inference_mode():
-            return self.module.decode(latent.to(self.device))
+            return self.module.decode(latent.to(self.device), noise)
 
     def check_request(
         self, members: list[int], seed: int, year: int | None, day_of_year: int | None, steps: int

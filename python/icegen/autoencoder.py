@@ -6,6 +6,7 @@ Fully convolutional, so it trains on crops and runs on any grid divisible by 8. 
 """
 
 import math
+from typing import Final
 
 import torch
 import torch.nn.functional as F
@@ -40,13 +41,21 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Latent to the mean mu and scale s of the (censored) Gaussian of each variable."""
+    """Latent to the mean mu and scale s of the (censored) Gaussian of each variable.
+
+    A decoder with ``latent_noise`` is told how noisy its latents are, and bears the errors of a sampler: noise
+    conditioning as in Ho et al. 2022 (doi:10.48550/arXiv.2106.15282, section 4.2).
+    """
+
+    latent_noise: Final[float]
 
     def __init__(self, variables: int, config: AutoencoderConfig):
         super().__init__()
         w0, w1, w2 = config.widths
         b0, b1, b2 = config.blocks
-        self.stem = nn.Conv2d(config.latent_channels + 1, w2, 3, padding=1)
+        self.latent_noise = config.latent_noise
+        inputs = config.latent_channels + 1 + int(config.latent_noise > 0)
+        self.stem = nn.Conv2d(inputs, w2, 3, padding=1)
         self.level2 = nn.Sequential(*[ConvBlock(w2) for _ in range(b2)])
         self.up1 = nn.Conv2d(w2, 4 * w1, 1)
         self.merge1 = nn.Conv2d(w1 + 1, w1, 1)
@@ -59,10 +68,13 @@ class Decoder(nn.Module):
         self.head = nn.Conv2d(w0, 4 * variables * (2 if self.scale_of_cells else 1), 3, padding=1)
         self.log_s = nn.Parameter(torch.full((variables, 1, 1), math.log(config.initial_scale)))
 
-    def forward(self, z: Tensor, ocean: Tensor) -> tuple[Tensor, Tensor]:
-        """z [n, z, y/8, x/8], ocean [n, 1, y, x] -> mu [n, variable, y, x] and log s over the variable's own log s,
-        of the same shape, or zero where s is one number a variable."""
-        h = self.level2(self.stem(torch.cat([z, F.avg_pool2d(ocean, 8)], 1)))
+    def forward(self, z: Tensor, ocean: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """z [n, z, y/8, x/8], ocean [n, 1, y, x], noise [n] in z over its deviation -> mu [n, variable, y, x] and
+        log s over the variable's own log s, of the same shape, or zero where s is one number a variable."""
+        inputs = [z, F.avg_pool2d(ocean, 8)]
+        if self.latent_noise > 0:
+            inputs.append((noise / self.latent_noise)[:, None, None, None].expand(-1, 1, z.shape[2], z.shape[3]))
+        h = self.level2(self.stem(torch.cat(inputs, 1)))
         h = F.pixel_shuffle(self.up1(h), 2)
         h = self.level1(self.merge1(torch.cat([h, F.avg_pool2d(ocean, 4)], 1)))
         h = F.pixel_shuffle(self.up0(h), 2)
@@ -92,5 +104,5 @@ class IdentityEncoder(nn.Module):
 class IdentityDecoder(nn.Module):
     """For diffusion in data space: the latent is the mean mu itself."""
 
-    def forward(self, z: Tensor, ocean: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, z: Tensor, ocean: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         return z, torch.zeros_like(z)

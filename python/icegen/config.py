@@ -53,6 +53,7 @@ class AutoencoderConfig:
     blocks: tuple[int, ...] = (1, 2, 2)  # residual blocks at each
     zeros_kept: float = 0.0  # share of the training states' cells at their lower bound that decoding is made to keep
     initial_scale: float = 0.1  # first guess of the likelihood's s, in standard deviations
+    latent_noise: float = 0.0  # most noise on latents, over their deviation, that the decoder learns to bear
 
     def __post_init__(self) -> None:
         _one_of(self, "likelihood", LIKELIHOODS)
@@ -60,6 +61,7 @@ class AutoencoderConfig:
         _at_least_one(self, "latent_channels")
         _require(0 <= self.zeros_kept < 1, f"zeros_kept is {self.zeros_kept}; wanted 0 to below 1")
         _require(self.initial_scale > 0, f"initial_scale is {self.initial_scale}; wanted more than 0")
+        _require(self.latent_noise >= 0, f"latent_noise is {self.latent_noise}; wanted at least 0")
         for name in ("widths", "blocks"):
             _require(len(getattr(self, name)) == 3, f"{name} has {len(getattr(self, name))} entries; wanted 3")
 
@@ -156,11 +158,13 @@ class SamplerConfig:
     gamma_low: float = -13.8  # where sampling starts: pure noise (sigma 1000)
     gamma_high: float = 12.0  # the last level before the denoised state
     rho: float = 7.0  # spacing of the levels (Karras et al. 2022)
+    latent_noise: float = 0.0  # in sampled latents, over their deviation: what the decoder is told
 
     def __post_init__(self) -> None:
         _one_of(self, "name", SAMPLERS)
         _at_least_one(self, "steps")
         _require(self.rho > 0, f"rho is {self.rho}; wanted more than 0")
+        _require(self.latent_noise >= 0, f"latent_noise is {self.latent_noise}; wanted at least 0")
         _gamma_range(self)
 
 

@@ -80,6 +80,7 @@ class Emulator(nn.Module):
         self.gamma_low = sampler.gamma_low
         self.gamma_high = sampler.gamma_high
         self.rho = sampler.rho
+        self.latent_noise = sampler.latent_noise
 
     def forward(self, seed: int, member: Tensor, condition: Tensor, steps: int) -> Tensor:
         return self.generate(seed, member, condition, steps)
@@ -101,7 +102,7 @@ class Emulator(nn.Module):
         states: list[Tensor] = []
         for i in range(len(member)):
             latent = self.sample_latent(seed, member[i : i + 1], condition[i : i + 1], steps)
-            states.append(self.decode(latent))
+            states.append(self.decode(latent, self.latent_noise))
         return torch.cat(states)
 
     @torch.jit.export
@@ -112,17 +113,20 @@ class Emulator(nn.Module):
         return (latent - self.latent_mean) / self.latent_std * self.cells
 
     @torch.jit.export
-    def decode(self, latent: Tensor) -> Tensor:
-        """Standardised latent [n, z, y/f, x/f] to the state [n, variable, y, x]: mu, cut to the bounds, masked."""
-        mu = self.decode_mean(latent)
+    def decode(self, latent: Tensor, noise: float = 0.0) -> Tensor:
+        """Standardised latent [n, z, y/f, x/f] to the state [n, variable, y, x]: mu, cut to the bounds, masked.
+
+        noise: of the latents, over their deviation: ``latent_noise`` for sampled ones, 0 for encoded ones."""
+        mu = self.decode_mean(latent, noise)
         state = torch.where(mu <= self.cut, self.lower, torch.maximum(mu, self.lower))
         return torch.minimum(state, self.upper) * self.ocean
 
     @torch.jit.export
-    def decode_mean(self, latent: Tensor) -> Tensor:
+    def decode_mean(self, latent: Tensor, noise: float = 0.0) -> Tensor:
         """The decoder's mu [n, variable, y, x] in physical units, before it is cut to the bounds."""
         z = latent * self.latent_std + self.latent_mean
-        return self.decoder(z, self.ocean.expand(len(z), -1, -1, -1))[0] * self.std + self.mean
+        noises = torch.full([len(z)], noise, device=z.device)
+        return self.decoder(z, self.ocean.expand(len(z), -1, -1, -1), noises)[0] * self.std + self.mean
 
     @torch.jit.export
     def features(self, state: Tensor) -> Tensor:

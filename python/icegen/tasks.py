@@ -53,7 +53,11 @@ class AutoencoderTask(nn.Module):
         x = (state - self.mean) / self.std * ocean
         mean, log_var = self.model.encoder(x, ocean)
         z = mean + torch.exp(0.5 * log_var) * torch.randn_like(mean)
-        mu, relative = (output.float() for output in self.model.decoder(z, ocean))
+        noise = torch.zeros(len(z), device=z.device)
+        if self.model.decoder.latent_noise > 0:
+            noise = self.model.decoder.latent_noise * torch.rand_like(noise) ** 2
+            z = z + noise[:, None, None, None] * like_noise(mean, ocean)
+        mu, relative = (output.float() for output in self.model.decoder(z, ocean, noise))
         log_s = self.model.decoder.log_s + relative
         if self.censored:
             nll = censored_gaussian_nll(x, mu, log_s, self.lower, self.upper)
@@ -95,6 +99,16 @@ class AutoencoderTask(nn.Module):
                 parts[0][drift] = self.turn_sign * parts[0][drift[::-1]]
                 parts[1][drift] = parts[1][drift[::-1]]
         return parts
+
+
+@torch.no_grad()
+def like_noise(latent: Tensor, ocean: Tensor) -> Tensor:
+    """Noise with each channel's standard deviation of ``latent`` [n, z, y/8, x/8] over the cells that hold ocean."""
+    cells = network_ocean(ocean, ocean.shape[2] // latent.shape[2])[1]
+    count = cells.sum()
+    mean = (latent * cells).sum((0, 2, 3), keepdim=True) / count
+    variance = ((latent - mean) ** 2 * cells).sum((0, 2, 3), keepdim=True) / count
+    return variance.sqrt() * torch.randn_like(latent)
 
 
 class DiffusionTask(nn.Module):

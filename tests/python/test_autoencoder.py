@@ -86,7 +86,7 @@ def test_shapes(model, shape):
     x, ocean = fields(*shape)
     mean, log_var = model.encoder(x, ocean)
     assert mean.shape == log_var.shape == (2, 3, shape[0] // 8, shape[1] // 8)
-    mu, relative = model.decoder(mean, ocean)
+    mu, relative = model.decoder(mean, ocean, torch.zeros(2))
     assert mu.shape == relative.shape == x.shape
     assert model.decoder.log_s.shape == (2, 1, 1)
     assert (relative.std() > 0) == model.decoder.scale_of_cells
@@ -112,7 +112,7 @@ def test_every_input_and_parameter_matters(model):
     x.requires_grad_()
     ocean.requires_grad_()
     mean, log_var = model.encoder(x, ocean)
-    mu, relative = model.decoder(mean, ocean)
+    mu, relative = model.decoder(mean, ocean, torch.zeros(2))
     loss = (mu.square() + (model.decoder.log_s + relative).square()).sum() + log_var.square().sum()
     loss.backward()
     for name, tensor in {"x": x, "ocean": ocean, **dict(model.named_parameters())}.items():
@@ -140,11 +140,22 @@ def test_scripted_gives_the_same_bits(model):
     x, ocean = fields()
     mean, _ = model.encoder(x, ocean)
     assert torch.equal(torch.jit.script(model.encoder)(x, ocean)[0], mean)
-    for scripted, wanted in zip(torch.jit.script(model.decoder)(mean, ocean), model.decoder(mean, ocean), strict=True):
+    inputs = mean, ocean, torch.tensor([0.0, 0.1])
+    for scripted, wanted in zip(torch.jit.script(model.decoder)(*inputs), model.decoder(*inputs), strict=True):
         assert torch.equal(scripted, wanted)
+
+
+def test_a_decoder_can_be_told_of_noise():
+    torch.manual_seed(0)
+    told = Autoencoder(2, dataclasses.replace(CONFIG, latent_noise=0.2)).decoder
+    z, ocean = torch.randn(2, 3, 4, 4), torch.ones(2, 1, 32, 32)
+    shake(told)
+    clean, noisy = told(z, ocean, torch.tensor([0.0, 0.0]))[0], told(z, ocean, torch.tensor([0.0, 0.2]))[0]
+    assert torch.equal(clean[0], noisy[0])
+    assert not torch.allclose(clean[1], noisy[1], atol=1e-3)
 
 
 def test_in_data_space_the_state_is_its_own_latent():
     x, ocean = fields()
     assert torch.equal(IdentityEncoder()(x, ocean)[0], x)
-    assert torch.equal(IdentityDecoder()(x, ocean)[0], x)
+    assert torch.equal(IdentityDecoder()(x, ocean, torch.zeros(2))[0], x)

@@ -95,6 +95,8 @@ def test_a_configuration_survives_a_checkpoint():
         ("diffusion_training: {density_decay: 1.0}", "density_decay is 1.0; wanted 0 to below 1"),
         ("denoiser: {widths: [8, 8, 9]}", "width 9 is not a multiple of 8 heads"),
         ("autoencoder_training: {crop: 60}", "crop is 60; wanted a positive multiple of 8"),
+        ("autoencoder: {latent_noise: -1}", "latent_noise is -1.0; wanted at least 0"),
+        ("sampler: {latent_noise: -1}", "latent_noise is -1.0; wanted at least 0"),
         ("autoencoder_training: {crop: 0}", "crop is 0; wanted a positive multiple of 8"),
         ("autoencoder_training: {steps: 0}", "steps is 0; wanted at least 1"),
         ("diffusion_training: {batch: -1}", "batch is -1; wanted at least 1"),

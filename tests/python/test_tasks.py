@@ -61,6 +61,32 @@ def test_crops_hold_ocean_and_keep_state_and_mask_together(prepared):
     assert len(seen) == 8  # every flip and turn
 
 
+def test_latent_noise_has_the_deviation_of_each_channel_over_the_ocean():
+    torch.manual_seed(0)
+    ocean = torch.zeros(2, 1, 128, 128)
+    ocean[..., :64] = 1.0
+    latent = torch.full((2, 3, 16, 16), 1e6)  # on land, where nobody looks
+    latent[..., :8] = torch.tensor([0.5, 1.0, 4.0])[:, None, None] * torch.randn(2, 3, 16, 8) + 7.0
+    noise = tasks.like_noise(latent, ocean)
+    assert noise.shape == latent.shape
+    np.testing.assert_allclose(noise.std((0, 2, 3)), [0.5, 1.0, 4.0], rtol=0.15)
+    np.testing.assert_allclose(noise.mean((0, 2, 3)), 0.0, atol=0.6)
+
+
+def test_latent_noise_reaches_the_decoder(prepared):
+    task = autoencoder_task(prepared, latent_noise=1e-6)
+    torch.nn.init.normal_(task.model.decoder.head.weight)
+    batch = task.draw()
+
+    def loss(which):
+        torch.manual_seed(1)
+        return which(*batch)[0].item()
+
+    quiet = loss(task)
+    task.model.decoder.latent_noise = 5.0
+    assert loss(task) != quiet
+
+
 @pytest.mark.parametrize("rows", ["to the south", "to the north"])
 def test_drift_turns_with_its_crop(rows):
     """Drift is the gradient of a field in x and y, and stays its gradient in rows and columns of every crop."""

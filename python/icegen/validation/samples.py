@@ -17,7 +17,7 @@ from icegen.files import replacing
 if TYPE_CHECKING:
     from icegen import bridge
 
-METHODS = ("sample_latent", "encode", "decode", "decode_mean", "features")
+METHODS = ("sample_latent", "encode", "decode", "decode_mean", "features", "latent_noise")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Sampler:
     ):
         missing = [name for name in METHODS if not hasattr(emulator, name)]
         if missing:
-            raise ValueError(f"the archive has no method {missing[0]}; export it anew with this icegen")
+            raise ValueError(f"the archive lacks {missing[0]}; export it anew with this icegen")
         self.emulator = emulator
         self.seed = seed
         self.steps = steps
@@ -65,7 +65,11 @@ class Sampler:
         """The state, and it before the cut to its bounds: each float32 [variable, y, x], physical units."""
         latent = torch.from_numpy(self._kept(request, self._latent))[None].to(self.device)
         with torch.inference_mode():
-            return tuple(_array(decode(latent)[0]) for decode in (self.emulator.decode, self.emulator.decode_mean))
+            state, mean = (
+                _array(decode(latent, self.emulator.latent_noise)[0])
+                for decode in (self.emulator.decode, self.emulator.decode_mean)
+            )
+        return state, mean
 
     def close(self) -> None:
         """Let go of what sampling took."""

@@ -24,6 +24,7 @@ class Known:
     """Draws and reconstructs states that it is given, by year and day of year; its latents are states."""
 
     conditional = True
+    latent_noise = 0.0
 
     def __init__(self, states: dict, mistake=0.0):
         self.states = states
@@ -35,10 +36,10 @@ class Known:
     def encode(self, state):
         return state + self.mistake
 
-    def decode(self, latent):
+    def decode(self, latent, noise=0.0):
         return torch.clamp(latent, min=0)
 
-    def decode_mean(self, latent):
+    def decode_mean(self, latent, noise):
         return latent
 
     def features(self, state):
@@ -203,6 +204,7 @@ def test_samples_are_the_archives_own_and_are_kept(tiny, tmp_path):
         """Decodes, but can draw no more."""
 
         encode = features = None
+        latent_noise = 0.0
         decode, decode_mean = loaded.module.decode, loaded.module.decode_mean
 
         def sample_latent(self, *_):
@@ -215,7 +217,7 @@ def test_samples_are_the_archives_own_and_are_kept(tiny, tmp_path):
 
 
 def test_an_archive_without_the_methods_is_refused():
-    with pytest.raises(ValueError, match="no method sample_latent; export it anew"):
+    with pytest.raises(ValueError, match="lacks sample_latent; export it anew"):
         Sampler(torch.nn.Identity(), seed=0, steps=2)
 
 
