@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""What ci/fuzz begins with: `seeds.py FOLDER` writes seeds/TARGET/ and two small archives that icegen_open takes."""
+
+import hashlib
+import io
+import json
+import math
+import struct
+import sys
+import zipfile
+from pathlib import Path
+
+ROWS, COLUMNS = 5, 7
+OCEAN = bytes(cell % 6 != 5 for cell in range(ROWS * COLUMNS))
+MAPPING = {
+    "grid_mapping_name": "lambert_azimuthal_equal_area",
+    "latitude_of_projection_origin": 90.0,
+    "longitude_of_projection_origin": 0.0,
+    "semi_major_axis": 6378137.0,
+    "inverse_flattening": 298.257223563,
+}
+PROJECTED = {"x0": -1.5e6, "dx": 5e5, "y0": 1e6, "dy": -5e5, "mapping": MAPPING}
+
+
+def metadata(grid: dict, variables: tuple[str, ...], conditional: bool) -> bytes:
+    """The part of an archive's description that the bridge reads."""
+    ranges = {"year": [1979, 2020], "day_of_year": [1, 366]} if conditional else {}
+    description = {
+        "format": "icegen-archive",
+        "contract": 1,
+        "variables": [{"id": variable} for variable in variables],
+        "condition": [{"id": name, "range": values} for name, values in ranges.items()],
+        "sampler": {"steps": 4},
+        "grid": {"shape": [ROWS, COLUMNS]} | grid,
+    }
+    return json.dumps(description, separators=(",", ":")).encode()
+
+
+def lonlat() -> bytes:
+    """Coordinates of a curvilinear grid about the pole."""
+    x = [(cell % COLUMNS - 3) * 4.0 for cell in range(ROWS * COLUMNS)]
+    y = [(cell // COLUMNS - 2) * 4.0 for cell in range(ROWS * COLUMNS)]
+    lon = [math.degrees(math.atan2(b, a)) for a, b in zip(x, y, strict=True)]
+    lat = [90 - math.hypot(a, b) for a, b in zip(x, y, strict=True)]
+    return struct.pack(f"<{2 * ROWS * COLUMNS}d", *lon, *lat)
+
+
+def zipped(entries: dict[str, bytes]) -> bytes:
+    """A zip file of stored entries, without its comment."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file:
+        for name, data in entries.items():
+            file.writestr(f"fuzz/extra/{name}", data)
+    return content.getvalue()
+
+
+def main(folder: Path) -> None:
+    """Write all."""
+    archives = {
+        "projected": {"icegen.json": metadata(PROJECTED, ("sic", "sit"), True), "ocean.u1": OCEAN},
+        "curvilinear": {
+            "icegen.json": metadata({}, ("sic", "siu", "siv"), False),
+            "ocean.u1": OCEAN,
+            "lonlat.f8": lonlat(),
+        },
+    }
+    seeds: dict[str, dict[str, bytes]] = {"archive": {}, "capi": {}, "grid": {}, "namelist": {}, "weights": {}}
+    for name, entries in archives.items():
+        content = zipped(entries)
+        comment = b"icegen-archive sha256:" + hashlib.sha256(content).hexdigest().encode()
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.pt").write_bytes(content + comment)
+        seeds["archive"][name] = content
+        coordinates = entries.get("lonlat.f8", bytes(16 * ROWS * COLUMNS))
+        seeds["grid"][name] = entries["icegen.json"] + b"\0" + OCEAN + coordinates
+    seeds["namelist"] = {
+        "all": b"&icegen_nml archive='a.pt', backend='torch', device='cuda:1', condition='none', seed=3, steps=8,\n"
+        b" generators=2, threads=1, batch=4 /\n",
+        "few": b'! a comment\n&other x=1 /\n&icegen_nml\n  archive = "b.pt"\n/\n',
+        "refused": b"&icegen_nml archive='a.pt', seed=-1, steps=2*3, device='tpu' /",
+    }
+    # Read from the back by FuzzedDataProvider: any bytes do.
+    seeds["weights"] = {f"{step}": bytes(step * i % 256 for i in range(400)) for step in (1, 3, 7)}
+    seeds["capi"] = {f"{step}": bytes(step * i % 256 for i in range(600)) for step in (1, 5, 11, 13)}
+    for target, files in seeds.items():
+        (folder / "seeds" / target).mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            (folder / "seeds" / target / name).write_bytes(data)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
