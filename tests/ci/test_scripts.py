@@ -9,6 +9,8 @@ import pytest
 
 from compiled import BUILD, ROOT, require_built
 
+SCRIPTS = ["ci/setup", "ci/demo", "ci/test", "ci/builds", "ci/lint"]
+
 
 def run(*arguments, **environment):
     command = [str(ROOT / arguments[0]), *(str(a) for a in arguments[1:])]
@@ -17,14 +19,14 @@ def run(*arguments, **environment):
     )
 
 
-@pytest.mark.parametrize("script", ["ci/setup", "ci/demo", "ci/test", "ci/builds"])
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_help(script):
     process = run(script, "--help")
     assert process.returncode == 0
     assert process.stdout.startswith(f"Usage: {script}")
 
 
-@pytest.mark.parametrize("script", ["ci/setup", "ci/demo", "ci/test", "ci/builds"])
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_unknown_argument(script):
     process = run(script, "--nonsense")
     assert process.returncode == 2
@@ -62,3 +64,10 @@ def test_demo_names_a_missing_mpirun(tmp_path):
     assert process.returncode == 1
     assert process.stderr.splitlines()[-1].startswith("ci/demo: '/nowhere/mpirun' is not there; set MPIEXEC")
     assert not list(tmp_path.iterdir())
+
+
+def test_style_and_types():
+    """What a commit is checked for; clang-tidy apart, which takes long."""
+    require_built(BUILD / "compile_commands.json")
+    process = run("ci/lint", "--quick")
+    assert process.returncode == 0, process.stdout + process.stderr

@@ -204,8 +204,7 @@ program block_host
 
   if (any(aice(:, :, nblocks + 1:) > -1)) call abort_ice('room without a block was written to')
   if (any(abs(sum(aicen, 3) - max(aice, 0.0_real64)) > 1.0e-12_real64)) call abort_ice('area is not conserved')
-  if (any(abs(sum(vicen, 3) - merge(vice, 0.0_real64, aice > 0)) > 1.0e-12_real64)) &
-    call abort_ice('volume is not conserved')
+  if (any(abs(sum(vicen, 3) - merge(vice, 0.0_real64, aice > 0)) > 1.0e-12_real64)) call abort_ice('volume is not conserved')
   if (nblocks > 0 .and. count(any(any(any(aicen > 0, 4), 2), 1)) < 2) call abort_ice('all ice is in one category')
 
   write (suffix, '(a, i3.3)') '.', rank
