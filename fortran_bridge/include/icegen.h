@@ -6,7 +6,7 @@
  *   its ranks call the same functions in the same order. MPI is called from the caller's thread only.
  * - Every function returns a status, the same on all ranks, and on failure fills `message` (at most `message_size`
  *   bytes, the closing zero included; NULL with size 0 asks for none). After a failed call the emulator is as it was.
- *   A NULL handle, behind which there is no communicator, is refused on the ranks that pass it.
+ *   A handle that is NULL or was closed, behind which there is no communicator, is refused on the ranks that pass it.
  * - The library never prints, stops, installs signal handlers, or touches MPI_COMM_WORLD, MPI_Init or MPI_Finalize.
  *   The floating-point environment of the caller is the same after each call.
  */
@@ -46,7 +46,7 @@ ICEGEN_API const char *icegen_version(void);
  * Open an emulator.
  * comm: Fortran handle of an intra-communicator (MPI_Comm_c2f); it is duplicated. Any integer in a build without MPI.
  * namelist: path of a text file with the group &icegen_nml; read on the first rank.
- * emulator: receives the handle, NULL on failure.
+ * emulator: receives the handle, NULL on failure. One that is open already is refused on all ranks, and stays open.
  */
 ICEGEN_API int icegen_open(int comm, const char *namelist, icegen_emulator **emulator, char *message,
                            size_t message_size);
@@ -147,7 +147,10 @@ ICEGEN_API int icegen_fill_categories_f32(int64_t n, const float *area, const fl
                                           const float *bounds, float *category_area, float *category_volume,
                                           char *message, size_t message_size);
 
-/* Free everything, waiting for a generation that was begun. Sets the handle to NULL; a NULL handle is fine. */
+/*
+ * Free everything, waiting for a generation that was begun. Sets the handle to NULL; one that is NULL, or was closed
+ * through a copy, is fine. A program that ends without this call waits in the same way.
+ */
 ICEGEN_API int icegen_close(icegen_emulator **emulator, char *message, size_t message_size);
 
 #ifdef __cplusplus

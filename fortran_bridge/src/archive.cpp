@@ -97,6 +97,11 @@ int whole(const nlohmann::json &value, const std::string &name, const std::strin
   return value.get<int>();
 }
 
+double bound(const nlohmann::json &variable, const char *key, double unbounded) {
+  const auto found = variable.find(key);
+  return found == variable.end() || found->is_null() ? unbounded : found->get<double>();
+}
+
 }  // namespace
 
 ArchiveHeader read_header(const std::string &path) {
@@ -127,7 +132,10 @@ Archive parse_header(const ArchiveHeader &header, const std::string &path) {
       fail(ICEGEN_BAD_ARCHIVE, path, " follows archive contract ", contract, "; this icegen reads ", kContract);
 
     Archive archive;
-    for (const auto &variable : json.at("variables")) archive.variables.push_back(variable.at("id"));
+    for (const auto &variable : json.at("variables")) {
+      archive.variables.push_back(variable.at("id"));
+      archive.bounds.push_back({bound(variable, "lower", -HUGE_VAL), bound(variable, "upper", HUGE_VAL)});
+    }
     if (archive.variables.empty()) fail(ICEGEN_BAD_ARCHIVE, path, " has no variable; wanted at least 1");
     for (const auto &condition : json.at("condition")) {
       const auto &range = condition.at("range");

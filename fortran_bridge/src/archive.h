@@ -15,8 +15,14 @@ struct Condition {
   int first, last;  // values that the archive was trained for
 };
 
+// Of a variable's values; infinite where the archive has none.
+struct Bounds {
+  double lower, upper;
+};
+
 struct Archive {
   std::vector<std::string> variables;  // ids, in the order of the model's output
+  std::vector<Bounds> bounds;          // of each of them
   Mask mask;
   std::shared_ptr<const Projected> projected;  // null where the archive gives the places of its cells one by one
   bool mirrored;                               // x decreases with the column

@@ -1,34 +1,78 @@
 // SPDX-License-Identifier: MIT
 #include "backend.h"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 #include "error.h"
 #include "plugin.h"
 
 namespace icegen {
+namespace {
 
-Model::Model(const std::string &backend, const std::string &archive, const std::string &device, int device_index,
-             int threads) {
+// Call a function of a backend; what it throws or returns becomes an Error that begins with `failure`.
+template <class Call>
+void run(const std::string &failure, const Call &call) {
+  char message[512] = "";
+  bool fine = false;
+  const Error outcome = outcome_of([&] { fine = call(message, sizeof message) == 0; });
+  if (outcome.status == ICEGEN_OUT_OF_MEMORY) fail(ICEGEN_OUT_OF_MEMORY, failure, outcome.what());
+  if (outcome.status != ICEGEN_SUCCESS) fail(ICEGEN_BACKEND_ERROR, failure, outcome.what());
+  if (!fine) fail(ICEGEN_BACKEND_ERROR, failure, message);
+}
+
+// Refuse values that no ice has. cells: of one variable, float32 [y, x].
+void require_within(const Bounds &bounds, const float *cells, std::size_t count, const std::string &variable,
+                    std::int64_t member) {
+  constexpr float most = std::numeric_limits<float>::max();
+  const float lower = std::max(static_cast<float>(bounds.lower), -most);
+  const float upper = std::min(static_cast<float>(bounds.upper), most);
+  const float *end = cells + count;
+  const float *bad = std::find_if(cells, end, [=](float value) { return !(value >= lower && value <= upper); });
+  if (bad == end) return;
+  const auto refuse = [&](const auto &...wanted) {
+    fail(ICEGEN_BACKEND_ERROR, "generation failed: ", variable, " of member ", member, " is ", *bad, " in cell ",
+         bad - cells + 1, "; wanted ", wanted...);
+  };
+  if (std::isfinite(*bad)) refuse(bounds.lower, " to ", bounds.upper);
+  refuse("a finite number");
+}
+
+}  // namespace
+
+Model::Model(const Archive &archive, const std::string &backend, const std::string &path, const std::string &device,
+             int device_index, int threads)
+    : archive_(archive) {
   const bool is_path = backend.find('/') != std::string::npos;
   std::string reason;
   void *entry = load_entry(is_path ? backend : "icegen_backend_" + backend, "icegen_backend_v1", reason);
   if (entry == nullptr) fail(ICEGEN_BACKEND_ERROR, "backend '", backend, "' cannot be loaded: ", reason);
   functions_ = reinterpret_cast<icegen_backend_entry>(entry)();
   if (functions_ == nullptr) fail(ICEGEN_BACKEND_ERROR, "backend '", backend, "' does not work here");
-  char message[512] = "";
-  if (functions_->create(archive.c_str(), device.c_str(), device_index, threads, &handle_, message, sizeof message) !=
-      0)
-    fail(ICEGEN_BACKEND_ERROR, "backend '", backend, "' cannot load ", archive, ": ", message);
+  run("backend '" + backend + "' cannot load " + path + ": ", [&](char *message, std::size_t size) {
+    return functions_->create(path.c_str(), device.c_str(), device_index, threads, &handle_, message, size);
+  });
 }
 
-Model::~Model() { functions_->destroy(handle_); }
+Model::~Model() {
+  // It cannot be told whether this fails, and nobody needs to know.
+  outcome_of([&] { functions_->destroy(handle_); });
+}
 
 void Model::generate(std::int64_t seed, const std::vector<std::int64_t> &members,
                      const std::vector<std::int64_t> &condition, int steps, std::vector<float> &state) {
-  char message[512] = "";
-  if (functions_->generate(handle_, seed, static_cast<std::int64_t>(members.size()), members.data(),
-                           static_cast<std::int64_t>(condition.size()), condition.data(), steps, state.data(),
-                           state.size(), message, sizeof message) != 0)
-    fail(ICEGEN_BACKEND_ERROR, "generation failed: ", message);
+  run("generation failed: ", [&](char *message, std::size_t size) {
+    return functions_->generate(handle_, seed, static_cast<std::int64_t>(members.size()), members.data(),
+                                static_cast<std::int64_t>(condition.size()), condition.data(), steps, state.data(),
+                                state.size(), message, size);
+  });
+  const std::size_t cells = archive_.mask.cells();
+  const float *values = state.data();
+  for (const std::int64_t member : members) {
+    for (std::size_t i = 0; i < archive_.variables.size(); ++i, values += cells)
+      require_within(archive_.bounds[i], values, cells, archive_.variables[i], member);
+  }
 }
 
 }  // namespace icegen

@@ -7,23 +7,28 @@
 #include <string>
 #include <vector>
 
+#include "archive.h"
+
 namespace icegen {
 
 class Model {
  public:
+  // archive: outlives the model.  path: of its file.
   // backend: a name, found as libicegen_backend_<name>.so beside this library, or the path of a shared library.
-  // Throws Error(ICEGEN_BACKEND_ERROR), as the other members do.
-  Model(const std::string &backend, const std::string &archive, const std::string &device, int device_index,
-        int threads);
+  // Throws Error(ICEGEN_BACKEND_ERROR), or of ICEGEN_OUT_OF_MEMORY, as the other members do, whatever a backend throws.
+  Model(const Archive &archive, const std::string &backend, const std::string &path, const std::string &device,
+        int device_index, int threads);
   ~Model();
   Model(const Model &) = delete;
   Model &operator=(const Model &) = delete;
 
-  // state: float32 [members, variable, y, x].
+  // state: float32 [members, variable, y, x]. Values that are not finite or not within the archive's bounds are an
+  // error.
   void generate(std::int64_t seed, const std::vector<std::int64_t> &members, const std::vector<std::int64_t> &condition,
                 int steps, std::vector<float> &state);
 
  private:
+  const Archive &archive_;
   const icegen_backend *functions_ = nullptr;
   void *handle_ = nullptr;
 };

@@ -5,22 +5,62 @@
 
 #include <cfenv>
 #include <cstring>
-#include <new>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
 
 #include "categories.h"
 #include "emulator.h"
 #include "error.h"
 
+namespace {
+
+// The handles that are open, so that a copy of one that was closed is told from them. Never destroyed, since a host may
+// close as late as it likes.
+class Handles {
+ public:
+  void insert(const icegen_emulator *handle) {
+    const std::lock_guard lock(mutex_);
+    open_.insert(handle);
+  }
+  void erase(const icegen_emulator *handle) {
+    const std::lock_guard lock(mutex_);
+    open_.erase(handle);
+  }
+  bool hold(const icegen_emulator *handle) {
+    const std::lock_guard lock(mutex_);
+    return open_.count(handle) != 0;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::set<const icegen_emulator *> open_;
+};
+
+Handles &handles = *new Handles;
+
+}  // namespace
+
 struct icegen_emulator {
-  icegen::Emulator emulator;
+  icegen_emulator() { handles.insert(this); }
+  ~icegen_emulator() { handles.erase(this); }
+  icegen_emulator(const icegen_emulator &) = delete;
+  icegen_emulator &operator=(const icegen_emulator &) = delete;
+
+  std::optional<icegen::Emulator> emulator;  // always there once icegen_open is through
 };
 
 namespace {
 
-// Masks the traps of the caller while it lives.
+// While it lives the caller's traps are masked, and neither its rounding nor its treatment of denormal numbers makes a
+// difference to a field.
 class FloatingPointGuard {
  public:
-  FloatingPointGuard() { std::feholdexcept(&environment_); }
+  FloatingPointGuard() {
+    std::fegetenv(&environment_);
+    std::fesetenv(FE_DFL_ENV);
+  }
   ~FloatingPointGuard() { std::fesetenv(&environment_); }
   FloatingPointGuard(const FloatingPointGuard &) = delete;
   FloatingPointGuard &operator=(const FloatingPointGuard &) = delete;
@@ -38,27 +78,14 @@ void fill(char *message, size_t size, const char *text) {
 template <class Body>
 int guarded(char *message, size_t size, Body body) {
   const FloatingPointGuard guard;
-  fill(message, size, "");
-  try {
-    body();
-    return ICEGEN_SUCCESS;
-  } catch (const icegen::Error &error) {
-    fill(message, size, error.what());
-    return error.status;
-  } catch (const std::bad_alloc &) {
-    fill(message, size, "out of memory");
-    return ICEGEN_OUT_OF_MEMORY;
-  } catch (const std::exception &error) {
-    fill(message, size, error.what());
-  } catch (...) {
-    fill(message, size, "unknown exception");
-  }
-  return ICEGEN_INTERNAL_ERROR;
+  const icegen::Error outcome = icegen::outcome_of(body);
+  fill(message, size, outcome.what());
+  return outcome.status;
 }
 
 icegen::Emulator &checked(icegen_emulator *handle) {
-  if (handle == nullptr) icegen::fail(ICEGEN_BAD_ARGUMENT, "the emulator is not open");
-  return handle->emulator;
+  if (!handles.hold(handle)) icegen::fail(ICEGEN_BAD_ARGUMENT, "the emulator is not open");
+  return *handle->emulator;
 }
 
 }  // namespace
@@ -67,9 +94,16 @@ const char *icegen_version(void) { return ICEGEN_VERSION; }
 
 int icegen_open(int comm, const char *namelist, icegen_emulator **emulator, char *message, size_t message_size) {
   return guarded(message, message_size, [&] {
-    if (emulator == nullptr) icegen::fail(ICEGEN_BAD_ARGUMENT, "emulator is a null pointer");
-    *emulator = nullptr;
-    *emulator = new icegen_emulator{{comm, namelist}};
+    if (emulator != nullptr && !handles.hold(*emulator)) *emulator = nullptr;
+    icegen::Communicator own(comm);
+    std::unique_ptr<icegen_emulator> handle;
+    own.agree([&] {
+      if (emulator == nullptr) icegen::fail(ICEGEN_BAD_ARGUMENT, "emulator is a null pointer");
+      if (*emulator != nullptr) icegen::fail(ICEGEN_BAD_ARGUMENT, "the emulator is open already; close it first");
+      handle = std::make_unique<icegen_emulator>();
+    });
+    handle->emulator.emplace(std::move(own), namelist);
+    *emulator = handle.release();
   });
 }
 
@@ -157,7 +191,7 @@ int icegen_fill_categories_f32(int64_t n, const float *area, const float *volume
 int icegen_close(icegen_emulator **emulator, char *message, size_t message_size) {
   return guarded(message, message_size, [&] {
     if (emulator == nullptr) return;
-    delete *emulator;
+    if (handles.hold(*emulator)) delete *emulator;
     *emulator = nullptr;
   });
 }

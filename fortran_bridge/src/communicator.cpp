@@ -4,11 +4,9 @@
 #include <mpi.h>
 
 #include <chrono>
-#include <climits>
-#include <new>
+#include <cstdint>
+#include <functional>
 #include <thread>
-
-#include "error.h"
 
 namespace icegen {
 namespace {
@@ -33,26 +31,17 @@ void wait(MPI_Request &request) {
   }
 }
 
-std::vector<int> displacements(const std::vector<int> &counts, std::size_t &total) {
-  std::vector<int> offsets;
-  total = 0;
-  for (const int count : counts) {
-    offsets.push_back(static_cast<int>(total));
-    total += count;
-  }
-  if (total > INT_MAX)
-    fail(ICEGEN_BAD_ARGUMENT, "a target has ", total, " points or links in all; wanted at most ", INT_MAX);
-  return offsets;
+bool in_use() {
+  int initialised = 0, finalised = 0;
+  MPI_Initialized(&initialised);
+  MPI_Finalized(&finalised);
+  return initialised && !finalised;
 }
 
 }  // namespace
 
 Communicator::Communicator(int fortran_handle) {
-  int initialised = 0, finalised = 0;
-  MPI_Initialized(&initialised);
-  MPI_Finalized(&finalised);
-  if (!initialised || finalised)
-    fail(ICEGEN_MPI_ERROR, "MPI is not initialised; the host calls MPI_Init before it opens icegen");
+  if (!in_use()) fail(ICEGEN_MPI_ERROR, "MPI is not initialised; the host calls MPI_Init before it opens icegen");
   const MPI_Comm host = MPI_Comm_f2c(fortran_handle);
   if (host == MPI_COMM_NULL) fail(ICEGEN_BAD_ARGUMENT, "comm is MPI_COMM_NULL; wanted a communicator of this rank");
   int between_groups = 0;
@@ -77,90 +66,100 @@ Communicator::Communicator(int fortran_handle) {
 }
 
 Communicator::~Communicator() {
-  int finalised = 0;
-  MPI_Finalized(&finalised);
-  if (finalised) return;
+  if (size_ == 0 || !in_use()) return;
   MPI_Comm own = MPI_Comm_f2c(comm_);
   MPI_Comm_free(&own);
 }
 
-void Communicator::settle(const std::string &arguments, const std::function<void()> &local, bool name_the_rank) {
-  icegen_status status = ICEGEN_SUCCESS;
-  std::string message;
-  try {
-    local();
-  } catch (const Error &error) {
-    status = error.status, message = error.what();
-  } catch (const std::bad_alloc &) {
-    status = ICEGEN_OUT_OF_MEMORY, message = "out of memory";
-  } catch (const std::exception &error) {
-    status = ICEGEN_INTERNAL_ERROR, message = error.what();
-  }
-  // One reduction tells the first rank that failed, whether some rank did not, and the extremes of the arguments.
-  const bool failed = status != ICEGEN_SUCCESS;
-  const int digest = static_cast<int>(std::hash<std::string>{}(arguments)&INT_MAX);
-  int mine[4] = {failed ? -rank_ : -size_, failed ? 0 : 1, digest, -digest}, all[4];
+void Communicator::settle(const Error &outcome, const std::string *arguments, bool name_the_rank) const {
+  if (!in_use()) throw Error(ICEGEN_MPI_ERROR, "MPI is finalised; the host calls icegen before MPI_Finalize");
+  // One reduction tells the first rank that failed, whether some rank did not, the extremes of the arguments, and
+  // whether some rank does not know its own.
+  const bool failed = outcome.status != ICEGEN_SUCCESS;
+  const int digest =
+      arguments == nullptr ? 0 : static_cast<int>(std::hash<std::string>{}(*arguments) & std::size_t{INT_MAX});
+  const int mine[5] = {failed ? -rank_ : -size_, !failed, digest, -digest, arguments == nullptr};
+  int all[5];
   MPI_Request request;
-  check(MPI_Iallreduce(mine, all, 4, MPI_INT, MPI_MAX, MPI_Comm_f2c(comm_), &request));
+  check(MPI_Iallreduce(mine, all, 5, MPI_INT, MPI_MAX, MPI_Comm_f2c(comm_), &request));
   wait(request);
   const int first = -all[0];
-  const bool somewhere_fine = all[1] == 1, unequal = all[2] != -all[3];
-  if (unequal) {
-    std::string theirs = arguments;
-    broadcast(theirs, 0);
-    fail(ICEGEN_BAD_ARGUMENT, "the ranks do not call with the same arguments; the first rank's are ", theirs);
+  const bool somewhere_fine = all[1] == 1, unequal = all[4] == 0 && all[2] != -all[3];
+  if (first == size_ && !unequal) return;
+
+  struct {
+    int status = ICEGEN_BAD_ARGUMENT;
+    char message[kMessageSize] = "";
+  } told;
+  const int teller = unequal ? 0 : first;
+  if (rank_ == teller) {
+    if (unequal) {
+      std::snprintf(told.message, sizeof told.message,
+                    "the ranks do not call with the same arguments; the first rank's are %s", arguments->c_str());
+    } else {
+      told.status = outcome.status;
+      char where[32] = "";
+      if (name_the_rank && somewhere_fine) std::snprintf(where, sizeof where, "on rank %d: ", rank_);
+      std::snprintf(told.message, sizeof told.message, "%s%s", where, outcome.what());
+    }
   }
-  if (first == size_) return;
-  if (name_the_rank && somewhere_fine) message = "on rank " + std::to_string(first) + ": " + message;
-  message.insert(message.begin(), static_cast<char>(status));
-  broadcast(message, first);
-  throw Error(static_cast<icegen_status>(message[0]), message.substr(1));
+  check(MPI_Bcast(&told, sizeof told, MPI_BYTE, teller, MPI_Comm_f2c(comm_)));
+  throw Error(static_cast<icegen_status>(told.status), told.message);
 }
 
-bool Communicator::everywhere(bool here) {
+bool Communicator::everywhere(bool here) const {
   int mine = here, all = 0;
   check(MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_MIN, MPI_Comm_f2c(comm_)));
   return all != 0;
 }
 
-void Communicator::broadcast(std::string &text, int root) {
-  int size = static_cast<int>(text.size());
-  check(MPI_Bcast(&size, 1, MPI_INT, root, MPI_Comm_f2c(comm_)));
-  text.resize(size);
-  check(MPI_Bcast(text.data(), size, MPI_CHAR, root, MPI_Comm_f2c(comm_)));
+void Communicator::broadcast(std::string &text, int root) const {
+  std::int64_t size = static_cast<std::int64_t>(text.size());
+  check(MPI_Bcast(&size, 1, MPI_INT64_T, root, MPI_Comm_f2c(comm_)));
+  agree([&] {
+    if (size > INT_MAX) fail(ICEGEN_INTERNAL_ERROR, "a text has ", size, " bytes; wanted at most ", INT_MAX);
+    text.resize(size);
+  });
+  check(MPI_Bcast(text.data(), static_cast<int>(size), MPI_CHAR, root, MPI_Comm_f2c(comm_)));
 }
 
-std::vector<int> Communicator::all_gather(int value) {
-  std::vector<int> values(size_);
+std::vector<int> Communicator::all_gather(int value) const {
+  std::vector<int> values;
+  agree([&] { values.resize(size_); });
   check(MPI_Allgather(&value, 1, MPI_INT, values.data(), 1, MPI_INT, MPI_Comm_f2c(comm_)));
   return values;
 }
 
-std::vector<char> Communicator::gather(const void *records, int count, int record_size, int root,
-                                       std::vector<int> &counts) {
-  if (rank_ == root) counts.resize(size_);
-  check(MPI_Gather(&count, 1, MPI_INT, counts.data(), 1, MPI_INT, root, MPI_Comm_f2c(comm_)));
+std::vector<char> Communicator::gather(const void *records, std::size_t count, int record_size, int root,
+                                       std::vector<int> &counts) const {
+  agree([&] {
+    if (count > INT_MAX)
+      fail(ICEGEN_BAD_ARGUMENT, "a target has ", count, " links on one rank; wanted at most ", INT_MAX);
+    if (rank_ == root) counts.resize(size_);
+  });
+  const int own_count = static_cast<int>(count);
+  check(MPI_Gather(&own_count, 1, MPI_INT, counts.data(), 1, MPI_INT, root, MPI_Comm_f2c(comm_)));
   std::vector<int> offsets;
   std::vector<char> all;
   agree([&] {
     if (rank_ != root) return;
+    offsets = offsets_of(counts);
     std::size_t total = 0;
-    offsets = displacements(counts, total);
+    for (const int part : counts) total += part;
     all.resize(total * record_size);
   });
   MPI_Datatype record;
   check(MPI_Type_contiguous(record_size, MPI_BYTE, &record));
   check(MPI_Type_commit(&record));
-  const int code =
-      MPI_Gatherv(records, count, record, all.data(), counts.data(), offsets.data(), record, root, MPI_Comm_f2c(comm_));
+  const int code = MPI_Gatherv(records, own_count, record, all.data(), counts.data(), offsets.data(), record, root,
+                               MPI_Comm_f2c(comm_));
   MPI_Type_free(&record);
   check(code);
   return all;
 }
 
-void Communicator::scatter(const float *values, const std::vector<int> &counts, float *mine, int count, int root) {
-  std::size_t total = 0;
-  const std::vector<int> offsets = displacements(counts, total);
+void Communicator::scatter(const float *values, const std::vector<int> &counts, const std::vector<int> &offsets,
+                           float *mine, int count, int root) const {
   check(MPI_Scatterv(values, counts.data(), offsets.data(), MPI_FLOAT, mine, count, MPI_FLOAT, root,
                      MPI_Comm_f2c(comm_)));
 }

@@ -32,7 +32,7 @@ void require(const void *argument, const char *name) {
 
 }  // namespace
 
-Emulator::Emulator(int communicator, const char *namelist) : comm_(communicator) {
+Emulator::Emulator(Communicator &&communicator, const char *namelist) : comm_(std::move(communicator)) {
   std::string values;
   comm_.agree_on_first([&] {
     require(namelist, "namelist");
@@ -50,71 +50,80 @@ Emulator::Emulator(int communicator, const char *namelist) : comm_(communicator)
   comm_.broadcast(header.metadata, 0);
   comm_.broadcast(header.ocean, 0);
   comm_.broadcast(header.sha256, 0);
-  comm_.agree([&] { archive_ = parse_header(header, configuration_.archive); });
-  sha256_ = header.sha256;
+  comm_.agree([&] {
+    archive_ = parse_header(header, configuration_.archive);
+    sha256_ = header.sha256;
+  });
   key_ = {configuration_.seed, configuration_.steps > 0 ? configuration_.steps : archive_.steps,
           configuration_.by_date && !archive_.conditions.empty()};
   if (!archive_.projected) lonlat_ = std::move(header.lonlat);
 
   const int on_node = generator_on_node(comm_.node_rank(), comm_.node_size(), configuration_.generators);
   const std::vector<int> flags = comm_.all_gather(on_node);
-  for (int rank = 0; rank < comm_.size(); ++rank) {
-    if (flags[rank] < 0) continue;
-    if (rank == comm_.rank()) generator_ = static_cast<int>(generators_.size());
-    generators_.push_back(rank);
-  }
   comm_.agree([&] {
+    for (int rank = 0; rank < comm_.size(); ++rank) {
+      if (flags[rank] < 0) continue;
+      if (rank == comm_.rank()) generator_ = static_cast<int>(generators_.size());
+      generators_.push_back(rank);
+    }
     if (!generates()) return;
     worker_ = std::make_unique<Worker>([this] { model_.reset(); });
     worker_
         ->run([&] {
           if (read_header(configuration_.archive).sha256 != header.sha256)
             fail(ICEGEN_BAD_ARCHIVE, configuration_.archive, " is another file on this node than on the first rank's");
-          model_ = std::make_unique<Model>(configuration_.backend, configuration_.archive, configuration_.device,
-                                           configuration_.first_device + on_node, configuration_.threads);
+          model_ =
+              std::make_unique<Model>(archive_, configuration_.backend, configuration_.archive, configuration_.device,
+                                      configuration_.first_device + on_node, configuration_.threads);
         })
         .get();
   });
 }
 
-Emulator::~Emulator() { samples_.clear(); }
-
 void Emulator::add_target(const char *name, const HostPoints &host_points, const char *method, double distance_km) {
   std::vector<Point> points;
-  std::ostringstream arguments;
-  arguments << "target " << text(name) << ", units " << text(host_points.units) << ", method " << text(method)
-            << ", distance " << distance_km;
-  comm_.agree(arguments.str(), [&] {
+  const auto arguments = [&] {
+    return "target " + text(name) + ", units " + text(host_points.units) + ", method " + text(method) + ", distance " +
+           std::to_string(distance_km);
+  };
+  comm_.agree(arguments, [&] {
     points = checked_target(name, host_points);
     require(method, "method");
     method_named(method);
   });
   const auto where = coordinates();
-  Target target;
+  std::map<std::string, Target> made;
   comm_.agree([&] {
+    Target &target = made[name];
     Remapping remapping(archive_.mask, *where, method_named(method), distance_km);
     for (const Point &point : points) {
       remapping(point, target.links);
       target.add_point(point, have_velocity(archive_.variables) ? where.get() : nullptr);
     }
   });
-  target.send_to(generators_, comm_);
-  targets_[name] = std::move(target);
+  made.begin()->second.send_to(generators_, comm_);
+  targets_.merge(made);
 }
 
 void Emulator::add_target(const char *name, const HostPoints &host_points, const char *weights, const int *cells) {
   std::vector<Point> points;
   std::vector<std::int32_t> numbers;
-  comm_.agree("target " + text(name) + ", units " + text(host_points.units) + ", weights " + text(weights), [&] {
+  std::string path;
+  const auto arguments = [&] {
+    return "target " + text(name) + ", units " + text(host_points.units) + ", weights " + text(weights);
+  };
+  comm_.agree(arguments, [&] {
     points = checked_target(name, host_points);
     require(weights, "weights");
+    path = weights;
     if (!points.empty()) require(cells, "cells");
     numbers.assign(cells, cells + points.size());
   });
-  const std::vector<Weight> all_weights = read_weights(comm_, weights, archive_.mask, numbers);
+  const std::vector<Weight> all_weights = read_weights(comm_, path, archive_.mask, numbers);
   const auto where = coordinates();
-  Target target;
+  std::map<std::string, Target> made;
   comm_.agree([&] {
+    Target &target = made[name];
     auto weight = all_weights.begin();
     for (std::size_t i = 0; i < points.size(); ++i) {
       for (; weight != all_weights.end() && weight->point == static_cast<std::int32_t>(i); ++weight) {
@@ -124,8 +133,8 @@ void Emulator::add_target(const char *name, const HostPoints &host_points, const
       target.add_point(points[i], have_velocity(archive_.variables) ? where.get() : nullptr);
     }
   });
-  target.send_to(generators_, comm_);
-  targets_[name] = std::move(target);
+  made.begin()->second.send_to(generators_, comm_);
+  targets_.merge(made);
 }
 
 std::vector<Point> Emulator::checked_target(const char *name, const HostPoints &points) const {
@@ -137,7 +146,8 @@ std::vector<Point> Emulator::checked_target(const char *name, const HostPoints &
 
 std::shared_ptr<const Coordinates> Emulator::coordinates() {
   if (archive_.projected) return archive_.projected;
-  std::string lonlat = lonlat_;
+  std::string lonlat;
+  comm_.agree([&] { lonlat = lonlat_; });
   comm_.broadcast(lonlat, 0);
   std::shared_ptr<const Coordinates> made;
   comm_.agree([&] {
@@ -152,11 +162,13 @@ std::shared_ptr<const Coordinates> Emulator::coordinates() {
 void Emulator::request(int slot, int first_member, int members, int year, int day_of_year) {
   constexpr int most_members = 1000000, last_member = INT_MAX - most_members;
   std::vector<std::int64_t> condition;
-  if (key_.by_date) condition = {year, day_of_year};
-  const std::string arguments = "members " + std::to_string(members) + ", year " + std::to_string(year) +
-                                ", day_of_year " + std::to_string(day_of_year) + ", first_member " +
-                                std::to_string(first_member) + ", slot " + std::to_string(slot);
+  const auto arguments = [&] {
+    return "members " + std::to_string(members) + ", year " + std::to_string(year) + ", day_of_year " +
+           std::to_string(day_of_year) + ", first_member " + std::to_string(first_member) + ", slot " +
+           std::to_string(slot);
+  };
   comm_.agree(arguments, [&] {
+    if (key_.by_date) condition = {year, day_of_year};
     if (slot < 1) fail(ICEGEN_BAD_ARGUMENT, "slot is ", slot, "; wanted 1 or more");
     if (members < 1) fail(ICEGEN_BAD_ARGUMENT, "members is ", members, "; wanted at least 1");
     if (members > most_members) fail(ICEGEN_BAD_ARGUMENT, "members is ", members, "; wanted at most ", most_members);
@@ -171,8 +183,10 @@ void Emulator::request(int slot, int first_member, int members, int year, int da
     if (key_.by_date && day_of_year == 366 && !leap)
       fail(ICEGEN_BAD_ARGUMENT, "day_of_year is 366; the year ", year, " has 365 days");
   });
-  Sample sample{first_member, members, {}};
+  std::map<int, Sample> made;
   comm_.agree([&] {
+    Sample &sample = made[slot];
+    sample.first_member = first_member, sample.members = members;
     for (int member = first_member; member < first_member + members; ++member) {
       if (generator_of(slot, member) != generator_) continue;
       if (sample.batches.empty() || static_cast<int>(sample.batches.back()->members.size()) == configuration_.batch)
@@ -188,16 +202,18 @@ void Emulator::request(int slot, int first_member, int members, int year, int da
       });
     }
   });
-  samples_[slot] = std::move(sample);
+  samples_.erase(slot);
+  samples_.merge(made);
 }
 
 void Emulator::test(int slot, int *ready) {
   bool here = true;
-  comm_.agree("slot " + std::to_string(slot), [&] {
-    require(ready, "ready");
-    for (const auto &batch : sample_in(slot).batches)
-      here = here && batch->done.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
-  });
+  comm_.agree([&] { return "slot " + std::to_string(slot); },
+              [&] {
+                require(ready, "ready");
+                for (const auto &batch : sample_in(slot).batches)
+                  here = here && batch->done.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+              });
   *ready = comm_.everywhere(here);
 }
 
@@ -220,15 +236,17 @@ const float *Emulator::state_of(const Sample &sample, int member) const {
 template <class Real>
 void Emulator::receive(int slot, const char *target_name, const char *variable_id, int member, std::int64_t n,
                        Real *values, signed char *valid) {
-  const std::string name = text(target_name), variable = text(variable_id);
   const Target *target = nullptr;
   Field field = {};
   int root = 0;
   std::vector<float> sent, received;
-  const std::string arguments = "target " + name + ", variable " + variable + ", member " + std::to_string(member) +
-                                ", slot " + std::to_string(slot);
+  const auto arguments = [&] {
+    return "target " + text(target_name) + ", variable " + text(variable_id) + ", member " + std::to_string(member) +
+           ", slot " + std::to_string(slot);
+  };
   comm_.agree(arguments, [&] {
     require(target_name, "target"), require(variable_id, "variable");
+    const std::string name = target_name, variable = variable_id;
     const auto found = targets_.find(name);
     if (found == targets_.end()) fail(ICEGEN_BAD_ARGUMENT, "unknown target '", name, "'; add it with add_target");
     target = &found->second;
@@ -250,7 +268,7 @@ void Emulator::receive(int slot, const char *target_name, const char *variable_i
     sent.resize(points);
     compute(field, state_of(sample, member), archive_.mask.cells(), target->links, target->turns, sent.data());
   });
-  comm_.scatter(sent.data(), target->counts, received.data(), target->valid_count, root);
+  comm_.scatter(sent.data(), target->counts, target->offsets, received.data(), target->valid_count, root);
   std::size_t next = 0;
   for (std::int64_t i = 0; i < n; ++i) {
     valid[i] = target->valid[i];
@@ -259,9 +277,10 @@ void Emulator::receive(int slot, const char *target_name, const char *variable_i
 }
 
 std::string Emulator::get_state(const char *state, std::size_t state_size) {
-  std::string text = "icegen-state 1 archive " + sha256_ + " seed " + std::to_string(key_.seed) + " steps " +
-                     std::to_string(key_.steps) + " condition " + (key_.by_date ? "date" : "none");
+  std::string text;
   comm_.agree([&] {
+    text = "icegen-state 1 archive " + sha256_ + " seed " + std::to_string(key_.seed) + " steps " +
+           std::to_string(key_.steps) + " condition " + (key_.by_date ? "date" : "none");
     require(state, "state");
     if (state_size <= text.size())
       fail(ICEGEN_BAD_ARGUMENT, "state holds ", state_size, " characters; wanted at least ", ICEGEN_STATE_SIZE);
@@ -271,24 +290,27 @@ std::string Emulator::get_state(const char *state, std::size_t state_size) {
 
 void Emulator::set_state(const char *state) {
   Key key;
-  comm_.agree("state " + text(state), [&] {
-    require(state, "state");
-    std::istringstream words(state);
-    std::string format, version, archive, sha256, seed, steps, condition, by;
-    words >> format >> version;
-    if (format != "icegen-state")
-      fail(ICEGEN_BAD_ARGUMENT, "state is '", std::string(state).substr(0, 40), "'; wanted one of icegen_get_state");
-    if (version != "1") fail(ICEGEN_BAD_ARGUMENT, "state is of version ", version, "; this icegen reads 1");
-    words >> archive >> sha256 >> seed >> key.seed >> steps >> key.steps >> condition >> by;
-    if (!words || archive != "archive" || seed != "seed" || steps != "steps" || condition != "condition" ||
-        key.seed < 0 || key.steps < 1 || (by != "date" && by != "none"))
-      fail(ICEGEN_BAD_ARGUMENT, "state '", state, "' is damaged");
-    if (sha256 != sha256_)
-      fail(ICEGEN_BAD_ARGUMENT, "state is of the archive ", sha256.substr(0, 12), "...; this one is ",
-           sha256_.substr(0, 12), "...");
-    key.by_date = by == "date";
-    if (key.by_date && archive_.conditions.empty()) fail(ICEGEN_BAD_ARGUMENT, "state '", state, "' is damaged");
-  });
+  comm_.agree([&] { return "state " + text(state); },
+              [&] {
+                require(state, "state");
+                std::istringstream words(state);
+                std::string format, version, archive, sha256, seed, steps, condition, by;
+                words >> format >> version;
+                if (format != "icegen-state")
+                  fail(ICEGEN_BAD_ARGUMENT, "state is '", std::string(state).substr(0, 40),
+                       "'; wanted one of icegen_get_state");
+                if (version != "1") fail(ICEGEN_BAD_ARGUMENT, "state is of version ", version, "; this icegen reads 1");
+                words >> archive >> sha256 >> seed >> key.seed >> steps >> key.steps >> condition >> by;
+                if (!words || archive != "archive" || seed != "seed" || steps != "steps" || condition != "condition" ||
+                    key.seed < 0 || key.steps < 1 || (by != "date" && by != "none"))
+                  fail(ICEGEN_BAD_ARGUMENT, "state '", state, "' is damaged");
+                if (sha256 != sha256_)
+                  fail(ICEGEN_BAD_ARGUMENT, "state is of the archive ", sha256.substr(0, 12), "...; this one is ",
+                       sha256_.substr(0, 12), "...");
+                key.by_date = by == "date";
+                if (key.by_date && archive_.conditions.empty())
+                  fail(ICEGEN_BAD_ARGUMENT, "state '", state, "' is damaged");
+              });
   key_ = key;
 }
 

@@ -21,8 +21,7 @@ class Emulator {
  public:
   // Every member is collective, and throws the same Error on all ranks, with the emulator as it was before.
   // Arguments are those of icegen.h; null pointers are refused.
-  Emulator(int communicator, const char *namelist);
-  ~Emulator();
+  Emulator(Communicator &&communicator, const char *namelist);
 
   void add_target(const char *target, const HostPoints &points, const char *method, double distance_km);
   void add_target(const char *target, const HostPoints &points, const char *weights, const int *cells);

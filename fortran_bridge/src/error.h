@@ -4,16 +4,27 @@
 
 #include <icegen.h>
 
+#include <cstdio>
+#include <exception>
+#include <new>
 #include <sstream>
-#include <stdexcept>
-#include <string>
 
 namespace icegen {
 
-class Error : public std::runtime_error {
+constexpr std::size_t kMessageSize = 1024;  // the closing zero included; what is longer is cut
+
+// Holds its message itself: telling that memory is short takes none.
+class Error : public std::exception {
  public:
-  Error(icegen_status status, const std::string &message) : std::runtime_error(message), status(status) {}
+  Error(icegen_status status, const char *message) noexcept : status(status) {
+    std::snprintf(message_, sizeof message_, "%s", message);
+  }
+  const char *what() const noexcept override { return message_; }
+
   icegen_status status;
+
+ private:
+  char message_[kMessageSize];
 };
 
 // Build a message from its parts and throw.
@@ -22,7 +33,24 @@ template <class... Parts>
   std::ostringstream text;
   text.precision(15);
   (text << ... << parts);
-  throw Error(status, text.str());
+  throw Error(status, text.str().c_str());
+}
+
+// Run `body` and tell how it ended, with ICEGEN_SUCCESS and no message if it threw nothing.
+template <class Body>
+Error outcome_of(const Body &body) noexcept {
+  try {
+    body();
+    return {ICEGEN_SUCCESS, ""};
+  } catch (const Error &error) {
+    return error;
+  } catch (const std::bad_alloc &) {
+    return {ICEGEN_OUT_OF_MEMORY, "out of memory"};
+  } catch (const std::exception &error) {
+    return {ICEGEN_INTERNAL_ERROR, error.what()};
+  } catch (...) {
+    return {ICEGEN_INTERNAL_ERROR, "unknown exception"};
+  }
 }
 
 }  // namespace icegen

@@ -56,7 +56,7 @@ module icegen
       import :: c_char, c_int, c_ptr, c_size_t
       integer(c_int), value :: comm
       character(kind=c_char), intent(in) :: namelist(*)
-      type(c_ptr), intent(out) :: emulator
+      type(c_ptr), intent(inout) :: emulator
       character(kind=c_char), intent(out) :: message(*)
       integer(c_size_t), value :: message_size
       integer(c_int) :: status
@@ -214,7 +214,7 @@ contains
     end do
   end function icegen_version
 
-  !> Open the emulator. An emulator that is open already is refused, on the ranks where it is.
+  !> Open the emulator. One that is open already, on whatever rank, is refused on all of them and stays open.
   subroutine emulator_open(self, comm, namelist, ierr, errmsg)
     class(icegen_emulator), intent(inout) :: self
     !> communicator (MPI handle as integer); it is duplicated
@@ -225,13 +225,7 @@ contains
     character(len=*), intent(inout), optional :: errmsg
     character(kind=c_char) :: message(message_length)
 
-    call put(message, '')
-    if (c_associated_handle(self)) then
-      ierr = 1
-      call put(message, 'the emulator is open already; close it first')
-    else
-      ierr = c_open(int(comm, c_int), c_text(namelist), self%handle, message, size(message, kind=c_size_t))
-    end if
+    ierr = c_open(int(comm, c_int), c_text(namelist), self%handle, message, size(message, kind=c_size_t))
     call report(message, errmsg)
   end subroutine emulator_open
 
@@ -468,12 +462,6 @@ contains
     if (present(ierr)) ierr = status
     call report(message, errmsg)
   end subroutine emulator_close
-
-  logical function c_associated_handle(self)
-    use, intrinsic :: iso_c_binding, only: c_associated
-    class(icegen_emulator), intent(in) :: self
-    c_associated_handle = c_associated(self%handle)
-  end function c_associated_handle
 
   pure integer(c_int) function or_one(value)
     integer, intent(in), optional :: value

@@ -13,13 +13,9 @@ namespace {
 
 // Collect records of all ranks on `root`; there, `counts` tells how many came from each.
 template <class Record>
-std::vector<Record> gathered(Communicator &comm, const std::vector<Record> &records, int root,
+std::vector<Record> gathered(const Communicator &comm, const std::vector<Record> &records, int root,
                              std::vector<int> &counts) {
-  comm.agree([&] {
-    if (records.size() > INT_MAX) fail(ICEGEN_BAD_ARGUMENT, "a target has ", records.size(), " links on one rank");
-  });
-  const std::vector<char> bytes =
-      comm.gather(records.data(), static_cast<int>(records.size()), sizeof(Record), root, counts);
+  const std::vector<char> bytes = comm.gather(records.data(), records.size(), sizeof(Record), root, counts);
   std::vector<Record> all;
   comm.agree([&] {
     all.resize(bytes.size() / sizeof(Record));
@@ -65,7 +61,7 @@ void Target::add_point(const Point &point, const Coordinates *turning) {
     if (turning != nullptr) turns.push_back(turning->turn(links[linked_].cell, point));
 }
 
-void Target::send_to(const std::vector<int> &generators, Communicator &comm) {
+void Target::send_to(const std::vector<int> &generators, const Communicator &comm) {
   const std::vector<Link> own_links = std::move(links);
   const std::vector<Turn> own_turns = std::move(turns);
   links.clear(), turns.clear();
@@ -73,14 +69,17 @@ void Target::send_to(const std::vector<int> &generators, Communicator &comm) {
     std::vector<int> link_counts, ignored;
     std::vector<Link> all_links = gathered(comm, own_links, root, link_counts);
     std::vector<Turn> all_turns = gathered(comm, own_turns, root, ignored);
-    if (comm.rank() != root) continue;
-    links = std::move(all_links), turns = std::move(all_turns);
-    auto link = links.begin();
-    for (const int count : link_counts) {
-      const auto is_last = [](const Link &l) { return l.more == 0; };
-      counts.push_back(static_cast<int>(std::count_if(link, link + count, is_last)));
-      link += count;
-    }
+    comm.agree([&] {
+      if (comm.rank() != root) return;
+      links = std::move(all_links), turns = std::move(all_turns);
+      auto link = links.begin();
+      for (const int count : link_counts) {
+        const auto is_last = [](const Link &l) { return l.more == 0; };
+        counts.push_back(static_cast<int>(std::count_if(link, link + count, is_last)));
+        link += count;
+      }
+      offsets = offsets_of(counts);
+    });
   }
 }
 

@@ -25,16 +25,17 @@ std::vector<Point> checked_points(const std::string &target, const HostPoints &p
 struct Target {
   std::vector<signed char> valid;  // of this rank's points
   int valid_count = 0;
-  std::vector<int> counts;  // on generators: how many valid points each rank has
-  std::vector<Link> links;  // on generators: of all ranks' valid points, in the order of ranks
-  std::vector<Turn> turns;  // on generators: of each link, if the archive has velocities
+  std::vector<int> counts;   // on generators: how many valid points each rank has
+  std::vector<int> offsets;  // on generators: how many the ranks before it have
+  std::vector<Link> links;   // on generators: of all ranks' valid points, in the order of ranks
+  std::vector<Turn> turns;   // on generators: of each link, if the archive has velocities
 
   // Take a point whose links were appended to `links`, none if it is not valid. turning: null without velocities.
   void add_point(const Point &point, const Coordinates *turning);
 
   // Until the links of this rank's valid points, with their turns, are sent to the generators, it holds those.
   // Collective; throws Error.
-  void send_to(const std::vector<int> &generators, Communicator &comm);
+  void send_to(const std::vector<int> &generators, const Communicator &comm);
 
  private:
   std::size_t linked_ = 0;  // links of the points that were added

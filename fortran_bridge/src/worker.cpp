@@ -3,8 +3,10 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <cfenv>
+#include <set>
 
 namespace icegen {
 namespace {
@@ -26,18 +28,58 @@ std::thread without_signals(std::function<void()> body) {
   return made;
 }
 
+// The workers of this process. Never destroyed, since a host may close an emulator as late as it likes.
+struct Living {
+  std::mutex mutex;
+  std::set<Worker *> workers;
+};
+Living &living() {
+  static auto *made = new Living;
+  return *made;
+}
+
+// Of a thread that returns from main or calls exit, thread-local objects are destroyed before any static one, even
+// those that libraries make while a task runs.
+struct EndAtExit {
+  ~EndAtExit() {
+    if (gettid() != getpid()) return;  // another thread than main's ends; the process goes on
+    const std::lock_guard lock(living().mutex);
+    for (Worker *worker : living().workers) worker->end();
+    living().workers.clear();
+  }
+};
+
 }  // namespace
 
-Worker::Worker(std::function<void()> at_end)
-    : at_end_(std::move(at_end)), thread_(without_signals([this] { loop(); })) {}
+Worker::Worker(std::function<void()> at_end) : at_end_(std::move(at_end)) {
+  static thread_local EndAtExit end_at_exit;
+  static_cast<void>(end_at_exit);
+  const std::lock_guard lock(living().mutex);
+  const auto place = living().workers.insert(this).first;
+  try {
+    thread_ = without_signals([this] { loop(); });
+  } catch (...) {
+    living().workers.erase(place);
+    throw;
+  }
+}
 
 Worker::~Worker() {
   {
+    const std::lock_guard lock(living().mutex);
+    living().workers.erase(this);
+  }
+  end();
+}
+
+void Worker::end() {
+  {
     const std::lock_guard lock(mutex_);
     closing_ = true;
+    tasks_.clear();
   }
   wake_.notify_one();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 std::shared_future<void> Worker::run(std::function<void()> task) {
@@ -52,8 +94,6 @@ std::shared_future<void> Worker::run(std::function<void()> task) {
 }
 
 void Worker::loop() {
-  // A new thread inherits the traps of its maker; neural networks overflow and divide by zero without harm.
-  std::fesetenv(FE_DFL_ENV);
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return closing_ || !tasks_.empty(); });
@@ -61,6 +101,9 @@ void Worker::loop() {
     std::packaged_task<void()> task = std::move(tasks_.front());
     tasks_.pop_front();
     lock.unlock();
+    // A new thread inherits the traps of its maker, and a task may leave some; neural networks overflow and divide by
+    // zero without harm.
+    std::fesetenv(FE_DFL_ENV);
     task();
     lock.lock();
   }

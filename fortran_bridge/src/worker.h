@@ -15,9 +15,13 @@ class Worker {
  public:
   // at_end: run in the thread when it ends.
   explicit Worker(std::function<void()> at_end = [] {});
-  ~Worker();  // runs what is queued, then ends
+  ~Worker();  // ends it
   Worker(const Worker &) = delete;
   Worker &operator=(const Worker &) = delete;
+
+  // Give up what is queued, and wait for the task under way. A program that ends with workers that live does so for
+  // each, before the static objects that their tasks may be using are destroyed.
+  void end();
 
   // Queue a task. get() of the future waits for it and throws what it threw.
   std::shared_future<void> run(std::function<void()> task);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A backend without a model: states are the member's number over 10 and the day of the year over 1000. Generation fails
- * on 13 January and takes half a second on the 15th. */
+/* A backend without a model: states are the member's number over 1000 and the day of the year over 100000. Generation
+ * fails on 13 January and takes half a second on the 15th. tests/faults/broken_backend.cpp fails in other ways. */
 
 #define _POSIX_C_SOURCE 199309L
 
@@ -27,7 +27,7 @@ static int generate(void *model, int64_t seed, int64_t members, const int64_t *m
   }
   const struct timespec half_a_second = {0, 500000000};
   if (day == 15) nanosleep(&half_a_second, NULL);
-  for (size_t i = 0; i < size; ++i) state[i] = (float)(100 * member[i / (size / (size_t)members)] + day) / 1000.0f;
+  for (size_t i = 0; i < size; ++i) state[i] = (float)(100 * member[i / (size / (size_t)members)] + day) / 1e5f;
   return 0;
 }
 

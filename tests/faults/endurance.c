@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Many requests, or many openings: endurance NAMELIST requests|openings NUMBER. Prints what the process that grew most
+ * has grown by after the first quarter, as "memory KB threads N files N".
+ */
+
+#include "host.h"
+#include "usage.h"
+
+static const double lon[2] = {0, 120}, lat[2] = {90, 85};
+
+static void stop_on(int status) {
+  if (status == ICEGEN_SUCCESS) return;
+  fprintf(stderr, "%s\n", message);
+  exit(1);
+}
+
+static icegen_emulator *opened(const char *path) {
+  icegen_emulator *ice = NULL;
+  stop_on(icegen_open(world, path, &ice, message, sizeof message));
+  stop_on(icegen_add_target(ice, "T", 2, lon, lat, message, sizeof message));
+  return ice;
+}
+
+static void receive_one(icegen_emulator *ice, int number) {
+  double values[2];
+  signed char valid[2];
+  stop_on(icegen_request(ice, 2, 2001, 1 + number % 12, message, sizeof message));
+  for (int member = 1; member <= 2; ++member)
+    stop_on(icegen_receive_f64(ice, "T", "sit", member, 2, values, valid, message, sizeof message));
+}
+
+int main(int argc, char **argv) {
+  host_begin(&argc, &argv);
+  if (argc != 4) return 2;
+  const int number = atoi(argv[3]), openings = strcmp(argv[2], "openings") == 0;
+  icegen_emulator *ice = openings ? NULL : opened(argv[1]);
+  struct usage before = {0};
+  for (int i = 0; i < number; ++i) {
+    if (i == number / 4) before = usage();
+    if (openings) ice = opened(argv[1]);
+    receive_one(ice, i);
+    if (openings) stop_on(icegen_close(&ice, message, sizeof message));
+  }
+  const struct usage after = usage();
+  const int grown[3] = {largest((int)(after.resident_kb - before.resident_kb)), largest(after.threads - before.threads),
+                        largest(after.files - before.files)};
+  if (rank == 0) printf("memory %d threads %d files %d\n", grown[0], grown[1], grown[2]);
+  stop_on(icegen_close(&ice, message, sizeof message));
+  return host_end();
+}
