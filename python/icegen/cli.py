@@ -36,6 +36,7 @@ from icegen.ranks import RankError, launched
 
 if TYPE_CHECKING:
     from icegen.archive import Archive, Description
+    from icegen.config import Config
     from icegen.grid import Grid
     from icegen.sources import Source
     from icegen.validation.evidence import Wrap
@@ -212,6 +213,14 @@ def train() -> None:
     """Train the models of an archive: autoencoder, features (for scores), diffusion."""
 
 
+def _settings(config: str) -> "Config":
+    """A configuration by the name of a shipped one, or from a file."""
+    from icegen.config import load_config
+
+    shipped = resources.files("icegen") / "configs" / f"{config}.yaml"
+    return load_config(str(shipped) if "/" not in config and shipped.is_file() else config)
+
+
 def _training_command(name: str, run_name: str, help_text: str) -> None:
     @train.command(name, help=f"{help_text}\n\nExample: icegen train {name} --data prepared.nc --out runs/observed")
     @data_option
@@ -223,10 +232,8 @@ def _training_command(name: str, run_name: str, help_text: str) -> None:
     def command(data: Path, out: Path, config: str, resume: bool, accelerator: str, devices: str) -> None:
         from icegen import data as datasets
         from icegen import training
-        from icegen.config import load_config
 
-        shipped = resources.files("icegen") / "configs" / f"{config}.yaml"
-        settings = load_config(str(shipped) if "/" not in config and shipped.is_file() else config)
+        settings = _settings(config)
         prepared = datasets.load(data)
         with _Bar() as bar:
             run = training.Run(out, resume, accelerator, devices, bar.reporter(name))
@@ -245,8 +252,9 @@ _training_command(
 @data_option
 @out_option
 @click.option("--name", default="", help="Name that the archive gives itself; by default the file's.")
+@click.option("--config", help="Take the sampler's settings from this one; by default from the training's.")
 @click.option("--samples", type=click.IntRange(0), default=1, show_default=True, help="Members per validation time.")
-def export(run: Path, data: Path, out: Path, name: str, samples: int) -> None:
+def export(run: Path, data: Path, out: Path, name: str, config: str | None, samples: int) -> None:
     """Score the models of folder RUN on the validation times and write them as one TorchScript archive.
 
     Example: icegen export runs/observed --data prepared.nc --out torchscript/arctic_observed.pt
@@ -256,9 +264,10 @@ def export(run: Path, data: Path, out: Path, name: str, samples: int) -> None:
     from icegen import export as exporting
 
     command = shlex.join(["icegen", *sys.argv[1:]])
+    sampler = _settings(config).sampler if config else None
     with _Bar() as bar:
         prepared = datasets.load(data)
-        exporting.export(run, prepared, out, name or out.stem, command, samples, bar.wrap("scoring"))
+        exporting.export(run, prepared, out, name or out.stem, command, samples, bar.wrap("scoring"), sampler)
     _show(archive.describe(out))
 
 

@@ -16,7 +16,7 @@ from icegen import archive, validation
 from icegen.archive import CONTRACT, FORMAT
 from icegen.autoencoder import IdentityDecoder, IdentityEncoder
 from icegen.checkpoints import FEATURES_FILE, fingerprint, load_autoencoder, load_denoiser, load_features
-from icegen.config import Config, from_dict
+from icegen.config import Config, SamplerConfig, from_dict
 from icegen.data import PreparedData
 from icegen.emulator import Emulator
 from icegen.grid import FACTOR, CurvilinearGrid, Grid
@@ -26,13 +26,15 @@ from icegen.variables import Variable
 log = logging.getLogger(__name__)
 
 
-def build_emulator(folder: Path, data: PreparedData) -> tuple[Emulator, Config]:
+def build_emulator(folder: Path, data: PreparedData, sampler: SamplerConfig | None = None) -> tuple[Emulator, Config]:
     """Put the trained parts of ``folder`` together, in evaluation mode, weights rounded to half precision.
 
+    sampler: by default that of the training's configuration.
     Raises ValueError if a checkpoint is missing or does not belong to the data.
     """
     denoiser, checkpoint = load_denoiser(folder)
     config = from_dict(Config, checkpoint["config"])
+    config = dataclasses.replace(config, sampler=sampler or config.sampler)
     encoder: nn.Module = IdentityEncoder()
     decoder: nn.Module = IdentityDecoder()
     factor = 1
@@ -108,12 +110,14 @@ def export(
     commands: str = "",
     samples: int = 1,
     progress: Wrap = iter,
+    sampler: SamplerConfig | None = None,
 ) -> str:
     """Script the emulator, score it on the validation times, and write the archive. Returns its SHA-256.
 
     samples: generated members per validation time for the scores; 0 skips them.
+    sampler: by default that of the training's configuration.
     """
-    emulator, config = build_emulator(folder, data)
+    emulator, config = build_emulator(folder, data, sampler)
     years = data.year[data.training]
     metadata = {
         "format": FORMAT,

@@ -140,6 +140,14 @@ def test_scores_may_be_left_out_and_commands_given(tiny, prepared, tmp_path):
     assert described.metadata["provenance"]["commands"] == "icegen train"
 
 
+def test_how_it_samples_can_be_chosen_at_export(tiny, prepared, tmp_path):
+    chosen = SamplerConfig("dpmpp_2m", steps=7, gamma_high=6.0)
+    export.export(tiny, prepared, tmp_path / "a.pt", name="a", samples=0, sampler=chosen)
+    metadata = archive.load(tmp_path / "a.pt").metadata
+    assert metadata["sampler"] == {"name": "dpmpp_2m", "steps": 7, "evaluations": 7}
+    assert metadata["provenance"]["configuration"]["sampler"]["gamma_high"] == 6.0
+
+
 def test_export_twice_gives_the_same_samples(tiny, prepared, tmp_path):
     export.export(tiny, prepared, tmp_path / "a.pt", name="tiny", samples=0)
     a, b = (archive.load(path).generate([1], seed=3) for path in (tmp_path / "a.pt", tiny / "tiny.pt"))
