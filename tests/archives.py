@@ -28,7 +28,7 @@ def write(path: Path, grid: dict, fields: dict[str, np.ndarray], ocean=None, lon
     metadata = {
         "format": "icegen-archive",
         "contract": 1,
-        "variables": [{"id": name, "standard_name": name} for name in fields],
+        "variables": [{"id": name, "standard_name": name, "long_name": name, "units": "1"} for name in fields],
         "grid": grid,
         "condition": condition,
         "sampler": {"name": "heun", "steps": 2},

@@ -2,6 +2,7 @@
 """Settings as dataclasses, read strictly from YAML: a misspelt key or a value of the wrong type is refused."""
 
 import dataclasses
+import math
 import types
 import typing
 from dataclasses import dataclass, field
@@ -194,7 +195,7 @@ class Config:
 def load_config(path: str | Path) -> Config:
     """Read a YAML file. Raises ValueError naming the file and the key that does not fit."""
     try:
-        tree = yaml.safe_load(Path(path).read_text())
+        tree = yaml.load(Path(path).read_text(), Loader=_StrictLoader)
     except FileNotFoundError:
         raise ValueError(f"configuration file {path} does not exist") from None
     except OSError as error:
@@ -207,6 +208,17 @@ def load_config(path: str | Path) -> Config:
         return from_dict(Config, {} if tree is None else tree)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Of a key that stands twice in a mapping, YAML would keep the last value."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key} stands there twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def from_dict(cls: type[Settings], tree: Any, where: str = "") -> Settings:
@@ -227,4 +239,5 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     _require(type(value) is kind, f"{where} is {value!r}; wanted {kind.__name__}")
+    _require(kind is not float or math.isfinite(value), f"{where} is {value!r}; wanted a number with an end")
     return value

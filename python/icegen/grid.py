@@ -30,6 +30,8 @@ class Grid:
             steps = np.diff(axis)
             if not np.allclose(steps, steps[0], rtol=1e-4):
                 raise ValueError(f"grid axis {name} is not evenly spaced: steps from {steps.min()} to {steps.max()} m")
+            if steps[0] == 0:
+                raise ValueError(f"grid axis {name} has steps of 0 m; wanted cells apart from each other")
         _check_mask(self.ocean, (len(self.y), len(self.x)))
 
     @property

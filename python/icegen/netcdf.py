@@ -7,6 +7,7 @@ from typing import Any
 import netCDF4
 import numpy as np
 import pyproj
+from pyproj.exceptions import CRSError
 
 from icegen.grid import CurvilinearGrid, Grid, curvilinear_grid, projected_grid
 from icegen.variables import Variable
@@ -47,9 +48,13 @@ def read_times(nc: netCDF4.Dataset, path: Path) -> list:
     calendar = getattr(time, "calendar", "standard")
     if calendar not in CALENDARS:
         raise ValueError(f"{path}: calendar is {calendar}; wanted one of {', '.join(CALENDARS)}")
-    if time.ndim != 1 or np.ma.getmaskarray(time[:]).any():
+    if time.ndim != 1 or np.ma.getmaskarray(time[:]).any() or not np.isfinite(time[:]).all():
         raise ValueError(f"{path}: time has dimensions {time.dimensions} or a missing value; wanted a value for each")
-    dates: Any = netCDF4.num2date(time[:], time.units, calendar)  # of an array, an array
+    try:
+        dates: Any = netCDF4.num2date(time[:], time.units, calendar)  # of an array, an array
+    except (ValueError, OverflowError) as error:
+        wanted = f"up to {np.max(time[:])} of {time.units!r}; wanted such as 'days since 1970-01-01'"
+        raise ValueError(f"{path}: time holds values {wanted}: {error}") from None
     times = list(dates)
     refuse_repeated(times, path)
     return times
@@ -130,7 +135,14 @@ def _read_crs(nc: netCDF4.Dataset, path: Path) -> str:
     mappings = [v for v in nc.variables.values() if "grid_mapping_name" in v.ncattrs()]
     if not mappings:
         raise ValueError(f"{path} has no grid mapping variable; wanted one with grid_mapping_name or crs_wkt")
-    crs = pyproj.CRS.from_cf({name: mappings[0].getncattr(name) for name in mappings[0].ncattrs()})
+    attributes = {name: mappings[0].getncattr(name) for name in mappings[0].ncattrs()}
+    try:
+        crs = pyproj.CRS.from_cf(attributes)
+    except (CRSError, KeyError) as error:
+        reason = f"is no projection that PROJ knows: {error}"
+        raise ValueError(
+            f"{path}: the grid mapping {mappings[0].name} {reason}; wanted that of CF, or crs_wkt"
+        ) from None
     # Attributes without names are common; a registered system that says the same has them.
     registered = crs.to_epsg(min_confidence=50)
     return (pyproj.CRS.from_epsg(registered) if registered else crs).to_wkt()

@@ -7,6 +7,7 @@
 
 #include <icegen.h>
 #include <mpi.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <fstream>
@@ -127,14 +128,17 @@ int fill_categories(const Arguments &a, std::string &) {
 int close_emulator(const Arguments &, std::string &) { return icegen_close(&ice, message, sizeof message); }
 
 // Damage a file: flip FILE OFFSET BITS.
-int flip(const Arguments &a, std::string &) {
+bool flip(const Arguments &a) {
   std::fstream file(a.text(1), std::ios::in | std::ios::out | std::ios::binary);
   file.seekg(a.whole(2));
   const char changed = static_cast<char>(file.get() ^ a.whole(3));
   file.seekp(a.whole(2));
   file.put(changed);
-  return file.flush() ? 0 : -1;
+  return static_cast<bool>(file.flush());
 }
+
+// Cut a file: cut FILE SIZE.
+bool cut(const Arguments &a) { return truncate(a.text(1), a.whole(2)) == 0; }
 
 const std::map<std::string, std::function<int(const Arguments &, std::string &)>> kCalls = {
     {"open", open_emulator},   {"target", add_target},   {"weights", add_target_weights},
@@ -166,9 +170,8 @@ int main(int argc, char **argv) {
   for (std::string line; std::getline(scenario, line);) {
     const Arguments arguments(line, rank);
     const std::string name = arguments.text(0);
-    if (name == "flip") {
-      std::string ignored;
-      if (rank == 0 && flip(arguments, ignored) != 0) MPI_Abort(MPI_COMM_WORLD, 2);
+    if (name == "flip" || name == "cut") {
+      if (rank == 0 && !(name == "flip" ? flip(arguments) : cut(arguments))) MPI_Abort(MPI_COMM_WORLD, 2);
       MPI_Barrier(MPI_COMM_WORLD);
       continue;
     }
