@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""One request, every way to it: PyTorch modules, the TorchScript archive, C, and Fortran on several ranks."""
+"""One request, every way to it: PyTorch modules, the TorchScript archive, `icegen sample`, C, and Fortran.
+
+tests/python/test_bridge.py does the same with icegen.bridge; tests/reproducibility with all numbers of ranks.
+"""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import xarray as xr
+from click.testing import CliRunner
 
 import icegen
 from compiled import mpirun
 from icegen import data, export
+from icegen.cli import commands
 
 YEAR, DAY, MEMBERS, SEED = 2001, 75, 3, 7
 
@@ -25,15 +31,15 @@ def states(archive) -> np.ndarray:
     return archive.generate([1, 2, 3], seed=SEED, year=YEAR, day_of_year=DAY).numpy()
 
 
-def receive(program: str, ranks: int, folder: Path, tiny: Path, lon, lat, variable: str, generators=1) -> np.ndarray:
-    """The field at points through a compiled program, float64 [member, point], -1 where not valid."""
+def receive(program: str, ranks: int, folder: Path, tiny: Path, lon, lat, variables: str, generators=1) -> np.ndarray:
+    """Fields at points through a compiled program, float64 [member, variable, point], -1 where not valid."""
     np.stack([np.ravel(lon), np.ravel(lat)], 1).astype(np.float64).tofile(folder / "points.bin")
     namelist = folder / "icegen.nml"
     namelist.write_text(f"&icegen_nml archive = '{tiny / 'tiny.pt'}', seed = {SEED}, generators = {generators} /\n")
-    arguments = [namelist, folder / "points.bin", folder / "out.bin", YEAR, DAY, MEMBERS, variable]
+    arguments = [namelist, folder / "points.bin", folder / "out.bin", YEAR, DAY, MEMBERS, variables]
     run = mpirun(ranks, program, *arguments)
     assert run.returncode == 0, run.stdout + run.stderr
-    return np.fromfile(folder / "out.bin").reshape(MEMBERS, -1)
+    return np.fromfile(folder / "out.bin").reshape(MEMBERS, variables.count(",") + 1, -1)
 
 
 def test_pytorch_modules_and_archive(tiny, states):
@@ -45,38 +51,47 @@ def test_pytorch_modules_and_archive(tiny, states):
     np.testing.assert_array_equal(eager.numpy(), states)
 
 
+def test_command_line(tmp_path, tiny, archive, states):
+    """Files of `icegen sample` hold the archive's own bits, and nothing on land."""
+    date = "03-16"  # day 75
+    arguments = ["--archive", tiny / "tiny.pt", "--device", "cpu", "--members", MEMBERS, "--seed", SEED]
+    arguments += ["--years", YEAR, "--dates", date]
+    run = CliRunner().invoke(commands, ["sample", *map(str, arguments), "--out", str(tmp_path)])
+    assert run.exit_code == 0, run.output
+    with xr.open_dataset(tmp_path / f"seaice_{YEAR}.nc") as file:
+        assert int(file.time.dt.dayofyear[0]) == DAY
+        for i, v in enumerate(archive.variables):
+            expected = np.where(archive.grid.ocean, states[:, i], np.nan)
+            np.testing.assert_array_equal(file[v.id].values[0], expected)
+
+
 @pytest.mark.parametrize(
-    ("program", "ranks", "generators"),
+    ("program", "ranks", "generators", "variables"),
     [
-        ("probe_c", 1, 1),
-        ("probe_c", 2, 1),
-        ("probe_fortran", 1, 1),
-        ("probe_fortran", 2, 1),
-        ("probe_fortran", 3, 1),
-        ("probe_fortran", 3, 2),
-        ("probe_fortran", 3, 3),
-        ("probe_fortran", 5, 2),
+        ("probe_c", 1, 1, "sic"),
+        ("probe_c", 2, 1, "sit"),
+        ("probe_fortran", 2, 1, "sic,sit"),
+        ("probe_fortran", 5, 2, "sit,sic"),
     ],
 )
-@pytest.mark.parametrize("variable", ["sic", "sit"])
-def test_archive_and_compiled(tmp_path, tiny, archive, states, program, ranks, generators, variable):
+def test_archive_and_compiled(tmp_path, tiny, archive, states, program, ranks, generators, variables):
     """At the archive's own cell centres a host gets the archive's own bits, and nothing on land."""
-    field = receive(program, ranks, tmp_path, tiny, *archive.grid.lonlat, variable, generators)
+    fields = receive(program, ranks, tmp_path, tiny, *archive.grid.lonlat, variables, generators)
     ocean = archive.grid.ocean.ravel()
-    index = [v.id for v in archive.variables].index(variable)
-    expected = states[:, index].reshape(MEMBERS, -1)
-    np.testing.assert_array_equal(field[:, ocean], expected[:, ocean].astype(np.float64))
-    assert (field[:, ~ocean] == -1).all()
-    assert len(np.unique(field[:, ocean])) > 3, "a field that is the same everywhere would prove little"
+    index = [[v.id for v in archive.variables].index(variable) for variable in variables.split(",")]
+    expected = states[:, index].reshape(*fields.shape)
+    np.testing.assert_array_equal(fields[..., ocean], expected[..., ocean].astype(np.float64))
+    assert (fields[..., ~ocean] == -1).all()
+    assert len(np.unique(fields[..., ocean])) > 3, "a field that is the same everywhere would prove little"
 
 
 def test_between_the_cells(tmp_path, tiny, archive, states):
     """At a host's own points: bilinear between ocean cells, the same bits on all numbers of ranks."""
     lon, lat = np.meshgrid(np.arange(-180.0, 180.0, 7.3), np.arange(58.0, 90.0, 1.7))
-    one = receive("probe_fortran", 1, tmp_path, tiny, lon, lat, "sit")
-    three = receive("probe_fortran", 3, tmp_path, tiny, lon + 360.0, lat, "sit", generators=2)
+    one = receive("probe_fortran", 1, tmp_path, tiny, lon, lat, "sit")[:, 0]
+    three = receive("probe_fortran", 3, tmp_path, tiny, lon + 360.0, lat, "sit", generators=2)[:, 0]
     np.testing.assert_allclose(one, three, rtol=0, atol=1e-6)  # another longitude rounds its weights otherwise
-    np.testing.assert_array_equal(one, receive("probe_fortran", 2, tmp_path, tiny, lon, lat, "sit"))
+    np.testing.assert_array_equal(one, receive("probe_fortran", 2, tmp_path, tiny, lon, lat, "sit")[:, 0])
 
     # Where all four cells are ocean, the weights are the plain bilinear ones.
     import pyproj
