@@ -69,6 +69,7 @@ contains
       if (iostat < 0) iomsg = 'found no complete group &icegen_nml ... /'
       if (iostat /= 0) call name_line()
       close (unit)
+      if (iostat < 0) call read_unended()
     end if
     if (iostat == 0) then
       call refuse_cut('archive', archive)
@@ -123,6 +124,24 @@ contains
         return
       end do
     end subroutine name_line
+
+    !> gfortran wants the end of a line behind the group's last slash: give it one where the file ends without.
+    subroutine read_unended()
+      character(len=:), allocatable :: text
+      integer :: bytes, status
+
+      open (newunit=unit, file=file, status='old', action='read', form='unformatted', access='stream', iostat=status)
+      if (status /= 0) return
+      inquire (unit, size=bytes)
+      allocate (character(len=bytes + 1) :: text)
+      read (unit, iostat=status) text(:bytes)
+      close (unit)
+      if (status /= 0 .or. bytes < 1) return
+      if (text(bytes:bytes) == new_line(text)) return
+      text(bytes + 1:) = new_line(text)
+      read (text, nml=icegen_nml, iostat=iostat, iomsg=iomsg)
+      if (iostat < 0) iomsg = 'found no complete group &icegen_nml ... /'
+    end subroutine read_unended
 
     !> A text that fills its variable may have been longer.
     subroutine refuse_cut(name, text)

@@ -92,8 +92,8 @@ class Caller {
     const bool projected = fuzz_.ConsumeBool(), fine = !seldom(), date = fuzz_.ConsumeBool();
     const std::string archive = std::string(FUZZ_FILES) + (projected ? "/projected.pt" : "/curvilinear.pt");
     const std::string text = "&icegen_nml archive = '" + archive + backend +
-                             std::to_string(whole(fine ? 1 : -1, fine ? 3 : 0)) +
-                             (date ? " /\n" : ", condition = 'none' /\n");
+                             std::to_string(whole(fine ? 1 : -1, fine ? 3 : 0)) + (date ? "" : ", condition = 'none'") +
+                             (fuzz_.ConsumeBool() ? " /\n" : " /");
     namelist.write(text.data(), text.size());
     call(icegen_open(whole(INT_MIN, INT_MAX), namelist.path().c_str(), &record.handle, message_, sizeof message_),
          fine);
