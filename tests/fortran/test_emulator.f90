@@ -46,8 +46,8 @@ contains
     call refuse_open('archive = "'//trim(folder)//'/flipped.pt"', 3, 'damaged')
     call refuse_open('archive = "'//trim(folder)//'/text.pt"', 3, 'not a whole icegen archive')
     call refuse_open('archive = "'//trim(folder)//'/future.pt"', 3, 'contract 99; this icegen reads 1')
-    call refuse_open(tiny()//', device = "cuda"', 4, 'CUDA')
-    call refuse_open(tiny()//', backend = "nonesuch"', 4, 'nonesuch')
+    call refuse_open(tiny_archive()//', device = "cuda"', 4, 'CUDA')
+    call refuse_open(tiny_archive()//', backend = "nonesuch"', 4, 'nonesuch')
   end subroutine test_open_refusals
 
   subroutine test_namelist_refusals()
@@ -55,17 +55,17 @@ contains
 
     call ice%open(MPI_COMM_WORLD, trim(folder)//'/nowhere.nml', ierr, errmsg)
     call expect(2, 'nowhere.nml', 'missing namelist')
-    call refuse_open(tiny()//', sede = 3', 2, 'sede')
-    call refuse_open(tiny()//', seed = "three"', 2, 'three')
-    call refuse_open(tiny()//', seed = -1', 2, 'seed is -1')
-    call refuse_open(tiny()//', steps = -1', 2, 'steps is -1')
-    call refuse_open(tiny()//', threads = 0', 2, 'threads is 0')
-    call refuse_open(tiny()//', generators = 0', 2, 'generators is 0')
-    call refuse_open(tiny()//', batch = 0', 2, 'batch is 0')
-    call refuse_open(tiny()//', device = "tpu"', 2, "device is 'tpu'")
-    call refuse_open(tiny()//', device = "cuda:one"', 2, "device is 'cuda:one'; wanted 'cpu', 'cuda' or 'cuda:N'")
-    call refuse_open(tiny()//', device = "cuda:99"', 4, 'CUDA')
-    call refuse_open(tiny()//', condition = "maybe"', 2, "condition is 'maybe'")
+    call refuse_open(tiny_archive()//', sede = 3', 2, 'sede')
+    call refuse_open(tiny_archive()//', seed = "three"', 2, 'three')
+    call refuse_open(tiny_archive()//', seed = -1', 2, 'seed is -1')
+    call refuse_open(tiny_archive()//', steps = -1', 2, 'steps is -1')
+    call refuse_open(tiny_archive()//', threads = 0', 2, 'threads is 0')
+    call refuse_open(tiny_archive()//', generators = 0', 2, 'generators is 0')
+    call refuse_open(tiny_archive()//', batch = 0', 2, 'batch is 0')
+    call refuse_open(tiny_archive()//', device = "tpu"', 2, "device is 'tpu'")
+    call refuse_open(tiny_archive()//', device = "cuda:one"', 2, "device is 'cuda:one'; wanted 'cpu', 'cuda' or 'cuda:N'")
+    call refuse_open(tiny_archive()//', device = "cuda:99"', 4, 'CUDA')
+    call refuse_open(tiny_archive()//', condition = "maybe"', 2, "condition is 'maybe'")
     call refuse_open('seed = 1', 2, 'archive is empty')
     call write_namelist('&other_nml seed = 1 /')
     call ice%open(MPI_COMM_WORLD, scratch(), ierr, errmsg)
@@ -186,7 +186,7 @@ contains
     logical :: valid(1)
 
     call one%open(MPI_COMM_WORLD, trim(folder)//'/icegen.nml', ierr, errmsg)
-    call write_namelist('&icegen_nml '//tiny()//', seed = 99, generators = 8 /')
+    call write_namelist('&icegen_nml '//tiny_archive()//', seed = 99, generators = 8 /')
     call two%open(MPI_COMM_WORLD, scratch(), ierr, errmsg)
     call expect(0, '', 'a second emulator, every rank a generator')
     call one%add_target('pole', [0.0_real64], [90.0_real64], ierr, errmsg)
@@ -210,7 +210,7 @@ contains
     logical :: valid(1)
     integer :: i, before
 
-    call write_namelist('&icegen_nml '//tiny()//', generators = 2, backend = "'//trim(backend)//'" /')
+    call write_namelist('&icegen_nml '//tiny_archive()//', generators = 2, backend = "'//trim(backend)//'" /')
     call ice%open(MPI_COMM_WORLD, scratch(), ierr, errmsg)
     call expect(0, '', 'open with another backend')
     call ice%add_target('pole', [0.0_real64], [90.0_real64], ierr, errmsg)
@@ -229,6 +229,7 @@ contains
     call check(abs(sic(1) - 0.00214_real64) < 1e-6_real64, 'the value of the backend')
 
     ! 40 members of the tiny archive are 0.7 MB: what is kept of 100 requests would show.
+    before = 0
     do i = 1, 110
       if (i == 10) before = resident_kb()
       call ice%request(40, 2001, 20, ierr, errmsg)
@@ -245,7 +246,7 @@ contains
     logical :: valid(1), ready
     integer :: tries
 
-    call write_namelist('&icegen_nml '//tiny()//', generators = 2, batch = 2, backend = "'//trim(backend)//'" /')
+    call write_namelist('&icegen_nml '//tiny_archive()//', generators = 2, batch = 2, backend = "'//trim(backend)//'" /')
     call ice%open(MPI_COMM_WORLD, scratch(), ierr, errmsg)
     call ice%add_target('pole', [0.0_real64], [90.0_real64], ierr, errmsg)
     call ice%test(ready, ierr, errmsg)
@@ -382,7 +383,7 @@ contains
     call ice%receive('pole', 'sit', 1, before, valid, ierr, errmsg)
     call ice%close(ierr)
 
-    call write_namelist('&icegen_nml '//tiny()//', seed = 99, steps = 2, condition = "none" /')
+    call write_namelist('&icegen_nml '//tiny_archive()//', seed = 99, steps = 2, condition = "none" /')
     call other%open(MPI_COMM_WORLD, scratch(), ierr, errmsg)
     call other%add_target('pole', [0.0_real64], [90.0_real64], ierr, errmsg)
     call other%request(1, 1, 999, ierr, errmsg)
@@ -464,10 +465,10 @@ contains
     call expect(status, words, 'open with '//entries)
   end subroutine refuse_open
 
-  function tiny()
-    character(len=:), allocatable :: tiny
-    tiny = 'archive = "'//trim(folder)//'/tiny.pt"'
-  end function tiny
+  function tiny_archive()
+    character(len=:), allocatable :: tiny_archive
+    tiny_archive = 'archive = "'//trim(folder)//'/tiny.pt"'
+  end function tiny_archive
 
   function scratch()
     character(len=:), allocatable :: scratch
