@@ -17,11 +17,14 @@ parser = argparse.ArgumentParser(
 parser.add_argument("--table", metavar="ARCHIVE", help="print instead how far its samples move on other machines")
 arguments = parser.parse_args()
 torch.set_num_threads(1)
-if arguments.table is None:
-    lines = map(str, golden.write_all())
-else:
-    archive = icegen.load(arguments.table)
-    lines = machines.table(archive, archive.default_steps)
+try:
+    if arguments.table is None:
+        lines = map(str, golden.write_all())
+    else:
+        archive = icegen.load(arguments.table)
+        lines = machines.table(archive, archive.default_steps)
+except ValueError as error:
+    parser.error(str(error))
 for line in lines:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()

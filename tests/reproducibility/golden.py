@@ -107,13 +107,12 @@ def departures(archive, states: np.ndarray, folder: Path = FOLDER) -> list[str]:
     return found
 
 
-def write_all() -> list[Path]:
+def write_all(folder: Path = FOLDER) -> list[Path]:
     """Write the golden data of all shipped archives, and remove those of archives that ship no more."""
-    FOLDER.mkdir(exist_ok=True)
     written = []
     for name in shipped.names():
         archive = icegen.load(name)
-        written.append(write(archive, samples(archive)))
-    for path in set(FOLDER.glob("*.nc")) - set(written):
+        written.append(write(archive, samples(archive), folder))
+    for path in set(folder.glob("*.nc")) - set(written):
         path.unlink()
     return written

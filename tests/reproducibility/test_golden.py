@@ -51,7 +51,7 @@ def test_what_was_written_comes_out_again(tiny_archive, states, tmp_path):
 
 
 def test_one_bit_counts_on_the_same_machine(tiny_archive, states, tmp_path):
-    path = golden.write(tiny_archive, states, tmp_path)
+    golden.write(tiny_archive, states, tmp_path)
     other = states.copy()
     other[1, 0, 20, 20] = np.nextafter(other[1, 0, 20, 20], np.float32(2))
     (line,) = golden.departures(tiny_archive, other, tmp_path)
@@ -59,23 +59,22 @@ def test_one_bit_counts_on_the_same_machine(tiny_archive, states, tmp_path):
     for name in golden.setting():
         changed(golden.write(tiny_archive, states, tmp_path), **{name: "another"})
         assert golden.departures(tiny_archive, other, tmp_path) == []
-    assert path.exists()
 
 
-@pytest.mark.parametrize("units", ["1", "m"])
-def test_tolerance_holds_elsewhere(tiny_archive, states, tmp_path, units):
-    """Both bounds: one cell that is far off, and all a little."""
+@pytest.mark.parametrize("bounds", [(1e-3, 1.0), (1.0, 1e-3)], ids=["largest", "rms"])
+def test_tolerance_holds_elsewhere(tiny_archive, states, tmp_path, monkeypatch, bounds):
+    monkeypatch.setattr(golden, "TOLERANCE", {"1": bounds, "m": (1e-9, 1e-9)})
     changed(golden.write(tiny_archive, states, tmp_path), torch="another")
-    i = [v.units for v in tiny_archive.variables].index(units)
-    largest, rms = golden.TOLERANCE[units]
-    one_cell, all_cells, fine = states.copy(), states.copy(), states.copy()
-    one_cell[0, i, golden.STRIDE // 2, golden.STRIDE // 2] += 1.1 * largest
-    all_cells[:, i] += 1.1 * rms
-    fine[:, i] += 0.9 * rms
-    for other, words in ((one_cell, "differs by up to"), (all_cells, "differs by up to")):
-        (line,) = golden.departures(tiny_archive, other, tmp_path)
-        assert words in line
-    assert golden.departures(tiny_archive, fine, tmp_path) == []
+    assert golden.departures(tiny_archive, shifted(states, 0.9e-3), tmp_path) == []
+    (line,) = golden.departures(tiny_archive, shifted(states, 1.1e-3), tmp_path)
+    assert line.startswith("sic differs by up to 1.1e-03 1, RMS 1.1e-03; wanted at most ")
+
+
+def shifted(states: np.ndarray, by: float) -> np.ndarray:
+    """The same with another concentration."""
+    other = states.copy()
+    other[:, 0] += by
+    return other
 
 
 def test_another_archive_needs_data_of_its_own(tiny_archive, states, tmp_path):
@@ -84,3 +83,9 @@ def test_another_archive_needs_data_of_its_own(tiny_archive, states, tmp_path):
     changed(golden.write(tiny_archive, states, tmp_path), archive_sha256="0" * 64)
     (line,) = golden.departures(tiny_archive, states, tmp_path)
     assert "is of the archive 000" in line
+
+
+def test_all_that_ship_and_no_others_are_written(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "names", lambda: [str(tiny / "tiny.pt")])
+    (tmp_path / "tiny-000000000000.nc").write_text("of an earlier archive")
+    assert golden.write_all(tmp_path) == list(tmp_path.iterdir())
