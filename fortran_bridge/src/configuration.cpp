@@ -37,7 +37,7 @@ std::string read_namelist(const std::string &path) {
     fail(ICEGEN_BAD_NAMELIST, "namelist ", path, ": ", message);
   const std::string values(reinterpret_cast<const char *>(&raw), sizeof raw);
   const Configuration c = parse_namelist(values);
-  const auto require = [&](bool fine, const char *name, auto seen, const char *wanted) {
+  const auto require = [&](bool fine, const char *name, const auto &seen, const char *wanted) {
     if (!fine) fail(ICEGEN_BAD_NAMELIST, "namelist ", path, ": ", name, " is ", seen, "; wanted ", wanted);
   };
   const auto quoted = [](const std::string &text) { return "'" + text + "'"; };
