@@ -341,3 +341,15 @@ def test_refused(played, case):
     others = answers[: before + len(case.calls) - 1] + answers[before + len(case.calls) :]
     wanted = [""] * (len(others) - len(AFTERWARDS)) + [text for _, text in AFTERWARDS]
     assert others == [Answer(0, True, text) for text in wanted]
+
+
+def test_pinned(tmp_path):
+    """The digest that `icegen info` shows opens the archive, in letters of any size."""
+    good = bridge.write_archive(tmp_path / "good.pt")
+    digest = good.read_bytes()[-64:].decode()
+    lines = []
+    for i, text in enumerate((digest, digest.upper())):
+        path = bridge.namelist(tmp_path / f"{i}.nml", archive=str(good), archive_sha256=text)
+        lines += [["open", str(path), "world"], ["close"]]
+    assert digest != digest.upper()
+    assert bridge.answers(tmp_path, lines, ranks=2) == [Answer(0, True, "")] * 4
