@@ -41,7 +41,7 @@ def configured(name: str) -> str:
     return found[1] if found else ""
 
 
-def mpirun(ranks: int, program: str, *arguments, cwd=None) -> subprocess.CompletedProcess:
+def mpirun(ranks: int, program: str, *arguments, cwd=None, timeout=120) -> subprocess.CompletedProcess:
     """Run a program of build/bin on that many ranks; its output is text."""
     path = BUILD / "bin" / program
     require_built(path)
@@ -51,7 +51,7 @@ def mpirun(ranks: int, program: str, *arguments, cwd=None) -> subprocess.Complet
         [str(part) for part in command],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=timeout,
         env=environment,
         cwd=cwd,
         check=False,

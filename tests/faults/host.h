@@ -15,7 +15,7 @@
 static int rank = 0, ranks = 1, world = 0, failures = 0;
 static char message[512];
 
-static void host_begin(int *argc, char ***argv) {
+static inline void host_begin(int *argc, char ***argv) {
 #ifdef ICEGEN_TEST_MPI
   int provided;
   MPI_Init_thread(argc, argv, MPI_THREAD_SERIALIZED, &provided);
@@ -28,21 +28,21 @@ static void host_begin(int *argc, char ***argv) {
 }
 
 /* The largest of all ranks' values. */
-static int largest(int value) {
+static inline int largest(int value) {
 #ifdef ICEGEN_TEST_MPI
   MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
 #endif
   return value;
 }
 
-static void check(int fine, const char *what) {
+static inline void check(int fine, const char *what) {
   if (fine) return;
   ++failures;
   fprintf(stderr, "FAILED on rank %d: %s (message: %s)\n", rank, what, message);
 }
 
 /* Whether the status and the message of the last call are the same on all ranks. */
-static int agreed(int status) {
+static inline int agreed(int status) {
   char first[sizeof message];
   memcpy(first, message, sizeof message);
 #ifdef ICEGEN_TEST_MPI
@@ -52,14 +52,14 @@ static int agreed(int status) {
 }
 
 /* The last call's status, the same on all ranks, and a message of one line with `words`, or none. */
-static void expect(int status, int wanted, const char *words, const char *what) {
+static inline void expect(int status, int wanted, const char *words, const char *what) {
   check(agreed(status), what);
   check(status == wanted && strstr(message, words) != NULL && strchr(message, '\n') == NULL, what);
   check((status == ICEGEN_SUCCESS) == (message[0] == '\0'), what);
 }
 
 /* Write the group &icegen_nml with these entries. Returns the path of the file. */
-static const char *namelist(const char *folder, const char *program, const char *entries) {
+static inline const char *namelist(const char *folder, const char *program, const char *entries) {
   static char path[1024];
   snprintf(path, sizeof path, "%s/%s_%d.nml", folder, program, ranks);
   if (rank == 0) {
@@ -72,7 +72,7 @@ static const char *namelist(const char *folder, const char *program, const char 
   return path;
 }
 
-static int host_end(void) {
+static inline int host_end(void) {
   failures = largest(failures);
   if (rank == 0) printf("%s\n", failures == 0 ? "all checks passed" : "some checks failed");
 #ifdef ICEGEN_TEST_MPI
