@@ -21,8 +21,8 @@ FOLDER = Path(__file__).parent / "golden"
 SEED = 7
 STEPS = 4  # noise levels: quick, and through all of the model
 STRIDE = 8  # cells
-# Largest and RMS difference on another machine, by units: ten times and more of those in docs/reproducibility.md.
-TOLERANCE = {"1": (1e-5, 1e-6), "m": (1e-4, 1e-5), "m s-1": (1e-5, 1e-6)}
+# Largest and RMS difference on another machine, by units. So few steps amplify rounding: 14 times that of 2 threads.
+TOLERANCE = {"1": (3e-4, 2e-5), "m": (1e-3, 1e-4), "m s-1": (3e-4, 2e-5)}
 UNKNOWN = "unknown"
 
 
