@@ -46,8 +46,9 @@ bool Projected::locate(const Point &point, double &row, double &column) const {
 
 // Eqs. 24-26 and 3-18, the authalic latitude by its distance from the pole.
 Vector Projected::centre(int cell) const {
-  const double x = x_.first + x_.spacing * (cell % columns_) - projection_.false_easting;
-  const double y = y_.first + y_.spacing * (cell / columns_) - projection_.false_northing;
+  const int row = cell / columns_, column = cell % columns_;
+  const double x = x_.first + x_.spacing * column - projection_.false_easting;
+  const double y = y_.first + y_.spacing * row - projection_.false_northing;
   const double rho = std::hypot(x, y) / projection_.semi_major_axis;
   const double authalic = 90 * kRadian - 2 * std::asin(std::min(1.0, rho / std::sqrt(2 * q_pole_)));
   const double e2 = eccentricity_ * eccentricity_, e4 = e2 * e2, e6 = e4 * e2;
