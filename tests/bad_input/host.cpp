@@ -179,7 +179,7 @@ int main(int argc, char **argv) {
     const int status = kCalls.at(name)(arguments, received);
     const std::string text = status == ICEGEN_SUCCESS ? received : message;
     const bool same = same_everywhere(status, text);
-    if (rank == 0) std::cout << status << (same ? " same " : " unequal ") << text << std::endl;
+    if (rank == 0) std::cout << status << (same ? " same " : " unequal ") << text << '\n' << std::flush;
   }
   MPI_Finalize();
   return 0;
