@@ -2,7 +2,8 @@
 /*
  * What a backend offers the bridge: it loads a model from an archive and runs it. A backend is a shared library that
  * exports icegen_backend_v1; the bridge loads it with dlopen, on generator ranks alone, and calls it from one thread
- * of its own, whose floating-point traps are masked. Functions return 0, or fill `message` and return another value.
+ * of its own, whose floating-point traps are masked. Functions return 0, or fill `message`, one line, and return another
+ * value; after that the model is still called. What a backend in C++ throws is taken as such a failure.
  */
 #ifndef ICEGEN_BACKEND_H
 #define ICEGEN_BACKEND_H
@@ -24,7 +25,8 @@ typedef struct icegen_backend {
                 size_t message_size);
   /*
    * Generate states. member [members]: their numbers.  condition [conditions]: the same for all members.
-   * state: float32 [members, variable, y, x], of `size` elements in all.
+   * state: float32 [members, variable, y, x], of `size` elements in all; finite and within the archive's bounds, or
+   * the bridge refuses it.
    */
   int (*generate)(void *model, int64_t seed, int64_t members, const int64_t *member, int64_t conditions,
                   const int64_t *condition, int64_t steps, float *state, size_t size, char *message,
