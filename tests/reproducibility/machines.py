@@ -16,8 +16,6 @@ import icegen
 from icegen.archive import Archive
 from reproducibility import golden
 
-# Largest and RMS difference with an archive's own steps, by units: ten times and more of what was measured.
-TOLERANCE = {"1": (1e-5, 1e-6), "m": (1e-4, 1e-5), "m s-1": (1e-5, 1e-6)}
 BOUNDS = (0.0, 0.15)  # between open water and ice, and of what counts for the extent
 
 

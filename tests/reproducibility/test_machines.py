@@ -16,9 +16,9 @@ from reproducibility.host import namelist, play, receive, request, target
 NORMALS = "9409ba2681de67d642af1e84e788d9572949ddf377912e54b20ded59c9467657"  # SHA-256 of the first 65,536 of a key
 
 
-def check(found: dict[str, machines.Difference], archive, tolerance: dict[str, tuple[float, float]]) -> None:
+def check(found: dict[str, machines.Difference], archive) -> None:
     for v in archive.variables:
-        largest, rms = tolerance[v.units]
+        largest, rms = golden.TOLERANCE[v.units]
         assert found[v.id].largest <= largest, v.id
         assert found[v.id].rms <= rms, v.id
 
@@ -41,7 +41,7 @@ def with_two_threads(archive):
 
 def test_two_threads_against_one(archive, with_two_threads):
     one = golden.samples(archive)
-    check(machines.differences(archive, one, with_two_threads), archive, golden.TOLERANCE)
+    check(machines.differences(archive, one, with_two_threads), archive)
 
 
 def test_two_threads_of_a_host(archive, with_two_threads, tmp_path):
@@ -67,4 +67,4 @@ def test_shipped_archives_on_other_machines(shipped_states, machine, record_prop
     found = machines.differences(archive, states, machines.generate(machine, archive.path, archive.default_steps))
     largest = ", ".join(f"{v.id} {found[v.id].largest:.1e} {v.units}" for v in archive.variables)
     record_property("figure", f"largest difference: {largest}")
-    check(found, archive, machines.TOLERANCE)
+    check(found, archive)
