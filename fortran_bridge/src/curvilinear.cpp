@@ -107,7 +107,8 @@ Turn Curvilinear::turn(int cell, const Point &point) const {
   const double sign = mirrored_ ? -1 : 1;
   const double to_east = sign * dot(x_axis, east_of(point)), to_north = sign * dot(x_axis, north_of(point));
   const double size = std::hypot(to_east, to_north);
-  return size > 0 ? Turn{to_east / size, to_north / size} : Turn{1, 0};
+  constexpr double none = 1e-12;  // of the Earth's radius, some micrometres: columns that meet have no direction
+  return size > none ? Turn{to_east / size, to_north / size} : Turn{1, 0};
 }
 
 }  // namespace icegen

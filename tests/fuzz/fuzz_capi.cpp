@@ -40,32 +40,21 @@ class Caller {
   void run() {
     for (int calls = 0; calls < 40 && fuzz_.remaining_bytes() > 0; ++calls) {
       Record &record = records_[fuzz_.ConsumeBool()];
-      switch (fuzz_.ConsumeIntegralInRange(0, 9)) {
-        case 0:
-          open(record);
-          break;
-        case 1:
-        case 2:
-          add_target(record);
-          break;
-        case 3:
-        case 4:
-          request(record);
-          break;
-        case 5:
-          test(record);
-          break;
-        case 6:
-        case 7:
-          receive(record);
-          break;
-        case 8:
-          state(record);
-          break;
-        case 9:
-          close(record);
-          break;
-      }
+      const int choice = whole(0, 15);
+      if (choice == 0)
+        open(record);
+      else if (choice == 1)
+        close(record);
+      else if (choice == 2)
+        state(record);
+      else if (choice < 5)
+        test(record);
+      else if (choice < 8)
+        add_target(record);
+      else if (choice < 11)
+        request(record);
+      else
+        receive(record);
     }
   }
 
