@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from icegen import data
+from icegen.grid import CurvilinearGrid
 from icegen.validation.reference import Record, balanced_order, evenly, floor_candidates, read, split
 
 
@@ -127,3 +128,10 @@ def test_a_cf_file_on_other_points_is_brought_to_the_archives(tiny, prepared, ca
     middle = (prepared.state[40, 1, :, :-1] + prepared.state[40, 1, :, 1:]) / 2
     ocean = prepared.grid.ocean[:, :-1] & prepared.grid.ocean[:, 1:]
     np.testing.assert_allclose(found.state[40, 1, :, :-1][ocean], middle[ocean], atol=0.002)
+
+
+def test_nothing_is_brought_to_a_curvilinear_grid(tiny, prepared):
+    longitude, latitude = prepared.grid.lonlat
+    curvilinear = CurvilinearGrid(longitude + 1, latitude, prepared.grid.ocean)
+    with pytest.raises(ValueError, match=r"source.nc is of .*; this archive is of .*, curvilinear, to which"):
+        read(tiny / "source.nc", prepared.variables, curvilinear)
