@@ -3,6 +3,7 @@
 
 #include <icegen.h>
 
+#include <cctype>
 #include <cfenv>
 #include <cstring>
 #include <memory>
@@ -73,6 +74,8 @@ void fill(char *message, size_t size, const char *text) {
   if (message == nullptr || size == 0) return;
   std::strncpy(message, text, size - 1);
   message[size - 1] = '\0';
+  for (char *c = message; *c != '\0'; ++c)  // one line, whatever was read from a file
+    if (std::iscntrl(static_cast<unsigned char>(*c)) != 0) *c = ' ';
 }
 
 template <class Body>

@@ -138,6 +138,7 @@ contains
       close (unit)
       if (status /= 0 .or. bytes < 1) return
       if (text(bytes:bytes) == new_line(text)) return
+      if (index(text, '&icegen_nml') == 0 .and. index(text, '&ICEGEN_NML') == 0) return ! else gfortran may miss nothing
       text(bytes + 1:) = new_line(text)
       read (text, nml=icegen_nml, iostat=iostat, iomsg=iomsg)
       if (iostat < 0) iomsg = 'found no complete group &icegen_nml ... /'

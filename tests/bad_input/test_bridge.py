@@ -60,6 +60,7 @@ NAMELIST_FILES = [
     ("empty file", b"", ["found no complete group &icegen_nml ... /"]),
     ("another group", b"&other_nml seed = 1 /\n", ["found no complete group &icegen_nml ... /"]),
     ("an open group", b"&icegen_nml seed = 1\n", ["found no complete group &icegen_nml ... /"]),
+    ("signs that are no text", b"&icegen_nml\n\tsee\rd\v =\b 3\n/\n", ["line 2 is '", "wanted KEY = VALUE"]),
     ("noise", bytes(range(256)) * 8, ["found no complete group &icegen_nml ... /"]),
 ]
 
@@ -96,6 +97,8 @@ FILES = [
     ("a byte more", lambda good: good + b"\0", [NOT_WHOLE]),
     ("without its first byte", lambda good: good[1:], [DAMAGED]),
     ("a byte of zeros", lambda good: good[:100] + bytes(1) + good[101:], [DAMAGED, "..., it says "]),
+    ("no digit in the checksum", lambda good: good[:-64] + b"\n\xb0" + good[-62:], [DAMAGED, "it says ??"]),
+    ("a capital in the checksum", lambda good: good[:-64] + b"A" * 64, [DAMAGED, "it says AAAAAAAAAAAA..."]),
     ("checksum alone", lambda good: archives.sealed(b""), ["is not an icegen archive: no zip file"]),
     ("text with a checksum", lambda good: archives.sealed(b"text" * 99), ["is not an icegen archive: no zip file"]),
     ("directory beyond the end", lambda good: archives.sealed(good[:-92] + b"\xff\xff\xff\x7f" + good[-88:-86]),
@@ -336,11 +339,18 @@ def test_refused(played, case):
     refused = answers[before + len(case.calls) - 1]
     assert refused.status == case.status, refused
     assert refused.same, refused
+    assert refused.text.isprintable()
     for words in case.words:
         assert words.format(**known) in refused.text
     others = answers[: before + len(case.calls) - 1] + answers[before + len(case.calls) :]
     wanted = [""] * (len(others) - len(AFTERWARDS)) + [text for _, text in AFTERWARDS]
     assert others == [Answer(0, True, text) for text in wanted]
+
+
+def test_a_namelist_without_the_end_of_its_last_line(tmp_path):
+    path = bridge.namelist(tmp_path / "good.nml", archive=str(bridge.write_archive(tmp_path / "good.pt")))
+    path.write_text(path.read_text().rstrip("\n"))
+    assert bridge.answers(tmp_path, [["open", str(path), "world"], ["close"]], ranks=2) == [Answer(0, True, "")] * 2
 
 
 def test_pinned(tmp_path):

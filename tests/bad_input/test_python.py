@@ -72,6 +72,7 @@ ARCHIVES = [
     with_bytes("half", lambda good: good[: len(good) // 2], NOT_WHOLE),
     with_bytes("a byte more", lambda good: good + b"\0", NOT_WHOLE),
     with_bytes("a byte less", lambda good: good[1:], "bad.pt is damaged: its checksum is ", "..., it says "),
+    with_bytes("no digit in the checksum", lambda good: good[:-64] + b"\n\xb0" + good[-62:], "bad.pt is damaged: ", "it says ??"),
     with_bytes("a checkpoint", lambda good: good[:-86], NOT_WHOLE),
     with_bytes("checksum alone", lambda good: archives.sealed(b""), CONTRACT, "not a zip file"),
     with_metadata("another format", lambda m: m.update(format="gguf"), "bad.pt is of format 'gguf'; wanted 'icegen-archive'"),
