@@ -119,8 +119,8 @@ contains
         read (group, nml=icegen_nml, iostat=status, iomsg=reason)
         if (status <= 0) cycle
         write (number, '(i0)') i
-        iomsg = 'line '//trim(number)//" is '"//trim(line(:80))//"': "//trim(reason(:100))//'; wanted KEY = VALUE, of '// &
-                'archive, archive_sha256, backend, device, condition, seed, steps, generators, threads, batch'
+        iomsg = 'line '//trim(number)//" is '"//trim(line(:80))//"': "//trim(reason(:100))// &
+                '; wanted KEY = VALUE, of archive, archive_sha256, backend, device, condition, seed, steps, generators, threads, batch'
         return
       end do
     end subroutine name_line

@@ -103,7 +103,7 @@ def test_shipped_at_length(shipped, through, tmp_path, monkeypatch, record_prope
     if through == "Python":
         refuses_all(path, flips, sizes, monkeypatch)
     else:
-        for start in range(0, FLIPS, 50):  # a launch has two minutes
-            bridge_refuses_all(path, flips[start : start + 50], [])
+        for start in range(0, FLIPS, 25):  # a launch has two minutes
+            bridge_refuses_all(path, flips[start : start + 25], [])
         bridge_refuses_all(path, [], sizes)
     record_property("figure", f"{FLIPS} flips and {CUTS} cuts refused")
