@@ -120,7 +120,8 @@ contains
         if (status <= 0) cycle
         write (number, '(i0)') i
         iomsg = 'line '//trim(number)//" is '"//trim(line(:80))//"': "//trim(reason(:100))// &
-                '; wanted KEY = VALUE, of archive, archive_sha256, backend, device, condition, seed, steps, generators, threads, batch'
+                '; wanted KEY = VALUE, of archive, archive_sha256, backend, device, condition, seed, steps, '// &
+                'generators, threads, batch'
         return
       end do
     end subroutine name_line
