@@ -62,6 +62,7 @@ NAMELIST_FILES = [
     ("an open group", b"&icegen_nml seed = 1\n", ["found no complete group &icegen_nml ... /"]),
     ("signs that are no text", b"&icegen_nml\n\tsee\rd\v =\b 3\n/\n", ["line 2 is '", "wanted KEY = VALUE"]),
     ("noise", bytes(range(256)) * 8, ["found no complete group &icegen_nml ... /"]),
+    ("no end of the last line", b"&icegen_nml archive = 'x.pt', seed = -1 /", ["seed is -1; wanted 0 or more"]),
 ]
 
 # Archives with a good checksum and bad metadata: name, change of the metadata, words.
