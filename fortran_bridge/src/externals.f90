@@ -8,7 +8,7 @@ module icegen_handles
   use icegen, only: icegen_emulator
   implicit none
   private
-  public :: place_of, new_handle, free_handle, keep, emulators, message_length, unless_negative
+  public :: place_of, new_handle, free_handle, keep, emulators, message_length, most, unless_negative
 
   integer, parameter :: most = 64, message_length = 512
 
@@ -67,7 +67,7 @@ end module icegen_handles
 !> CALL ICEGEN_OPEN(COMM, NMLFILE, IH, IERR): COMM an MPI communicator, NMLFILE the path of the file with &icegen_nml;
 !> IH receives the handle, 0 on failure.
 subroutine icegen_open(comm, nmlfile, ih, ierr)
-  use icegen_handles, only: free_handle, keep, message_length, new_handle, emulators
+  use icegen_handles, only: free_handle, keep, message_length, most, new_handle, emulators
   implicit none
   integer, intent(in) :: comm
   character(len=*), intent(in) :: nmlfile
@@ -76,8 +76,10 @@ subroutine icegen_open(comm, nmlfile, ih, ierr)
 
   ih = new_handle()
   if (ih == 0) then
-    ierr = 1
-    call keep(0, 'too many emulators are open; close one first')
+    ! The last one is open, and so is refused on all ranks, also those that have a handle left.
+    call emulators(most)%emulator%open(comm, nmlfile, ierr, message)
+    if (index(message, 'the emulator is open') == 1) message = 'too many emulators are open; close one first'
+    call keep(0, message)
     return
   end if
   call emulators(ih)%emulator%open(comm, nmlfile, ierr, message)
