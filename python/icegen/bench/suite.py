@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""All rows, in one run."""
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+import icegen
+from icegen.archive import Archive
+from icegen.bench import coupling, sampling
+from icegen.bench.launching import Launcher
+from icegen.bench.rows import Row
+
+RANKS = (1, 2, 4, 8, 16, 32)
+
+
+@dataclass
+class Bench:
+    """Rows, what could not be measured and why, and on what it ran."""
+
+    about: dict[str, str]
+    rows: dict[str, Row] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """What JSON gets."""
+        return {
+            "about": self.about,
+            "rows": {name: row.as_dict() for name, row in self.rows.items()},
+            "left_out": self.left_out,
+        }
+
+
+def bench(
+    archive: Archive,
+    threads: int,
+    pairs: int,
+    ranks: tuple[int, ...] = RANKS,
+    progress: Callable[[str], None] = lambda what: None,
+) -> Bench:
+    """Measure an archive on the CPU: ``pairs`` runs of either way for each time; progress is told what comes next.
+
+    ranks: at which numbers of them traffic is counted.
+    """
+    torch.set_num_threads(threads)
+    outcome = Bench(describe(archive, threads, pairs))
+    with TemporaryDirectory(prefix="icegen_") as folder:
+        launcher = Launcher(archive, threads, Path(folder))
+        measures: dict[str, Callable[[], Row]] = {
+            "a sample through the bridge": lambda: sampling.through_bridge(archive, pairs),
+            "a sample of the archive": lambda: sampling.against_eager(archive, pairs),
+            "a sampler of few evaluations": lambda: sampling.few_evaluations(archive, pairs),
+            "the latent space": lambda: sampling.against_data_space(archive, pairs),
+            "waiting in `receive`": lambda: coupling.waiting(launcher, pairs),
+            "bytes of a request": lambda: coupling.traffic(launcher, ranks),
+            "memory of other ranks": lambda: coupling.idle_memory(launcher),
+            "memory of a generator": lambda: coupling.generator_memory(launcher),
+            "`open`": lambda: coupling.opening(launcher, pairs),
+        }
+        for name, measure in measures.items():
+            progress(name)
+            try:
+                outcome.rows[name] = measure()
+            except (ImportError, ValueError, OSError) as error:
+                outcome.left_out[name] = " ".join(str(error).split())
+    return outcome
+
+
+def describe(archive: Archive, threads: int, pairs: int) -> dict[str, str]:
+    """Hardware, versions and settings."""
+    sampler = archive.metadata["sampler"]
+    return {
+        "archive": f"{archive.metadata['name']}, {sampler['name']}, {sampler['evaluations']} evaluations",
+        "sha256": archive.sha256,
+        "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
+        "versions": f"icegen {icegen.__version__}, torch {torch.__version__}, Python {platform.python_version()}",
+        "threads": str(threads),
+        "pairs": str(pairs),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or "unknown processor"
