@@ -2,8 +2,8 @@
 /*
  * What a backend offers the bridge: it loads a model from an archive and runs it. A backend is a shared library that
  * exports icegen_backend_v1; the bridge loads it with dlopen, on generator ranks alone, and calls it from one thread
- * of its own, whose floating-point traps are masked. Functions return 0, or fill `message`, one line, and return another
- * value; after that the model is still called. What a backend in C++ throws is taken as such a failure.
+ * of its own, whose floating-point traps are masked. Functions return 0, or fill `message`, one line, and return
+ * another value; after that the model is still called. What a backend in C++ throws is taken as such a failure.
  */
 #ifndef ICEGEN_BACKEND_H
 #define ICEGEN_BACKEND_H
