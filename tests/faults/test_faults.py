@@ -12,7 +12,6 @@ import pytest
 from compiled import BUILD, ENVIRONMENT, ROOT, mpirun, require_built
 
 KB_PER_1000 = 1000  # bound of the memory that 1,000 requests, or openings, may take
-KB_PER_1000_LOADS = 20000  # the same where each opening loads the archive: libtorch keeps names of what it loaded
 
 
 def namelist(folder: Path, tiny: Path, backend: str) -> Path:
@@ -48,7 +47,7 @@ def test_calls_after_mpi_finalize(broken):
     assert sorted(line.strip() for line in finished.stdout.splitlines()) == ["0", "0", refused, refused]
 
 
-def endure(path: Path, what: str, number: int, record_property, bound=KB_PER_1000) -> None:
+def endure(path: Path, what: str, number: int, record_property) -> None:
     """Run endurance on two ranks; what it has grown by after the first quarter stays within the bound."""
     finished = mpirun(2, "endurance", path, what, number, timeout=3000)
     assert finished.returncode == 0, finished.stdout + finished.stderr
@@ -56,8 +55,8 @@ def endure(path: Path, what: str, number: int, record_property, bound=KB_PER_100
     memory, threads, files = (int(value) for value in grown.groups())
     per_1000 = memory / (0.75 * number / 1000)
     record_property("figure", f"{per_1000:.0f} kB per 1,000 {what}, {threads} threads, {files} files")
-    record_property("bound", f"{bound} kB, 0 threads, 0 files")
-    assert per_1000 < bound
+    record_property("bound", f"{KB_PER_1000} kB, 0 threads, 0 files")
+    assert per_1000 < KB_PER_1000
     assert threads <= 0
     assert files <= 0
 
@@ -74,7 +73,7 @@ def test_memory_of_requests(torch_namelist, record_property):
 
 @pytest.mark.soak
 def test_memory_of_openings(torch_namelist, record_property):
-    endure(torch_namelist, "openings", 200, record_property, KB_PER_1000_LOADS)
+    endure(torch_namelist, "openings", 200, record_property)
 
 
 @pytest.fixture(scope="module")
