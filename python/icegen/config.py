@@ -53,6 +53,7 @@ class AutoencoderConfig:
     widths: tuple[int, ...] = (32, 64, 128)  # at 1/2, 1/4, 1/8 of the resolution
     blocks: tuple[int, ...] = (1, 2, 2)  # residual blocks at each
     zeros_kept: float = 0.0  # share of the training states' cells at their lower bound that decoding is made to keep
+    ones_matched: bool = False  # decoding is made to give no more cells at their upper bound than training states have
     initial_scale: float = 0.1  # first guess of the likelihood's s, in standard deviations
     latent_noise: float = 0.0  # most noise on latents, over their deviation, that the decoder learns to bear
 

@@ -23,6 +23,7 @@ class Emulator(nn.Module):
     feature_encoder: a small one whose pooled latents are compared in scores, or None;
     ocean: float32 [1, 1, y, x];  mean, std, lower, upper: float32 [variable], physical units;
     cut: float32 [variable], values up to which are decoded as the lower bound itself;
+    shoulder: float32 [variable], how far below the upper bound values begin to go only half their way towards it;
     latent_mean [z, y/f, x/f], latent_std [z, 1, 1], f the factor between the grids of state and latent;
     conditional: whether conditions (year, day of year) are taken;  year_mean, year_scale: normalisation of the year.
     """
@@ -36,6 +37,7 @@ class Emulator(nn.Module):
     lower: Tensor
     upper: Tensor
     cut: Tensor
+    shoulder: Tensor
     latent_mean: Tensor
     latent_std: Tensor
 
@@ -51,6 +53,7 @@ class Emulator(nn.Module):
         lower: Tensor,
         upper: Tensor,
         cut: Tensor,
+        shoulder: Tensor,
         latent_mean: Tensor,
         latent_std: Tensor,
         conditional: bool,
@@ -71,6 +74,7 @@ class Emulator(nn.Module):
         self.register_buffer("lower", lower[:, None, None])
         self.register_buffer("upper", upper[:, None, None])
         self.register_buffer("cut", cut[:, None, None])
+        self.register_buffer("shoulder", shoulder[:, None, None])
         self.register_buffer("latent_mean", latent_mean)
         self.register_buffer("latent_std", latent_std)
         self.conditional = conditional
@@ -119,6 +123,8 @@ class Emulator(nn.Module):
         noise: of the latents, over their deviation: ``latent_noise`` for sampled ones, 0 for encoded ones."""
         mu = self.decode_mean(latent, noise)
         state = torch.where(mu <= self.cut, self.lower, torch.maximum(mu, self.lower))
+        beyond = state - (self.upper - self.shoulder)
+        state = torch.where(beyond > 0, state - 0.5 * beyond, state)
         return torch.minimum(state, self.upper) * self.ocean
 
     @torch.jit.export

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from icegen import archive, validation
 from icegen.archive import CONTRACT, FORMAT
 from icegen.autoencoder import IdentityDecoder, IdentityEncoder
+from icegen.calibration import calibrate
 from icegen.checkpoints import FEATURES_FILE, fingerprint, load_autoencoder, load_denoiser, load_features
 from icegen.config import Config, SamplerConfig, from_dict
 from icegen.data import PreparedData
@@ -64,6 +65,7 @@ def build_emulator(folder: Path, data: PreparedData, sampler: SamplerConfig | No
         lower=lower,
         upper=upper,
         cut=lower.clone(),
+        shoulder=torch.zeros(len(upper)),
         latent_mean=checkpoint["latent_mean"],
         latent_std=checkpoint["latent_std"],
         conditional=config.condition == "date",
@@ -76,30 +78,9 @@ def build_emulator(folder: Path, data: PreparedData, sampler: SamplerConfig | No
         parameter.copy_(parameter.half())
     # Convolutions run faster on channels_last weights; the archive keeps the layout.
     emulator = emulator.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]  # undeclared form
-    if config.space == "latent" and config.autoencoder.zeros_kept > 0:
-        emulator.cut.copy_(zero_cut(emulator, data, config.autoencoder.zeros_kept))
+    if config.space == "latent":
+        calibrate(emulator, data, config.autoencoder)
     return emulator, config
-
-
-@torch.no_grad()
-def zero_cut(emulator: Emulator, data: PreparedData, kept: float, most_states: int = 60) -> Tensor:
-    """The least cut of each variable, float32 [variable, 1, 1], with which a share ``kept`` of the cells at their lower
-    bound is decoded as such, in evenly spread training states; never below the bound itself."""
-    times = np.flatnonzero(data.training)
-    times = times[:: -(-len(times) // most_states)]
-    at_bound: list[list[Tensor]] = [[] for _ in data.variables]
-    for t in times:
-        state = torch.from_numpy(data.state[t])[None].float()
-        seen = torch.from_numpy(data.grid.ocean & ~data.filled[t])
-        mu = emulator.decode_mean(emulator.encode(state))[0]
-        for i, found in enumerate(at_bound):
-            found.append(mu[i][seen[i] & (state[0, i] <= emulator.lower[i])])
-    cut = emulator.lower.clone()
-    for i, found in enumerate(at_bound):
-        values = torch.cat(found).sort().values
-        if len(values):
-            cut[i] = torch.maximum(cut[i], values[min(int(kept * len(values)), len(values) - 1)])
-    return cut
 
 
 def export(

@@ -238,27 +238,3 @@ def test_diffusion_in_data_space_without_condition(prepared, tmp_path):
         loaded.generate([1], year=2001, day_of_year=5)
     with pytest.raises(torch.jit.Error, match="this archive knows no condition"):
         loaded.module.generate(0, torch.tensor([1]), torch.tensor([[2001, 5]]), 2)
-
-
-def test_cut_keeps_the_wanted_share_of_zeros(tiny, prepared):
-    emulator = export.build_emulator(tiny, prepared)[0]
-    assert torch.equal(emulator.cut, emulator.lower)  # nothing wanted
-    times = np.flatnonzero(prepared.training)
-    state = torch.from_numpy(prepared.state[times]).float()
-    seen = torch.from_numpy(prepared.grid.ocean & ~prepared.filled[times])
-
-    def kept():
-        decoded = emulator.decode(emulator.encode(state))
-        return [(decoded[:, i][zero] == 0).float().mean().item()
-                for i, zero in ((i, seen[:, i] & (state[:, i] == 0)) for i in range(2))]  # fmt: skip
-
-    before = kept()
-    wanted = max(before) + 0.5 * (1 - max(before))
-    emulator.cut.copy_(export.zero_cut(emulator, prepared, wanted))
-    assert (emulator.cut > 0).all()
-    np.testing.assert_allclose(kept(), wanted, atol=0.01)
-    assert min(kept()) > wanted - 1e-3  # states one by one or in a batch differ in rounding
-    decoded = emulator.decode(emulator.encode(state))
-    assert ((decoded == 0) | (decoded > emulator.cut)).all()
-    emulator.cut.copy_(export.zero_cut(emulator, prepared, 0.01))
-    assert torch.equal(emulator.cut, emulator.lower)  # more are kept anyway; never below the bound

@@ -55,6 +55,7 @@ def toy(ocean=None, sampler="heun"):
         lower=-one,
         upper=one,
         cut=-one,
+        shoulder=0 * one,
         latent_mean=torch.zeros(3, *SHAPE),
         latent_std=torch.ones(3, 1, 1),
         conditional=False,
