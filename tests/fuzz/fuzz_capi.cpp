@@ -158,7 +158,8 @@ class Caller {
                                          null ? nullptr : singles.data(), valid.data(), message_, sizeof message_)
                : icegen_receive_slot_f64(record.handle, slot, target, variable, member, n,
                                          null ? nullptr : values.data(), valid.data(), message_, sizeof message_);
-    bool fine = known && n == points->second && !(null && n > 0) && member >= request->second.first_member &&
+    bool fine = known && variable != nullptr && n == points->second && !(null && n > 0) &&
+                member >= request->second.first_member &&
                 member < request->second.first_member + request->second.members && request->second.day != 13;
     // Which variables there are, the record does not know.
     if (fine && status == ICEGEN_BAD_ARGUMENT && std::strstr(message_, "unknown variable") != nullptr) fine = false;
