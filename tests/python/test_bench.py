@@ -17,7 +17,7 @@ from icegen.bench import coupling, eager, process, report, rows, scaling, suite
 from icegen.bench.launching import Launcher
 from icegen.cli import commands
 
-PAGE = "# A page\n\n<!-- bench -->\nold\n<!-- end -->\n\nMore.\n"
+PAGE = "# A page\n\n<!-- bench -->\nbefore\n<!-- end -->\n\nMore.\n"
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +160,7 @@ def test_command(tiny, tmp_path, bridge, monkeypatch):
         assert words in page
         assert page.startswith("# A page\n\n<!-- bench -->\n")
         assert page.endswith("<!-- end -->\n\nMore.\n")
-        assert "old" not in page
+        assert "before" not in page
 
 
 def test_command_refuses_before_it_measures(tiny, tmp_path):

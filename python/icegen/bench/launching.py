@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -79,6 +80,6 @@ class Launcher:
 def _run(command: list[str], environment: dict[str, str]) -> Any:
     done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        said = [line for line in done.stderr.splitlines() if "Error" in line] or done.stderr.splitlines()[-1:]
-        raise ValueError(f"the host failed: {said[0].strip() if said else f'status {done.returncode}'}")
+        said = re.search(r"^[\w.]*Error: .*", done.stderr, re.M)
+        raise ValueError(f"the host failed: {said[0] if said else f'{command[0]} ends with status {done.returncode}'}")
     return json.loads(done.stdout.splitlines()[-1])

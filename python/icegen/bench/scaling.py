@@ -37,7 +37,7 @@ class Pieces:
     @classmethod
     def of(cls, outcome: Bench) -> "Pieces":
         """Raises ValueError if they were not measured."""
-        wanted = ("bytes of a request", "`open`", "a sample of the archive")
+        wanted = ("bytes of a request", "`open`", "a sample through the bridge")
         for name in wanted:
             if name not in outcome.rows:
                 raise ValueError(
