@@ -3,7 +3,6 @@
 
 import json
 import socket
-import statistics
 import sysconfig
 
 import numpy as np
@@ -120,7 +119,6 @@ def test_the_model_of_scale():
 
 
 def test_command(tiny, tmp_path, bridge, monkeypatch):
-    monkeypatch.setattr(coupling, "LAUNCHES", 1)
     monkeypatch.setattr(coupling, "MEMORY_RANKS", 2)
     file = tmp_path / "bench.json"
     for name in ("performance.md", "scaling.md"):
@@ -139,18 +137,17 @@ def test_command(tiny, tmp_path, bridge, monkeypatch):
     assert found["about"]["archive"] == "tiny, heun, 7 evaluations"
 
     traffic = found["rows"]["bytes of a request"]
-    one, two, eight = traffic["details"]
-    assert [p["ranks"] for p in (one, two, eight)] == [1, 2, 8]
+    one, eight = traffic["details"]
+    assert [p["ranks"] for p in (one, eight)] == [1, 8]
     assert one["moved"] == 0
     points = one["valid_points"]
-    assert points == two["valid_points"] == eight["valid_points"] > 1000
-    for pieces, sent in ((two, points - points // 2), (eight, points - points // 8)):
-        for received in pieces["receive"]:
-            assert 4 * sent * 0.98 <= received <= 4 * sent + 200 * pieces["ranks"]
-    assert traffic["figure"] == max(p["moved"] / p["wanted"] for p in (one, two, eight))
+    assert points == eight["valid_points"] > 1000
+    sent = 4 * (points - points // 8)
+    for received in eight["receive"]:
+        assert 0.98 * sent <= received <= sent + 200 * 8  # headers, and a reduction
+    assert traffic["figure"] == eight["moved"] / eight["wanted"]
     assert found["rows"]["memory of other ranks"]["figure"] < 20
-    opened = found["rows"]["`open`"]
-    assert statistics.median(opened["medians"]) > 0
+    assert min(found["rows"]["`open`"]["medians"]) > 0
 
     for name, words in (
         ("performance.md", "4 bytes x points x fields received"),

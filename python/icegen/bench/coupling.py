@@ -10,7 +10,6 @@ from icegen.bench.rows import Row, quartiles, ratio
 
 MEMORY_RANKS = 4
 OPENING_RANKS = 8
-LAUNCHES = 3  # of what hardly varies
 
 
 def waiting(launcher: Launcher, pairs: int) -> Row:
@@ -42,20 +41,20 @@ def traffic(launcher: Launcher, ranks: tuple[int, ...]) -> Row:
     )
 
 
-def idle_memory(launcher: Launcher) -> Row:
+def idle_memory(launcher: Launcher, launches: int) -> Row:
     """Peak memory that ranks gain that do not generate."""
-    added = [max(launcher.host("memory", MEMORY_RANKS)["added"][1:]) for _ in range(LAUNCHES)]
+    added = [max(launcher.host("memory", MEMORY_RANKS)["added"][1:]) for _ in range(launches)]
     most = statistics.median(added)
     what = f"peak memory that a rank gains that does not generate, most of {MEMORY_RANKS - 1}"
     return Row(what, "", most, quartiles(added), 20.0, (most,), "MB")
 
 
-def generator_memory(launcher: Launcher) -> Row:
+def generator_memory(launcher: Launcher, launches: int) -> Row:
     """Peak memory of a rank that generates, its host's interpreter included, against Python's."""
     return ratio(
         "peak memory of a rank that generates, its host in Python",
         "a Python process that samples from the same archive",
-        [(launcher.host("memory", 1)["peak"], launcher.python_process()["peak"]) for _ in range(LAUNCHES)],
+        [(launcher.host("memory", 1)["peak"], launcher.python_process()["peak"]) for _ in range(launches)],
         *("MB", 0.9),
     )
 

@@ -49,6 +49,7 @@ def bench(
     ranks: at which numbers of them traffic is counted.
     """
     torch.set_num_threads(threads)
+    launches = max(1, pairs // 3)  # for memory, which hardly varies
     outcome = Bench(describe(archive, threads, pairs))
     with TemporaryDirectory(prefix="icegen_") as folder:
         launcher = Launcher(archive, threads, Path(folder))
@@ -59,8 +60,8 @@ def bench(
             "the latent space": lambda: sampling.against_data_space(archive, pairs),
             "waiting in `receive`": lambda: coupling.waiting(launcher, pairs),
             "bytes of a request": lambda: coupling.traffic(launcher, ranks),
-            "memory of other ranks": lambda: coupling.idle_memory(launcher),
-            "memory of a generator": lambda: coupling.generator_memory(launcher),
+            "memory of other ranks": lambda: coupling.idle_memory(launcher, launches),
+            "memory of a generator": lambda: coupling.generator_memory(launcher, launches),
             "`open`": lambda: coupling.opening(launcher, pairs),
         }
         for name, measure in measures.items():
