@@ -113,6 +113,7 @@ def test_the_model_of_scale():
     assert few["request"] == pytest.approx(2 * 2 * climb)
     assert few["receive"] == pytest.approx(2 * climb + 0.01 + 1024 * scaling.OVERHEAD + 4000 / scaling.BANDWIDTH)
     assert few["moved"] == 8000 + 4 * 40 * 1024
+    assert few["ratio"] == few["moved"] / 8000
     assert many["add_target"] - few["add_target"] == pytest.approx(63 / 64 * (many["add_target"] - 4 * climb))
     assert many["samples"] == 64 * few["samples"]
     assert many["receive"] == few["receive"]

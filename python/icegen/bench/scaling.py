@@ -60,7 +60,7 @@ class Pieces:
 
 
 def costs(pieces: Pieces, ranks: int, generators: int) -> dict[str, float]:
-    """Seconds of each call; bytes of a request, over all ranks and for each; bytes that a generator keeps."""
+    """Seconds of each call; bytes that a request moves, and that a generator keeps; samples a second."""
     climb = math.ceil(math.log2(ranks)) * LATENCY
     reduction = 2 * climb
     one_by_one = (ranks - 1) * OVERHEAD
@@ -75,6 +75,7 @@ def costs(pieces: Pieces, ranks: int, generators: int) -> dict[str, float]:
         "receive": IN_RECEIVE * reduction + pieces.receive + one_by_one + field / BANDWIDTH,
         "moved": moved,
         "moved_by_rank": moved / ranks,
+        "ratio": moved / (pieces.fields * field),
         "kept": links + COUNT_BYTES * ranks,
         "samples": generators / pieces.sample,
     }
@@ -101,6 +102,7 @@ def scaling(outcome: Bench) -> str:
         "`request`, ms": ("request", 1e3, ".2f"),
         "`receive` of a field that is ready, ms": ("receive", 1e3, ".1f"),
         "bytes of a request and its fields, all ranks, MB": ("moved", 1e-6, ".1f"),
+        "the same, over 4 bytes x points x fields": ("ratio", 1, ".2f"),
         "the same, mean of a rank, bytes": ("moved_by_rank", 1, ",.0f"),
         "a generator's part of a target, MB": ("kept", 1e-6, ".1f"),
         "samples a minute, at this CPU's seconds each": ("samples", 60, ".0f"),
