@@ -122,7 +122,9 @@ class Emulator(nn.Module):
 
         noise: of the latents, over their deviation: ``latent_noise`` for sampled ones, 0 for encoded ones."""
         mu = self.decode_mean(latent, noise)
-        state = torch.where(mu <= self.cut, self.lower, torch.maximum(mu, self.lower))
+        # Above the cut twice as fast, until mu is reached: without a step, across which rounding would carry cells.
+        state = torch.where(mu < 2.0 * self.cut - self.lower, self.lower + 2.0 * (mu - self.cut), mu)
+        state = torch.maximum(state, self.lower)
         beyond = state - (self.upper - self.shoulder)
         state = torch.where(beyond > 0, state - 0.5 * beyond, state)
         return torch.minimum(state, self.upper) * self.ocean
