@@ -28,7 +28,7 @@ from icegen.checkpoints import (
     load_autoencoder,
     load_checkpoint,
 )
-from icegen.config import Config, TrainingConfig
+from icegen.config import Config, TrainingConfig, from_dict
 from icegen.data import PreparedData
 from icegen.files import replacing
 from icegen.tasks import AutoencoderTask, DiffusionTask, standardised_states, year_normalisation
@@ -198,10 +198,11 @@ def _checkpoint_to_resume(path: Path, config: Config, same: tuple[str, ...], ext
     if not resume:
         raise ValueError(f"{path} exists; go on from it with --resume, or move it away")
     checkpoint = load_checkpoint(path)
-    settings = dataclasses.asdict(config)
+    # A checkpoint made before a setting existed has its default.
+    trained, settings = (dataclasses.asdict(c) for c in (from_dict(Config, checkpoint["config"]), config))
     for key in same:
-        if checkpoint["config"].get(key) != settings[key]:
-            raise ValueError(f"{path} was trained with another {key}: {checkpoint['config'].get(key)}; "
+        if trained[key] != settings[key]:
+            raise ValueError(f"{path} was trained with another {key}: {trained[key]}; "
                              f"wanted {settings[key]}")  # fmt: skip
     if not _agree({key: checkpoint[key] for key in extra}, extra):
         raise ValueError(f"{path} was trained on other data, or another autoencoder; move it away")

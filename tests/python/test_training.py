@@ -190,6 +190,14 @@ def test_what_a_training_does_not_use_may_change(uninterrupted, prepared, kind):
     KINDS[kind][0](dataclasses.replace(CONFIG, **changes[kind]), prepared, on(uninterrupted, resume=True))
 
 
+def test_a_checkpoint_from_before_a_setting_existed_goes_on(uninterrupted, prepared, tmp_path):
+    shutil.copy(uninterrupted / "autoencoder.pt", tmp_path)
+    checkpoint = torch.load(tmp_path / "autoencoder.pt")
+    del checkpoint["config"]["autoencoder"]["latent_noise"]
+    torch.save(checkpoint, tmp_path / "autoencoder.pt")
+    training.train_autoencoder(CONFIG, prepared, on(tmp_path, resume=True))
+
+
 def test_another_sampler_is_no_reason_to_refuse(uninterrupted, prepared, kind):
     KINDS[kind][0](
         dataclasses.replace(CONFIG, sampler=SamplerConfig(steps=9)), prepared, on(uninterrupted, resume=True)
