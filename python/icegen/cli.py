@@ -7,6 +7,7 @@ Errors are one line and a non-zero exit; `--debug` shows where they come from.
 import contextlib
 import json
 import logging
+import os
 import shlex
 import signal
 import sys
@@ -57,7 +58,9 @@ def main() -> None:
     warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # batch systems send it: nothing is left half-written
     try:
-        sys.exit(commands([a for a in sys.argv[1:] if a != "--debug"], prog_name="icegen", standalone_mode=False))
+        status = commands([a for a in sys.argv[1:] if a != "--debug"], prog_name="icegen", standalone_mode=False)
+        sys.stdout.flush()  # while a failure can still be told
+        sys.exit(status)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -66,10 +69,19 @@ def main() -> None:
             raise
         if launched()[0] == 0:  # what one rank finds, all say
             errors.print(f"icegen: {' '.join(str(error).split())}", markup=False)
+        _drop_output_that_cannot_be_written()
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
         errors.print("icegen: interrupted")
         sys.exit(130)
+
+
+def _drop_output_that_cannot_be_written() -> None:
+    """Python would try it again at exit, and end with another status."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group()
