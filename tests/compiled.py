@@ -9,18 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from icegen.bench.launching import ENVIRONMENT
+
 ROOT = Path(__file__).parents[1]
 BUILD = Path(os.environ.get("ICEGEN_BUILD", ROOT / "build"))
-# Open MPI asks for these as root, and with more ranks than cores; and it waits busily on a core to which it has bound a
-# rank, against the thread that generates there. Other MPIs ignore them.
-ENVIRONMENT = {
-    "OMPI_ALLOW_RUN_AS_ROOT": "1",
-    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-    "OMPI_MCA_rmaps_base_oversubscribe": "1",
-    "OMPI_MCA_hwloc_base_binding_policy": "none",
-    "OMPI_MCA_mpi_yield_when_idle": "1",
-    "OMP_NUM_THREADS": "1",
-}
 
 
 def require_built(path: Path) -> None:

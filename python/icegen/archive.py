@@ -111,7 +111,8 @@ class Archive:
     def decode(self, latent: Tensor, noise: float = 0.0) -> Tensor:
         """Standardised latents [n, z, y/8, x/8] to states float32 [n, variable, y, x] in physical units.
 
-        noise: in the latents, over their deviation: ``module.latent_noise`` for sampled ones, 0 for encoded ones.
+        noise: how noisy the latents are, over the deviation of the encoder's latents: ``module.latent_noise`` for
+            sampled ones, 0 for encoded ones.
         """
         with torch.inference_mode():
             return self.module.decode(latent.to(self.device), noise)

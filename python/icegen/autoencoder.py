@@ -69,8 +69,9 @@ class Decoder(nn.Module):
         self.log_s = nn.Parameter(torch.full((variables, 1, 1), math.log(config.initial_scale)))
 
     def forward(self, z: Tensor, ocean: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """z [n, z, y/8, x/8], ocean [n, 1, y, x], noise [n] in z over its deviation -> mu [n, variable, y, x] and
-        log s over the variable's own log s, of the same shape, or zero where s is one number a variable."""
+        """z [n, z, y/8, x/8], ocean [n, 1, y, x], noise [n] in z over the deviation of the encoder's z ->
+        mu [n, variable, y, x] and log s over the variable's own log s, of the same shape, or zero where s is one number
+        a variable."""
         inputs = [z, F.avg_pool2d(ocean, 8)]
         if self.latent_noise > 0:
             inputs.append((noise / self.latent_noise)[:, None, None, None].expand(-1, 1, z.shape[2], z.shape[3]))

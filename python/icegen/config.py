@@ -55,7 +55,7 @@ class AutoencoderConfig:
     zeros_kept: float = 0.0  # share of the training states' cells at their lower bound that decoding is made to keep
     ones_matched: bool = False  # decoding is made to give no more cells at their upper bound than training states have
     initial_scale: float = 0.1  # first guess of the likelihood's s, in standard deviations
-    latent_noise: float = 0.0  # most noise on latents, over their deviation, that the decoder learns to bear
+    latent_noise: float = 0.0  # most noise that the decoder learns to bear, over the deviation of the latents
 
     def __post_init__(self) -> None:
         _one_of(self, "likelihood", LIKELIHOODS)
@@ -160,7 +160,7 @@ class SamplerConfig:
     gamma_low: float = -13.8  # where sampling starts: pure noise (sigma 1000)
     gamma_high: float = 12.0  # the last level before the denoised state
     rho: float = 7.0  # spacing of the levels (Karras et al. 2022)
-    latent_noise: float = 0.0  # in sampled latents, over their deviation: what the decoder is told
+    latent_noise: float = 0.0  # what the decoder is told of sampled latents, over the deviation of the encoder's
 
     def __post_init__(self) -> None:
         _one_of(self, "name", SAMPLERS)

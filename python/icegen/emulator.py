@@ -120,7 +120,8 @@ class Emulator(nn.Module):
     def decode(self, latent: Tensor, noise: float = 0.0) -> Tensor:
         """Standardised latent [n, z, y/f, x/f] to the state [n, variable, y, x]: mu, cut to the bounds, masked.
 
-        noise: of the latents, over their deviation: ``latent_noise`` for sampled ones, 0 for encoded ones."""
+        noise: how noisy the latents are, over the deviation of the encoder's latents: ``latent_noise`` for sampled,
+        0 for encoded ones."""
         mu = self.decode_mean(latent, noise)
         # Above the cut twice as fast, until mu is reached: without a step, across which rounding would carry cells.
         state = torch.where(mu < 2.0 * self.cut - self.lower, self.lower + 2.0 * (mu - self.cut), mu)

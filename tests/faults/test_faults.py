@@ -96,7 +96,7 @@ def serial_build() -> Path:
 def test_valgrind(tiny, tmp_path, serial_build, program, record_property):
     """No access beyond what was allocated, nothing read before it was written, nothing lost."""
     if shutil.which("valgrind") is None:
-        pytest.fail("valgrind is not installed; ci/setup installs it")
+        pytest.fail("valgrind is not installed; ci/setup --tests installs it")
     backend = serial_build / "lib/libbroken_backend.so"
     folder = tmp_path / "tiny"
     folder.mkdir()

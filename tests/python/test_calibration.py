@@ -105,3 +105,13 @@ def test_cut_and_shoulder_keep_the_order_and_make_no_step(emulator):
 def test_shoulder_of_few_values(mu, state, upper, shoulder):
     found = calibration.one_shoulder(torch.tensor(mu), torch.tensor(state), upper)
     assert found == pytest.approx(shoulder, abs=1e-6)
+
+
+def test_a_variable_without_bounds_stays_as_decoded(emulator, prepared):
+    emulator.lower[1], emulator.upper[1] = -torch.inf, torch.inf
+    calibration.calibrate(emulator, prepared, settings(zeros_kept=0.99, ones_matched=True))
+    latent = emulator.encode(states(prepared)[0])
+    free = emulator.decode_mean(latent) * emulator.ocean
+    state = emulator.decode(latent)
+    assert torch.equal(state[:, 1], free[:, 1])
+    assert not torch.equal(state[:, 0], free[:, 0])

@@ -27,8 +27,9 @@ ENVIRONMENT = {
     "OMPI_MCA_hwloc_base_binding_policy": "none",
     "OMPI_MCA_mpi_yield_when_idle": "1",
     "OMP_NUM_THREADS": "1",
-    "PYTHONPATH": str(Path(icegen.__file__).parents[1]),
 }
+# The processes launched find this very package, installed or not.
+PACKAGE = {"PYTHONPATH": str(Path(icegen.__file__).parents[1])}
 # All messages go over TCP, where the kernel counts them.
 COUNTED = {"OMPI_MCA_btl": "self,tcp", "OMPI_MCA_btl_tcp_if_include": "lo"}
 
@@ -67,14 +68,14 @@ class Launcher:
             "year": self.year,
         }
         program = [sys.executable, "-m", "mpi4py", "-m", "icegen.bench.host", json.dumps(told | settings)]
-        environment = ENVIRONMENT | (COUNTED if counted else {})
+        environment = ENVIRONMENT | PACKAGE | (COUNTED if counted else {})
         return _run([mpirun, "-n", str(ranks), *program], environment)
 
     def python_process(self) -> Any:
         """What a Python process finds that samples from the archive."""
         told = {"archive": str(self.archive.path), "threads": self.threads, "steps": FEW_STEPS, "year": self.year}
         program = [sys.executable, "-W", "ignore", "-m", "icegen.bench.python_process", json.dumps(told | {"day": 75})]
-        return _run(program, ENVIRONMENT)
+        return _run(program, ENVIRONMENT | PACKAGE)
 
 
 def _run(command: list[str], environment: dict[str, str]) -> Any:

@@ -17,7 +17,7 @@ from icegen.files import replacing
 if TYPE_CHECKING:
     from icegen import bridge
 
-METHODS = ("sample_latent", "encode", "decode", "decode_mean", "features", "latent_noise")
+PARTS = ("sample_latent", "encode", "decode", "decode_mean", "features", "latent_noise")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Request:
 class Sampler:
     """Samples of one emulator at one seed and number of steps.
 
-    emulator: a module with the methods of the archive's contract.
+    emulator: a module with the methods and attributes of the archive's contract.
     folder: where latents are kept, a file each; none are without it. A latent is a pure function of emulator, seed,
     steps and request, so a kept one is as good as a new one: give each emulator, seed and steps a folder of its own.
     """
@@ -50,7 +50,7 @@ class Sampler:
         device: torch.device | str = "cpu",
         folder: Path | None = None,
     ):
-        missing = [name for name in METHODS if not hasattr(emulator, name)]
+        missing = [name for name in PARTS if not hasattr(emulator, name)]
         if missing:
             raise ValueError(f"the archive lacks {missing[0]}; export it anew with this icegen")
         self.emulator = emulator
