@@ -1,22 +1,63 @@
 // SPDX-License-Identifier: MIT
-// Runs TorchScript archives with libtorch.
+// Runs TorchScript archives with libtorch; what the backends over it share.
 
+#include <ATen/autocast_mode.h>
+#include <c10/core/StreamGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <icegen_backend.h>
 #include <torch/csrc/jit/passes/tensorexpr_fuser.h>
 #include <torch/script.h>
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <map>
+#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
+
+#include "networks.h"
+
+#if __has_include(<ATen/accelerator/Graph.h>)  // torch 2.13
+#include <ATen/accelerator/Graph.h>
+#define RECORDS
+#endif
 
 namespace {
+
+struct Recording;
 
 struct Model {
   torch::jit::Module module;
   torch::Device device;
+  bool half;  // products in the sampler's networks are of bfloat16
+  std::map<std::array<int64_t, 3>, std::shared_ptr<Recording>> recordings;  // by members, conditions, steps
+
+  torch::Tensor run(const char *method, std::vector<c10::IValue> arguments) {
+    return module.get_method(method)(std::move(arguments)).toTensor();
+  }
+};
+
+// As torch.autocast in Python.
+class Autocast {
+ public:
+  Autocast(torch::DeviceType device, bool half) : device_(device) {
+    at::autocast::set_autocast_dtype(device_, torch::kBFloat16);
+    at::autocast::set_autocast_enabled(device_, half);
+  }
+  ~Autocast() {
+    at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(device_, false);
+  }
+  Autocast(const Autocast &) = delete;
+  Autocast &operator=(const Autocast &) = delete;
+
+ private:
+  torch::DeviceType device_;
 };
 
 // libtorch reports TorchScript frames before the cause and C++ frames after it.
@@ -49,8 +90,8 @@ int guarded(char *message, size_t size, Body body) {
   return 1;
 }
 
-int create(const char *archive, const char *device, int device_index, int threads, void **model, char *message,
-           size_t size) {
+int create(const char *archive, const char *device, int device_index, const char *precision, int threads, void **model,
+           char *message, size_t size) {
   return guarded(message, size, [&] {
     *model = nullptr;
     torch::Device where(torch::kCPU);
@@ -68,27 +109,73 @@ int create(const char *archive, const char *device, int device_index, int thread
     torch::jit::Module module = torch::jit::load(archive, where);
     module.to(torch::kFloat);  // parameters are stored in half precision
     module.eval();
-    *model = new Model{std::move(module), where};
+    take_networks(module, archive, where);
+    *model = new Model{std::move(module), where, std::string(precision) == "bfloat16", {}};
   });
 }
+
+// The latents to which the sampler brings noise.
+torch::Tensor solve(Model &model, const torch::Tensor &noise, const torch::Tensor &condition, int64_t steps) {
+  const Autocast autocast(model.device.type(), model.half);
+  return model.run("solve", {noise, condition, steps});
+}
+
+#ifdef RECORDS
+// The sampler's work on a GPU, thousands of small kernels, whose launches one by one would take longer than they do:
+// recorded once for a shape of inputs, on a stream that is not the device's default one, and replayed.
+struct Recording {
+  torch::Tensor noise, condition, latent;
+  at::accelerator::Graph graph;
+
+  Recording(Model &model, const torch::Tensor &some_noise, const torch::Tensor &some_condition, int64_t steps)
+      : noise(some_noise.clone()), condition(some_condition.clone()) {
+    for (int i = 0; i < 2; ++i) solve(model, noise, condition, steps);  // libtorch prepares itself in its first calls
+    graph.capture_begin({0, 0}, at::GraphCaptureMode::ThreadLocal);
+    latent = solve(model, noise, condition, steps);
+    graph.capture_end();
+  }
+};
+
+// As solve.
+torch::Tensor replay(Model &model, const torch::Tensor &noise, const torch::Tensor &condition, int64_t steps) {
+  std::shared_ptr<Recording> &recording = model.recordings[{noise.size(0), condition.size(1), steps}];
+  if (!recording) recording = std::make_shared<Recording>(model, noise, condition, steps);
+  recording->noise.copy_(noise), recording->condition.copy_(condition);
+  recording->graph.replay();
+  return recording->latent;
+}
+#else
+const auto &replay = solve;
+#endif
 
 int generate(void *handle, int64_t seed, int64_t members, const int64_t *member, int64_t conditions,
              const int64_t *condition, int64_t steps, float *state, size_t state_size, char *message, size_t size) {
   return guarded(message, size, [&] {
-    auto *model = static_cast<Model *>(handle);
+    auto &model = *static_cast<Model *>(handle);
     c10::InferenceMode inference;
+    const c10::impl::VirtualGuardImpl device(model.device.type());
+    const c10::StreamGuard stream(model.device.is_cpu() ? device.getStream(model.device)
+                                                        : device.getStreamFromGlobalPool(model.device));
     const auto integers = torch::TensorOptions().dtype(torch::kLong);
-    auto numbers = torch::from_blob(const_cast<int64_t *>(member), {members}, integers).to(model->device);
-    auto conditioning = torch::from_blob(const_cast<int64_t *>(condition), {1, conditions}, integers)
-                            .repeat({members, 1})
-                            .to(model->device);
-    torch::Tensor result = model->module.get_method("generate")({seed, numbers, conditioning, steps})
-                               .toTensor()
-                               .to(torch::kCPU, torch::kFloat)
-                               .contiguous();
-    TORCH_CHECK(static_cast<size_t>(result.numel()) == state_size, "the model made ", result.numel(),
-                " values; wanted ", state_size);
-    std::memcpy(state, result.const_data_ptr<float>(), state_size * sizeof(float));
+    const auto numbers = torch::from_blob(const_cast<int64_t *>(member), {members}, integers).to(model.device);
+    const auto date = torch::from_blob(const_cast<int64_t *>(condition), {1, conditions}, integers).to(model.device);
+    const c10::IValue latent_noise = model.module.attr("latent_noise");
+    // On a CPU one by one, so that the bits of a member do not depend on its companions.
+    const int64_t together = model.device.is_cpu() ? 1 : members;
+    for (int64_t first = 0; first < members; first += together) {
+      const auto of_these = date.expand({together, conditions});
+      const auto noise = model.run("noise", {seed, numbers.narrow(0, first, together), of_these});
+      const auto latent = (model.device.is_cpu() ? solve : replay)(model, noise, of_these, steps);
+      // A copy from a GPU that need not wait comes through pinned memory.
+      const auto states = model.run("decode", {latent, latent_noise}).to(torch::kCPU, torch::kFloat, true).contiguous();
+      stream.current_stream().synchronize();
+      const auto count = static_cast<size_t>(states.numel());
+      TORCH_CHECK(static_cast<int64_t>(count) * (members / together) == static_cast<int64_t>(state_size),
+                  "the model made ", count, " values for ", together, " members; wanted ",
+                  static_cast<int64_t>(state_size) / members * together);
+      std::memcpy(state + count * static_cast<size_t>(first / together), states.const_data_ptr<float>(),
+                  count * sizeof(float));
+    }
   });
 }
 

@@ -19,10 +19,11 @@ typedef struct icegen_backend {
   /*
    * Load the model. archive: path of a file that the bridge has verified.  device: "cpu" or "cuda".
    * device_index: which of the node's devices, if this rank sees them all.
+   * precision: of the products in the model's networks, "float32" or "bfloat16".
    * threads: CPU threads of the model, at least 1.
    */
-  int (*create)(const char *archive, const char *device, int device_index, int threads, void **model, char *message,
-                size_t message_size);
+  int (*create)(const char *archive, const char *device, int device_index, const char *precision, int threads,
+                void **model, char *message, size_t message_size);
   /*
    * Generate states. member [members]: their numbers.  condition [conditions]: the same for all members.
    * state: float32 [members, variable, y, x], of `size` elements in all; finite and within the archive's bounds, or

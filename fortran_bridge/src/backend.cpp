@@ -42,7 +42,7 @@ void require_within(const Bounds &bounds, const float *cells, std::size_t count,
 }  // namespace
 
 Model::Model(const Archive &archive, const std::string &backend, const std::string &path, const std::string &device,
-             int device_index, int threads)
+             int device_index, const std::string &precision, int threads)
     : archive_(archive) {
   const bool is_path = backend.find('/') != std::string::npos;
   std::string reason;
@@ -51,7 +51,8 @@ Model::Model(const Archive &archive, const std::string &backend, const std::stri
   functions_ = reinterpret_cast<icegen_backend_entry>(entry)();
   if (functions_ == nullptr) fail(ICEGEN_BACKEND_ERROR, "backend '", backend, "' does not work here");
   run("backend '" + backend + "' cannot load " + path + ": ", [&](char *message, std::size_t size) {
-    return functions_->create(path.c_str(), device.c_str(), device_index, threads, &handle_, message, size);
+    return functions_->create(path.c_str(), device.c_str(), device_index, precision.c_str(), threads, &handle_, message,
+                              size);
   });
 }
 

@@ -17,7 +17,7 @@ class Model {
   // backend: a name, found as libicegen_backend_<name>.so beside this library, or the path of a shared library.
   // Throws Error(ICEGEN_BACKEND_ERROR), or of ICEGEN_OUT_OF_MEMORY, as the other members do, whatever a backend throws.
   Model(const Archive &archive, const std::string &backend, const std::string &path, const std::string &device,
-        int device_index, int threads);
+        int device_index, const std::string &precision, int threads);
   ~Model();
   Model(const Model &) = delete;
   Model &operator=(const Model &) = delete;

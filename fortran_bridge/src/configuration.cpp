@@ -11,7 +11,8 @@
 
 // As declared in namelist.f90, which fills it.
 struct icegen_namelist {
-  char archive[1024], archive_sha256[128], backend[1024], device[128], condition[128];  // closed by a zero
+  char archive[1024], archive_sha256[128], backend[1024], device[128], precision[128],
+      condition[128];  // closed by a zero
   std::int64_t seed;
   std::int32_t steps, generators, threads, batch;
 };
@@ -46,6 +47,8 @@ std::string read_namelist(const std::string &path) {
           "64 hexadecimal digits, as `icegen info` shows, or nothing");
   require(c.device == "cpu" || (c.device == "cuda" && c.first_device >= 0), "device", quoted(raw.device),
           "'cpu', 'cuda' or 'cuda:N', N the first GPU");
+  require(c.precision == "float32" || c.precision == "bfloat16", "precision", quoted(raw.precision),
+          "'float32' or 'bfloat16'");
   require(c.by_date || std::string(raw.condition) == "none", "condition", quoted(raw.condition), "'date' or 'none'");
   require(c.seed >= 0, "seed", c.seed, "0 or more");
   require(c.steps >= 0, "steps", c.steps, "1 or more, or 0 for the archive's own");
@@ -63,6 +66,7 @@ Configuration parse_namelist(const std::string &values) {
   c.archive_sha256 = raw.archive_sha256;
   c.backend = raw.backend;
   c.device = raw.device;
+  c.precision = raw.precision;
   c.by_date = std::string(raw.condition) == "date";
   c.seed = raw.seed;
   c.steps = raw.steps;

@@ -72,9 +72,9 @@ Emulator::Emulator(Communicator &&communicator, const char *namelist) : comm_(st
         ->run([&] {
           if (read_header(configuration_.archive).sha256 != header.sha256)
             fail(ICEGEN_BAD_ARCHIVE, configuration_.archive, " is another file on this node than on the first rank's");
-          model_ =
-              std::make_unique<Model>(archive_, configuration_.backend, configuration_.archive, configuration_.device,
-                                      configuration_.first_device + on_node, configuration_.threads);
+          model_ = std::make_unique<Model>(archive_, configuration_.backend, configuration_.archive,
+                                           configuration_.device, configuration_.first_device + on_node,
+                                           configuration_.precision, configuration_.threads);
         })
         .get();
   });

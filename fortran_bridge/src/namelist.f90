@@ -14,6 +14,7 @@ module icegen_namelist
     character(kind=c_char) :: archive_sha256(word_length)
     character(kind=c_char) :: backend(path_length)
     character(kind=c_char) :: device(word_length)
+    character(kind=c_char) :: precision(word_length)
     character(kind=c_char) :: condition(word_length)
     integer(c_int64_t) :: seed
     integer(c_int32_t) :: steps
@@ -33,10 +34,11 @@ contains
     integer(c_int) :: status
 
     character(len=path_length) :: archive, backend
-    character(len=word_length) :: archive_sha256, device, condition
+    character(len=word_length) :: archive_sha256, device, precision, condition
     integer(c_int64_t) :: seed
     integer(c_int32_t) :: steps, generators, threads, batch
-    namelist /icegen_nml/ archive, archive_sha256, backend, device, condition, seed, steps, generators, threads, batch
+    namelist /icegen_nml/ archive, archive_sha256, backend, device, precision, condition, seed, steps, generators, &
+      threads, batch
 
     character(len=:), allocatable :: file
     character(len=message_size) :: iomsg
@@ -46,6 +48,7 @@ contains
     archive_sha256 = ''
     backend = 'torch'
     device = 'cpu'
+    precision = 'float32'
     condition = 'date'
     seed = 0
     steps = 0
@@ -76,6 +79,7 @@ contains
       call refuse_cut('archive_sha256', archive_sha256)
       call refuse_cut('backend', backend)
       call refuse_cut('device', device)
+      call refuse_cut('precision', precision)
       call refuse_cut('condition', condition)
     end if
 
@@ -83,6 +87,7 @@ contains
     call to_c(archive_sha256, values%archive_sha256)
     call to_c(backend, values%backend)
     call to_c(device, values%device)
+    call to_c(precision, values%precision)
     call to_c(condition, values%condition)
     values%seed = seed
     values%steps = steps

@@ -13,17 +13,20 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def load(archive: str | Path | None = None, device: str = "cpu", sha256: str | None = None) -> "Archive":
+def load(
+    archive: str | Path | None = None, device: str = "cpu", sha256: str | None = None, precision: str = "float32"
+) -> "Archive":
     """Open an archive, given by its path or by the name of one that comes with icegen; by default arctic_observed.
 
     device: ``cpu``, ``cuda`` or ``cuda:N``.
     sha256: pins the archive: the 64 hexadecimal digits that ``icegen info`` shows; another one is refused.
+    precision: of the sampler's networks, ``float32`` or ``bfloat16``, which is faster where the processor has it.
     Returns an `icegen.archive.Archive`. Raises ValueError if the file is missing, damaged, or cannot be honoured.
     """
     from icegen import archive as archives  # torch is slow to import, and not wanted by all callers
     from icegen import shipped
 
-    return archives.load(shipped.find(archive), device, sha256)
+    return archives.load(shipped.find(archive), device, sha256, precision)
 
 
 def bridge_folder() -> Path:

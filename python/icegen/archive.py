@@ -36,6 +36,7 @@ OCEAN_FILE = "ocean.u1"
 LONLAT_FILE = "lonlat.f8"
 COMMENT_PREFIX = b"icegen-archive sha256:"
 COMMENT_LENGTH = len(COMMENT_PREFIX) + 64
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,9 +51,14 @@ class Description:
 
 
 class Archive:
-    """A loaded archive: samples, encodes and decodes Arctic sea-ice states."""
+    """A loaded archive: samples, encodes and decodes Arctic sea-ice states.
 
-    def __init__(self, description: Description, module: torch.jit.ScriptModule, device: torch.device):
+    precision: of the denoiser's products, of `PRECISIONS`.
+    """
+
+    def __init__(
+        self, description: Description, module: torch.jit.ScriptModule, device: torch.device, precision: str = "float32"
+    ):
         self.metadata = description.metadata
         self.grid = description.grid
         self.variables = description.variables
@@ -60,6 +66,7 @@ class Archive:
         self.path = description.path
         self.module = module
         self.device = device
+        self.precision = precision
 
     @property
     def default_steps(self) -> int:
@@ -97,11 +104,18 @@ class Archive:
         """The states themselves: float32 [member, variable, y, x], physical units, 0 on land."""
         steps = self.default_steps if steps is None else steps
         self.check_request(members, seed, year, day_of_year, steps)
-        member = torch.tensor(members, dtype=torch.int64, device=self.device)
+        numbers = torch.tensor(members, dtype=torch.int64, device=self.device)
         key = [] if year is None else [year, day_of_year]
-        condition = torch.tensor([key] * len(members), dtype=torch.int64, device=self.device).reshape(len(members), -1)
+        conditions = torch.tensor([key] * len(members), dtype=torch.int64, device=self.device).reshape(len(members), -1)
+        # On a CPU one by one, so that the bits of a member do not depend on its companions.
+        together = 1 if self.device.type == "cpu" else len(members)
+        states = []
         with torch.inference_mode():
-            return self.module.generate(seed, member, condition, steps)
+            for member, condition in zip(numbers.split(together), conditions.split(together), strict=True):
+                with products_in(self.precision, self.device):
+                    latent = self.module.sample_latent(seed, member, condition, steps)
+                states.append(self.module.decode(latent, self.module.latent_noise))
+        return torch.cat(states)
 
     def encode(self, state: Tensor) -> Tensor:
         """States float32 [n, variable, y, x] in physical units to standardised latents [n, z, y/8, x/8]."""
@@ -139,13 +153,21 @@ class Archive:
             raise ValueError(f"day_of_year is 366; the year {year} has 365 days")
 
 
-def load(path: str | Path, device: str = "cpu", sha256: str | None = None) -> Archive:
+def products_in(precision: str, device: torch.device) -> torch.autocast:
+    """Within it, matrix products and convolutions are of a precision of `PRECISIONS`, all else is of float32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def load(path: str | Path, device: str = "cpu", sha256: str | None = None, precision: str = "float32") -> Archive:
     """Load an archive.
 
+    precision: of the denoiser's products, of `PRECISIONS`; the decoder's are of float32.
     sha256: pins it: the 64 hexadecimal digits that `icegen info` shows.
     Raises ValueError if the file is missing, damaged, of a contract we do not know, or another than the pinned one;
     before any of its code is read.
     """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision is {precision!r}; wanted {' or '.join(PRECISIONS)}")
     description, content = _read(path)
     if sha256 is not None:
         _require_sha256(description, sha256)
@@ -164,7 +186,7 @@ def load(path: str | Path, device: str = "cpu", sha256: str | None = None) -> Ar
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[0]
             raise ValueError(f"{path} holds no model that torch {torch.__version__} loads: {reason}") from None
-    return Archive(description, module.to(torch.float32).eval(), torch.device(device))
+    return Archive(description, module.to(torch.float32).eval(), torch.device(device), precision)
 
 
 def describe(path: str | Path) -> Description:
@@ -172,9 +194,20 @@ def describe(path: str | Path) -> Description:
     return _read(path)[0]
 
 
-def save(path: str | Path, module: torch.jit.ScriptModule, metadata: dict, grid: Grid | CurvilinearGrid) -> str:
-    """Write an archive whole or not at all; returns its SHA-256."""
-    extra = {METADATA_FILE: json.dumps(metadata, indent=1), OCEAN_FILE: grid.ocean.astype(np.uint8).tobytes()}
+def save(
+    path: str | Path,
+    module: torch.jit.ScriptModule,
+    metadata: dict,
+    grid: Grid | CurvilinearGrid,
+    further: dict[str, bytes] | None = None,
+) -> str:
+    """Write an archive whole or not at all; returns its SHA-256.
+
+    further: content of entries beside those that every archive has, by name.
+    """
+    extra: dict[str, str | bytes] = dict(further or {})
+    extra[METADATA_FILE] = json.dumps(metadata, indent=1)
+    extra[OCEAN_FILE] = grid.ocean.astype(np.uint8).tobytes()
     if not _known_by_formula(grid):
         extra[LONLAT_FILE] = np.stack(grid.lonlat).astype("<f8").tobytes()
     buffer = io.BytesIO()

@@ -107,6 +107,7 @@ def header(
         "icegen_archive_sha256": archive.sha256,
         "icegen_seed": np.int64(seed),
         "icegen_steps": np.int32(steps),
+        "icegen_precision": archive.precision,
     }
     for name, variable in dataset.variables.items():
         variable.encoding["_FillValue"] = None  # CF: none on coordinates

@@ -151,11 +151,16 @@ class Emulator(nn.Module):
     @torch.jit.export
     def sample_latent(self, seed: int, member: Tensor, condition: Tensor, steps: int) -> Tensor:
         """Standardised latents [n, z, y/f, x/f] from the keyed noise."""
-        noise = [self.noise(seed, int(member[i]), condition[i]) for i in range(len(member))]
+        return self.solve(self.noise(seed, member, condition), condition, steps)
+
+    @torch.jit.export
+    def solve(self, noise: Tensor, condition: Tensor, steps: int) -> Tensor:
+        """Standardised latents [n, z, y/f, x/f] to which the sampler brings standard normal ones: no randomness, and no
+        value of a tensor on the device decides what is done, so that a GPU can record it and replay."""
         s = noise_levels(steps, self.gamma_low, self.gamma_high, self.rho)
         features = condition_features(condition, self.year_mean, self.year_scale)
         ocean = network_ocean(self.ocean, self.factor)[0]
-        y = torch.stack(noise) * float(s[0])
+        y = noise * float(s[0])
         if self.multistep:
             return self.dpmpp_2m(y, s, features, ocean)
         return self.heun(y, s, features, ocean)
@@ -188,12 +193,16 @@ class Emulator(nn.Module):
         z = y * torch.sigmoid(gamma).sqrt()[:, None, None, None]  # alpha y
         return denoised_from_v(z, self.denoiser(z, gamma, features, ocean), gamma) * self.cells
 
-    def noise(self, seed: int, member: int, condition: Tensor) -> Tensor:
-        """Standard normal latent [z, y/8, x/8] of one key; an unconditional sample has year and day 0."""
-        year, day = 0, 0
-        if len(condition) == 2:
-            year, day = int(condition[0]), int(condition[1])
+    @torch.jit.export
+    def noise(self, seed: int, member: Tensor, condition: Tensor) -> Tensor:
+        """Standard normal latents [n, z, y/f, x/f] of the keys; an unconditional sample has year and day 0."""
         shape = self.latent_mean.shape
         count = shape[0] * shape[1] * shape[2]
-        flat = standard_normal(count, seed, member, year, day, self.LATENT_STREAM, self.latent_mean.device)
-        return flat.reshape(shape) * self.cells[0]
+        year, day = 0, 0
+        latents: list[Tensor] = []
+        for i in range(len(member)):
+            if condition.shape[1] == 2:
+                year, day = int(condition[i, 0]), int(condition[i, 1])
+            flat = standard_normal(count, seed, int(member[i]), year, day, self.LATENT_STREAM, self.latent_mean.device)
+            latents.append(flat.reshape(shape))
+        return torch.stack(latents) * self.cells

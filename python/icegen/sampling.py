@@ -135,7 +135,7 @@ def _finished(path: Path, request: Request, archive: "Archive") -> bool:
     wanted = dataset.header(archive, request.numbers, request.seed, request.steps, _times(request))
     try:
         with xr.open_dataset(path, engine="netcdf4") as there:
-            for name in ("icegen_archive_sha256", "icegen_seed", "icegen_steps"):
+            for name in ("icegen_archive_sha256", "icegen_seed", "icegen_steps", "icegen_precision"):
                 if there.attrs.get(name) != wanted.attrs[name]:
                     raise ValueError(
                         f"{path} holds another request: its {name} is {there.attrs.get(name)}, "

@@ -40,6 +40,7 @@ NAMELISTS = [
     ("device with a word", {"device": "cuda:one"}, NAMELIST, ["device is 'cuda:one'; wanted"]),
     ("device without number", {"device": "cuda:"}, NAMELIST, ["device is 'cuda:'; wanted"]),
     ("device below 0", {"device": "cuda:-1"}, NAMELIST, ["device is 'cuda:-1'; wanted"]),
+    ("unknown precision", {"precision": "half"}, NAMELIST, ["precision is 'half'; wanted 'float32' or 'bfloat16'"]),
     ("long device", {"device": "cuda" * 40}, NAMELIST, ["device is 'cudacuda", "wanted at most 127 characters"]),
     ("unknown condition", {"condition": "maybe"}, NAMELIST, ["condition is 'maybe'; wanted 'date' or 'none'"]),
     ("no archive", {"archive": ""}, NAMELIST, ["archive is empty; wanted the path of an archive"]),

@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <time.h>
 
-static int create(const char *archive, const char *device, int device_index, int threads, void **model, char *message,
-                  size_t message_size) {
+static int create(const char *archive, const char *device, int device_index, const char *precision, int threads,
+                  void **model, char *message, size_t message_size) {
   static int nothing;
-  (void)archive, (void)device, (void)device_index, (void)threads, (void)message, (void)message_size;
+  (void)archive, (void)device, (void)device_index, (void)precision, (void)threads, (void)message, (void)message_size;
   *model = &nothing;
   return 0;
 }

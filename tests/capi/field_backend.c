@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int create(const char *archive, const char *device, int device_index, int threads, void **model, char *message,
-                  size_t message_size) {
-  (void)device, (void)device_index, (void)threads, (void)message, (void)message_size;
+static int create(const char *archive, const char *device, int device_index, const char *precision, int threads,
+                  void **model, char *message, size_t message_size) {
+  (void)device, (void)device_index, (void)precision, (void)threads, (void)message, (void)message_size;
   char *path = malloc(strlen(archive) + 4);
   if (path == NULL) return 1;
   strcat(strcpy(path, archive), ".f4");

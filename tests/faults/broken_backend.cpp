@@ -37,7 +37,8 @@ int refuse(const char *why, char *message, size_t message_size) {
 
 void be_slow() { std::this_thread::sleep_for(std::chrono::milliseconds(500)); }
 
-int create(const char *, const char *, int device_index, int threads, void **model, char *message, size_t size) {
+int create(const char *, const char *, int device_index, const char *, int threads, void **model, char *message,
+           size_t size) {
   static int nothing;
   if (threads == 13 && device_index == 1) return refuse("no such device", message, size);
   if (threads == 14 && device_index == 1) throw std::runtime_error("no such device");

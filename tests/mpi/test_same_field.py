@@ -31,11 +31,12 @@ def states(archive) -> np.ndarray:
     return archive.generate([1, 2, 3], seed=SEED, year=YEAR, day_of_year=DAY).numpy()
 
 
-def receive(program: str, ranks: int, folder: Path, tiny: Path, lon, lat, variables: str, generators=1) -> np.ndarray:
+def receive(program: str, ranks: int, folder: Path, tiny: Path, lon, lat, variables: str, **settings) -> np.ndarray:
     """Fields at points through a compiled program, float64 [member, variable, point], -1 where not valid."""
     np.stack([np.ravel(lon), np.ravel(lat)], 1).astype(np.float64).tofile(folder / "points.bin")
     namelist = folder / "icegen.nml"
-    namelist.write_text(f"&icegen_nml archive = '{tiny / 'tiny.pt'}', seed = {SEED}, generators = {generators} /\n")
+    told = {"archive": str(tiny / "tiny.pt"), "seed": SEED} | settings
+    namelist.write_text("&icegen_nml " + ", ".join(f"{key} = {value!r}" for key, value in told.items()) + " /\n")
     arguments = [namelist, folder / "points.bin", folder / "out.bin", YEAR, DAY, MEMBERS, variables]
     run = mpirun(ranks, program, *arguments)
     assert run.returncode == 0, run.stdout + run.stderr
@@ -76,13 +77,22 @@ def test_command_line(tmp_path, tiny, archive, states):
 )
 def test_archive_and_compiled(tmp_path, tiny, archive, states, program, ranks, generators, variables):
     """At the archive's own cell centres a host gets the archive's own bits, and nothing on land."""
-    fields = receive(program, ranks, tmp_path, tiny, *archive.grid.lonlat, variables, generators)
+    fields = receive(program, ranks, tmp_path, tiny, *archive.grid.lonlat, variables, generators=generators)
     ocean = archive.grid.ocean.ravel()
     index = [[v.id for v in archive.variables].index(variable) for variable in variables.split(",")]
     expected = states[:, index].reshape(*fields.shape)
     np.testing.assert_array_equal(fields[..., ocean], expected[..., ocean].astype(np.float64))
     assert (fields[..., ~ocean] == -1).all()
     assert len(np.unique(fields[..., ocean])) > 3, "a field that is the same everywhere would prove little"
+
+
+def test_half_the_precision(tmp_path, tiny, archive):
+    """A host gets the archive's own bits in bfloat16 too."""
+    half = icegen.load(tiny / "tiny.pt", precision="bfloat16")
+    expected = half.generate([1, 2, 3], seed=SEED, year=YEAR, day_of_year=DAY)[:, 0].flatten(1).numpy()
+    fields = receive("probe_c", 1, tmp_path, tiny, *archive.grid.lonlat, "sic", precision="bfloat16")[:, 0]
+    ocean = archive.grid.ocean.ravel()
+    np.testing.assert_array_equal(fields[:, ocean], expected[:, ocean].astype(np.float64))
 
 
 def test_between_the_cells(tmp_path, tiny, archive, states):

@@ -29,6 +29,26 @@ def test_loaded_archive_and_eager_modules_agree_bit_for_bit(tiny, loaded, date):
         assert torch.equal(loaded.generate(members, seed=7, year=year, day_of_year=day), wanted)
         assert torch.equal(loaded.encode(wanted), latent)
         assert torch.equal(loaded.decode(latent), emulator.decode(latent))
+        assert torch.equal(loaded.module.generate(7, torch.tensor(members), condition, 4), wanted)
+
+
+def test_half_the_precision_is_nearly_the_same_ice(tiny, loaded):
+    half = archive.load(tiny / "tiny.pt", precision="bfloat16")
+    key = {"seed": 7, "year": 2001, "day_of_year": 75}
+    states, wanted = half.generate([1, 2], **key), loaded.generate([1, 2], **key)
+    assert states.dtype == torch.float32
+    assert torch.equal(half.generate([2], **key)[0], states[1])
+    latent = half.encode(wanted)
+    assert torch.equal(latent, loaded.encode(wanted))
+    assert torch.equal(half.decode(latent), loaded.decode(latent))
+    difference = (states - wanted) / loaded.module.std
+    assert 0 < difference.square().mean().sqrt() < 0.01
+    assert half.sample(year=2001, day_of_year=75).attrs["icegen_precision"] == "bfloat16"
+
+
+def test_unknown_precision(tiny):
+    with pytest.raises(ValueError, match="precision is 'double'; wanted float32 or bfloat16"):
+        archive.load(tiny / "tiny.pt", precision="double")
 
 
 def test_default_steps_are_the_archives(loaded):

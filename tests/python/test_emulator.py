@@ -97,7 +97,7 @@ def test_another_key_gives_another_sample(emulator, changes):
 
 def test_the_condition_reaches_the_network_and_not_the_noise_alone(emulator):
     with torch.inference_mode():
-        y = emulator.noise(7, 1, torch.tensor([2001, 75]))[None]
+        y = emulator.noise(7, torch.tensor([1]), torch.tensor([[2001, 75]]))
         ocean = torch.zeros(1, 64, *LATENT[1:])
         features = torch.zeros(2, 1, 6)
         features[1, 0, -1] = 1
@@ -106,15 +106,17 @@ def test_the_condition_reaches_the_network_and_not_the_noise_alone(emulator):
 
 
 def test_noise_is_keyed_and_zero_where_there_is_no_ocean(emulator):
-    date, none = torch.tensor([2001, 75]), torch.zeros(0, dtype=torch.int64)
-    noise = emulator.noise(7, 1, date)
+    members = torch.tensor([1, 4])
+    none, zeros = torch.zeros(2, 0, dtype=torch.int64), torch.zeros(2, 2, dtype=torch.int64)
+    noise, other = emulator.noise(7, members, torch.tensor([[2001, 75], [2002, 75]]))
     assert noise.shape == LATENT
     cells = emulator.cells[0].bool().expand(LATENT)
     assert 0 < cells.float().mean() < 1
     assert (noise[~cells] == 0).all()
     assert abs(noise[cells].std() - 1) < 0.2
-    assert torch.equal(emulator.noise(7, 1, none), emulator.noise(7, 1, torch.tensor([0, 0])))
-    assert not torch.equal(emulator.noise(7, 1, none), noise)
+    assert torch.equal(emulator.noise(7, members[1:], torch.tensor([[2002, 75]]))[0], other)
+    assert torch.equal(emulator.noise(7, members, none), emulator.noise(7, members, zeros))
+    assert not torch.equal(emulator.noise(7, members, none)[0], noise)
 
 
 def test_encode_and_decode(emulator, scripted, prepared):

@@ -73,8 +73,8 @@ def sample(emulator, members, steps):
 
 def exact(emulator, members):
     """Where the ODE ends when integrated without error, from the sampler's own noise; float64."""
-    none = torch.zeros(0, dtype=torch.int64)
-    noise = torch.stack([emulator.noise(5, member, none) for member in range(1, members + 1)]).double()
+    none = torch.zeros(members, 0, dtype=torch.int64)
+    noise = emulator.noise(5, torch.arange(1, members + 1), none).double()
     first, last = (math.exp(-0.5 * gamma) for gamma in (GAMMA_LOW, GAMMA_HIGH))
     denoiser = emulator.denoiser
     c = denoiser.values[:, None, None]

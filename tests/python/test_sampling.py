@@ -103,6 +103,13 @@ def test_refuses_files_of_another_request(archive, tmp_path, changes, words):
     assert path.read_bytes() == content
 
 
+def test_refuses_files_of_another_precision(tiny, archive, tmp_path):
+    sampling.sample(archive, request(), tmp_path, Ranks())
+    half = icegen.load(tiny / "tiny.pt", precision="bfloat16")
+    with pytest.raises(ValueError, match="its icegen_precision is float32, wanted bfloat16"):
+        sampling.sample(half, request(), tmp_path, Ranks())
+
+
 def test_refuses_what_is_no_file_of_its_own(archive, tmp_path):
     (tmp_path / "seaice_2000.nc").write_text("my notes")
     with pytest.raises(ValueError, match="is in the way and cannot be read as NetCDF"):

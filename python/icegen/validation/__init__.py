@@ -63,7 +63,7 @@ def validate(
         if values.min() < first or values.max() > last:
             log.warning("%s of the reference is %d to %d; the archive was trained for %d to %d",
                         entry["id"], values.min(), values.max(), first, last)  # fmt: skip
-    folder = Path(out) / "samples" / f"{archive.sha256[:16]}_seed{seed}_steps{steps}"
+    folder = Path(out) / "samples" / f"{archive.sha256[:16]}_seed{seed}_steps{steps}_{archive.precision}"
     dated = bool(archive.metadata["condition"])
     with closing(_sampler(archive, seed, steps, folder, through)) as sampler:
         evidence = gather(sampler, evaluation, known, samples, dated, progress)
@@ -79,7 +79,7 @@ def validate(
         "reference": str(reference_path),
         "evaluated_on": f"{len(evaluation)} times of {', '.join(map(str, years))}",
         "training_states": f"{len(known)} of {training or reference_path}" if known else "none",
-        "samples": f"{samples}, seed {seed}, {steps} steps, through the {through}",
+        "samples": f"{samples}, seed {seed}, {steps} steps, {archive.precision}, through the {through}",
     }
     return Validation(evidence, table, report.write(Path(out), about, table, evidence, drawn))
 
@@ -87,7 +87,7 @@ def validate(
 def _sampler(archive: Archive, seed: int, steps: int, folder: Path, through: str) -> Sampler:
     if through == "bridge":
         return BridgeSampler(archive, seed, steps, folder.with_name(f"{folder.name}_bridge"))
-    return Sampler(archive.module, seed, steps, archive.device, folder)
+    return Sampler(archive.module, seed, steps, archive.device, folder, archive.precision)
 
 
 def score(emulator: Emulator, data: PreparedData, samples: int, steps: int, progress: Wrap = iter) -> dict:

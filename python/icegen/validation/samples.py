@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from icegen.archive import Archive
+from icegen.archive import Archive, products_in
 from icegen.emulator import Emulator
 from icegen.files import replacing
 
@@ -35,11 +35,11 @@ class Request:
 
 
 class Sampler:
-    """Samples of one emulator at one seed and number of steps.
+    """Samples of one emulator at one seed, number of steps, and precision.
 
     emulator: a module with the methods and attributes of the archive's contract.
     folder: where latents are kept, a file each; none are without it. A latent is a pure function of emulator, seed,
-    steps and request, so a kept one is as good as a new one: give each emulator, seed and steps a folder of its own.
+    steps, precision and request, so a kept one is as good as a new one: give each but the last a folder of its own.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Sampler:
         steps: int,
         device: torch.device | str = "cpu",
         folder: Path | None = None,
+        precision: str = "float32",
     ):
         missing = [name for name in PARTS if not hasattr(emulator, name)]
         if missing:
@@ -56,7 +57,8 @@ class Sampler:
         self.emulator = emulator
         self.seed = seed
         self.steps = steps
-        self.device = device
+        self.device = torch.device(device)
+        self.precision = precision
         self.folder = folder
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +93,7 @@ class Sampler:
         key = [] if request.year is None else [request.year, request.day_of_year]
         member = torch.tensor([request.member], dtype=torch.int64, device=self.device)
         condition = torch.tensor([key], dtype=torch.int64, device=self.device).reshape(1, -1)
-        with torch.inference_mode():
+        with torch.inference_mode(), products_in(self.precision, self.device):
             return _array(self.emulator.sample_latent(self.seed, member, condition, self.steps)[0])
 
     def _kept(self, request: Request, make: Callable[[Request], np.ndarray]) -> np.ndarray:
@@ -113,7 +115,7 @@ class BridgeSampler(Sampler):
     """
 
     def __init__(self, archive: Archive, seed: int, steps: int, folder: Path):
-        super().__init__(archive.module, seed, steps, archive.device, folder)
+        super().__init__(archive.module, seed, steps, archive.device, folder, archive.precision)
         self.archive = archive
         self._hosts: dict[str, bridge.Emulator] = {}
         self._namelists = TemporaryDirectory(prefix="icegen_")
@@ -139,7 +141,8 @@ class BridgeSampler(Sampler):
             namelist = Path(self._namelists.name) / f"{condition}.nml"
             namelist.write_text(
                 f"&icegen_nml\n  archive = '{self.archive.path}'\n  condition = '{condition}'\n  seed = {self.seed}\n"
-                f"  steps = {self.steps}\n  device = '{self.device}'\n  threads = {torch.get_num_threads()}\n/\n"
+                f"  steps = {self.steps}\n  device = '{self.device}'\n"
+                f"  precision = '{self.precision}'\n  threads = {torch.get_num_threads()}\n/\n"
             )
             host = self._hosts[condition] = bridge.Emulator(namelist)
             host.add_target("cells", *self.archive.grid.lonlat)
