@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from icegen.archive import Archive
+from icegen.archive import Archive, load
 from icegen.bench.eager import eager
 from icegen.bench.rows import Row, Work, paired
 from icegen.config import DenoiserConfig
@@ -50,6 +50,16 @@ def few_evaluations(archive: Archive, pairs: int) -> Row:
         _sampling(archive, "dpmpp_2m", FEW_STEPS),
         f"one of {2 * PAPER_STEPS - 1} (Heun)",
         _sampling(archive, "heun", PAPER_STEPS),
+        *(pairs, None),
+    )
+
+
+def half_precision(archive: Archive, pairs: int) -> Row:
+    """What bfloat16 saves, where the processor has it."""
+    half = load(archive.path, precision="bfloat16")
+    return paired(
+        *("a sample of the archive in bfloat16", lambda: half.generate([1])),
+        *("one in float32", lambda: archive.generate([1])),
         *(pairs, None),
     )
 

@@ -57,6 +57,7 @@ def bench(
             "a sample through the bridge": lambda: sampling.through_bridge(archive, pairs),
             "a sample of the archive": lambda: sampling.against_eager(archive, pairs),
             "a sampler of few evaluations": lambda: sampling.few_evaluations(archive, pairs),
+            "half the precision": lambda: sampling.half_precision(archive, pairs),
             "the latent space": lambda: sampling.against_data_space(archive, pairs),
             "waiting in `receive`": lambda: coupling.waiting(launcher, pairs),
             "bytes of a request": lambda: coupling.traffic(launcher, ranks),
