@@ -90,30 +90,6 @@ int guarded(char *message, size_t size, Body body) {
   return 1;
 }
 
-int create(const char *archive, const char *device, int device_index, const char *precision, int threads, void **model,
-           char *message, size_t size) {
-  return guarded(message, size, [&] {
-    *model = nullptr;
-    torch::Device where(torch::kCPU);
-    if (std::string(device) == "cuda") {
-      const int count = static_cast<int>(torch::cuda::is_available() ? torch::cuda::device_count() : 0);
-      // A launcher that shows each rank a GPU of its own names it device 0.
-      if (count == 1 && std::getenv("CUDA_VISIBLE_DEVICES") != nullptr) device_index = 0;
-      TORCH_CHECK(device_index < count, "device is 'cuda'; wanted CUDA device ", device_index, ", this node has ",
-                  count);
-      where = torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(device_index));
-    }
-    at::set_num_threads(threads);
-    // Fused kernels replace others after the first calls, and with them the last bits of a sample.
-    torch::jit::setTensorExprFuserEnabled(false);
-    torch::jit::Module module = torch::jit::load(archive, where);
-    module.to(torch::kFloat);  // parameters are stored in half precision
-    module.eval();
-    take_networks(module, archive, where);
-    *model = new Model{std::move(module), where, std::string(precision) == "bfloat16", {}};
-  });
-}
-
 // The latents to which the sampler brings noise.
 torch::Tensor solve(Model &model, const torch::Tensor &noise, const torch::Tensor &condition, int64_t steps) {
   const Autocast autocast(model.device.type(), model.half);
@@ -147,6 +123,44 @@ torch::Tensor replay(Model &model, const torch::Tensor &noise, const torch::Tens
 #else
 const auto &replay = solve;
 #endif
+
+// libtorch prepares itself in its first calls, for which the host's first request shall not wait.
+void warm_up(Model &model) {
+  c10::InferenceMode inference;
+  const auto integers = torch::TensorOptions().dtype(torch::kLong).device(model.device);
+  const auto member = torch::ones({1}, integers);
+  const auto condition = torch::ones({1, model.module.attr("conditional").toBool() ? 2 : 0}, integers);
+  for (int i = 0; i < 2; ++i) {
+    const auto noise = model.run("noise", {0, member, condition});
+    model.run("decode", {solve(model, noise, condition, 3), model.module.attr("latent_noise")});
+  }
+}
+
+int create(const char *archive, const char *device, int device_index, const char *precision, int threads, void **model,
+           char *message, size_t size) {
+  return guarded(message, size, [&] {
+    *model = nullptr;
+    torch::Device where(torch::kCPU);
+    if (std::string(device) == "cuda") {
+      const int count = static_cast<int>(torch::cuda::is_available() ? torch::cuda::device_count() : 0);
+      // A launcher that shows each rank a GPU of its own names it device 0.
+      if (count == 1 && std::getenv("CUDA_VISIBLE_DEVICES") != nullptr) device_index = 0;
+      TORCH_CHECK(device_index < count, "device is 'cuda'; wanted CUDA device ", device_index, ", this node has ",
+                  count);
+      where = torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(device_index));
+    }
+    at::set_num_threads(threads);
+    // Fused kernels replace others after the first calls, and with them the last bits of a sample.
+    torch::jit::setTensorExprFuserEnabled(false);
+    torch::jit::Module module = torch::jit::load(archive, where);
+    module.to(torch::kFloat);  // parameters are stored in half precision
+    module.eval();
+    take_networks(module, archive, where, precision);
+    auto made = std::unique_ptr<Model>(new Model{std::move(module), where, std::string(precision) == "bfloat16", {}});
+    warm_up(*made);
+    *model = made.release();
+  });
+}
 
 int generate(void *handle, int64_t seed, int64_t members, const int64_t *member, int64_t conditions,
              const int64_t *condition, int64_t steps, float *state, size_t state_size, char *message, size_t size) {

@@ -10,7 +10,7 @@ struct Module;
 }
 
 // Where the networks of an archive come from, which is all that the backends over libtorch differ in: called once the
-// module is loaded, before it runs. archive: path of the file.
-void take_networks(torch::jit::Module &module, const char *archive, const c10::Device &device);
+// module is loaded, before it runs. archive: path of the file.  precision: of the denoiser's products.
+void take_networks(torch::jit::Module &module, const char *archive, const c10::Device &device, const char *precision);
 
 #endif

@@ -45,8 +45,7 @@ class TemporaryFile {
 class Compiled : public torch::CustomClassHolder {
  public:
   // weights: by name; they are used where they lie.
-  Compiled(const std::string &library, const std::unordered_map<std::string, at::Tensor> &weights)
-      : runner_(library) {
+  Compiled(const std::string &library, const std::unordered_map<std::string, at::Tensor> &weights) : runner_(library) {
     std::unordered_map<std::string, at::Tensor> constants;
     for (const auto &[constant, name] : runner_.getConstantNamesToOriginalFQNs())
       constants.emplace(constant, weights.at(name));
@@ -57,6 +56,7 @@ class Compiled : public torch::CustomClassHolder {
   std::vector<at::Tensor> run(const std::vector<at::Tensor> &inputs) {
     for (const at::Tensor &input : inputs)
       TORCH_CHECK(input.size(0) == 1, "a compiled network got ", input.size(0), " states; it is compiled for one");
+    const c10::impl::ExcludeDispatchKeyGuard as_compiled(c10::autocast_dispatch_keyset);
     return runner_.run(inputs);
   }
 
@@ -72,7 +72,7 @@ std::string text(caffe2::serialize::PyTorchStreamReader &zip, const std::string 
 }
 
 // Refuse code that does not run here. compiled: what the archive says of it, null if nothing.
-void require_here(const nlohmann::json &compiled, const c10::Device &device) {
+void require_here(const nlohmann::json &compiled, const c10::Device &device, const char *precision) {
   const std::string cure = "; `icegen export --backend aoti` on this machine writes it anew";
   TORCH_CHECK(!compiled.is_null(), "it has no compiled networks", cure);
   utsname machine = {};
@@ -85,6 +85,7 @@ void require_here(const nlohmann::json &compiled, const c10::Device &device) {
   require("processor", processor);
   require("torch", TORCH_VERSION);
   require("device", device.str());
+  require("precision", precision);
 }
 
 // Replace a network's forward by a call of its compiled form.
@@ -109,10 +110,10 @@ void replace(torch::jit::Module network, const std::string &library) {
 
 }  // namespace
 
-void take_networks(torch::jit::Module &module, const char *archive, const c10::Device &device) {
+void take_networks(torch::jit::Module &module, const char *archive, const c10::Device &device, const char *precision) {
   caffe2::serialize::PyTorchStreamReader zip{std::string(archive)};
   const auto metadata = nlohmann::json::parse(text(zip, "extra/icegen.json"));
-  require_here(metadata.value("compiled", nlohmann::json()), device);
+  require_here(metadata.value("compiled", nlohmann::json()), device, precision);
   for (const std::string network : {"denoiser", "decoder"}) {
     const std::string entry = "extra/" + network + ".so";
     if (!zip.hasRecord(entry)) continue;  // a decoder that does nothing

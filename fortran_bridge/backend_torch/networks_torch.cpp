@@ -3,4 +3,4 @@
 
 #include "networks.h"
 
-void take_networks(torch::jit::Module &, const char *, const c10::Device &) {}
+void take_networks(torch::jit::Module &, const char *, const c10::Device &, const char *) {}

@@ -11,6 +11,7 @@ import os
 import shlex
 import signal
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -260,25 +261,47 @@ _training_command(
 
 @commands.command()
 @click.argument("run", type=path_type)
-@data_option
+@click.option("--data", type=path_type, help="Prepared NetCDF file; wanted but for an archive.")
 @out_option
 @click.option("--name", default="", help="Name that the archive gives itself; by default the file's.")
 @click.option("--config", help="Take the sampler's settings from this one; by default from the training's.")
 @click.option("--samples", type=click.IntRange(0), default=1, show_default=True, help="Members per validation time.")
-def export(run: Path, data: Path, out: Path, name: str, config: str | None, samples: int) -> None:
+@click.option("--backend", type=click.Choice(["torch", "aoti"]), default="torch", show_default=True,
+              help="aoti: the archive also holds its networks compiled for processors like this one.")  # fmt: skip
+@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
+              help="That the sampler's network is compiled for.")  # fmt: skip
+def export(
+    run: Path,
+    data: Path | None,
+    out: Path,
+    name: str,
+    config: str | None,
+    samples: int,
+    backend: str,
+    precision: str,
+) -> None:
     """Score the models of folder RUN on the validation times and write them as one TorchScript archive.
+
+    With --backend aoti, RUN may also be an archive: what is written is a copy with compiled networks.
 
     Example: icegen export runs/observed --data prepared.nc --out torchscript/arctic_observed.pt
     """
-    from icegen import archive
+    from icegen import aoti, archive
     from icegen import data as datasets
     from icegen import export as exporting
 
     command = shlex.join(["icegen", *sys.argv[1:]])
     sampler = _settings(config).sampler if config else None
-    with _Bar() as bar:
-        prepared = datasets.load(data)
-        exporting.export(run, prepared, out, name or out.stem, command, samples, bar.wrap("scoring"), sampler)
+    with tempfile.TemporaryDirectory() as folder, _Bar() as bar:
+        written = run
+        if backend == "torch" or run.is_dir():
+            if data is None:
+                raise click.UsageError("Missing option '--data'.")
+            prepared = datasets.load(data)
+            written = out if backend == "torch" else Path(folder) / out.name
+            exporting.export(run, prepared, written, name or out.stem, command, samples, bar.wrap("scoring"), sampler)
+        if backend == "aoti":
+            aoti.add(written, out, precision)
     _show(archive.describe(out))
 
 
@@ -546,6 +569,8 @@ def _show(description: "Description") -> None:
         "sampler": f"{m['sampler']['name']}, {m['sampler']['steps']} steps, {m['sampler']['evaluations']} evaluations",
         "weights": m["weights"],
     }
+    if "compiled" in m:
+        rows["compiled for"] = ", ".join(f"{key} {value}" for key, value in m["compiled"].items())
     rows |= {
         key.replace("_", " "): str(value) for key, value in m["provenance"].items() if value and key != "configuration"
     }
