@@ -47,8 +47,11 @@ class Compiled : public torch::CustomClassHolder {
   // weights: by name; they are used where they lie.
   Compiled(const std::string &library, const std::unordered_map<std::string, at::Tensor> &weights) : runner_(library) {
     std::unordered_map<std::string, at::Tensor> constants;
-    for (const auto &[constant, name] : runner_.getConstantNamesToOriginalFQNs())
-      constants.emplace(constant, weights.at(name));
+    for (const auto &[constant, name] : runner_.getConstantNamesToOriginalFQNs()) {
+      const auto weight = weights.find(name);
+      TORCH_CHECK(weight != weights.end(), "its compiled code is of another network: it wants a weight '", name, "'");
+      constants.emplace(constant, weight->second);
+    }
     runner_.update_constant_buffer(constants, /*use_inactive=*/false, /*validate_full_updates=*/true,
                                    /*user_managed=*/true);
   }

@@ -46,10 +46,11 @@ def test_has_a_version_and_no_libtorch():
     assert not [name for name in needed if "torch" in name or "netcdf" in name]
 
 
-def test_backend_shows_its_entry_alone():
+@pytest.mark.parametrize("backend", ["torch", "aoti"])
+def test_backend_shows_its_entry_alone(backend):
     if configured("ICEGEN_BACKEND_TORCH") != "ON":
-        pytest.skip("a build without the libtorch backend")
-    assert symbols("libicegen_backend_torch.so", "--defined-only") == {"icegen_backend_v1"}
+        pytest.skip("a build without the libtorch backends")
+    assert symbols(f"libicegen_backend_{backend}.so", "--defined-only") == {"icegen_backend_v1"}
 
 
 def test_cannot_stop_or_print_or_start_mpi():
