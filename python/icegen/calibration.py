@@ -1,26 +1,33 @@
 # SPDX-License-Identifier: MIT
-"""Decoding near the bounds, set so that training states keep their exact zeros and ones.
+"""Decoding, set so that training states come back as they are.
 
-A decoder's mu has a small error, which turns exact zeros into traces of ice and nearly full cells into full ones.
+What a convolutional decoder cannot know of a place, such as traces of the grid that its data came from, is the same at
+all times: a gain for each cell restores it. And mu has a small error, which turns exact zeros into traces of ice and
+nearly full cells into full ones: a cut and a shoulder at the bounds keep them.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from icegen.config import AutoencoderConfig
+from icegen.config import CalibrationConfig
 from icegen.data import PreparedData
 from icegen.emulator import Emulator
 
-MOST_STATES = 60
+MOST_STATES = 60  # for the bounds, whose cells are many
+MOST_STATES_FOR_GAIN = 400
+PRIOR_STATES = 10
 
 
-def calibrate(emulator: Emulator, data: PreparedData, config: AutoencoderConfig) -> None:
-    """Set the emulator's ``cut`` and ``shoulder`` as the configuration wants them."""
+def calibrate(emulator: Emulator, data: PreparedData, config: CalibrationConfig) -> None:
+    """Set the emulator's ``gain``, ``cut`` and ``shoulder`` as the configuration wants them."""
+    if config.gain:
+        emulator.gain.copy_(fitted_gain(emulator, data))
     if not config.zeros_kept and not config.ones_matched:
         return
-    decoded = decoded_states(emulator, data)
-    for i, (mu, state) in enumerate(decoded):
+    for i, (mu, state) in enumerate(observed_cells(emulator, data)):
         if config.zeros_kept:
             emulator.cut[i] = zero_cut(mu, state, float(emulator.lower[i]), config.zeros_kept)
         if config.ones_matched:
@@ -47,16 +54,35 @@ def one_shoulder(mu: Tensor, state: Tensor, upper: float) -> float:
     return max(0.0, float(mu.sort(descending=True).values[there - 1]) - upper)
 
 
-@torch.no_grad()
-def decoded_states(emulator: Emulator, data: PreparedData) -> list[tuple[Tensor, Tensor]]:
-    """mu and true value of the observed cells [n] of each variable, of evenly spread training states."""
-    times = np.flatnonzero(data.training)
-    times = times[:: -(-len(times) // MOST_STATES)]
+def fitted_gain(emulator: Emulator, data: PreparedData) -> Tensor:
+    """The gain [variable, y, x], less one, with which mu fits training states best in each cell, of those values that
+    lie between the bounds: ridge regression, as if `PRIOR_STATES` of the variable's deviation had needed none.
+
+    Rounded as archives store it. A cell without such values has none.
+    """
+    product = torch.zeros(emulator.gain.shape, dtype=torch.float64)
+    square = PRIOR_STATES * emulator.std.double().square().expand_as(product).clone()
+    for mu, state, seen in decoded_states(emulator, data, MOST_STATES_FOR_GAIN):
+        between = seen & (state > emulator.lower) & (state < emulator.upper)
+        product += torch.where(between, mu * (state - mu), 0.0)
+        square += torch.where(between, mu * mu, 0.0)
+    return (product / square).half().float()
+
+
+def observed_cells(emulator: Emulator, data: PreparedData) -> list[tuple[Tensor, Tensor]]:
+    """mu and true value of the observed cells [n] of each variable, of training states."""
     found: list[list[tuple[Tensor, Tensor]]] = [[] for _ in data.variables]
-    for t in times:
-        state = torch.from_numpy(data.state[t]).float()
-        seen = torch.from_numpy(data.grid.ocean & ~data.filled[t])
-        mu = emulator.decode_mean(emulator.encode(state[None]))[0]
+    for mu, state, seen in decoded_states(emulator, data, MOST_STATES):
         for i, pairs in enumerate(found):
             pairs.append((mu[i][seen[i]], state[i][seen[i]]))
     return [(torch.cat([mu for mu, _ in pairs]), torch.cat([state for _, state in pairs])) for pairs in found]
+
+
+@torch.no_grad()
+def decoded_states(emulator: Emulator, data: PreparedData, most: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """mu, true state, and where it was observed, each [variable, y, x], of evenly spread training states."""
+    times = np.flatnonzero(data.training)
+    for t in times[:: -(-len(times) // most)]:
+        state = torch.from_numpy(data.state[t]).float()
+        seen = torch.from_numpy(data.grid.ocean & ~data.filled[t])
+        yield emulator.decode_mean(emulator.encode(state[None]))[0], state, seen

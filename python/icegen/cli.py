@@ -264,7 +264,7 @@ _training_command(
 @click.option("--data", type=path_type, help="Prepared NetCDF file; wanted but for an archive.")
 @out_option
 @click.option("--name", default="", help="Name that the archive gives itself; by default the file's.")
-@click.option("--config", help="Take the sampler's settings from this one; by default from the training's.")
+@click.option("--config", help="Take calibration and sampler from this one; by default from the training's.")
 @click.option("--samples", type=click.IntRange(0), default=1, show_default=True, help="Members per validation time.")
 @click.option("--backend", type=click.Choice(["torch", "aoti"]), default="torch", show_default=True,
               help="aoti: the archive also holds its networks compiled for processors like this one.")  # fmt: skip
@@ -291,7 +291,7 @@ def export(
     from icegen import export as exporting
 
     command = shlex.join(["icegen", *sys.argv[1:]])
-    sampler = _settings(config).sampler if config else None
+    settings = _settings(config) if config else None
     with tempfile.TemporaryDirectory() as folder, _Bar() as bar:
         written = run
         if backend == "torch" or run.is_dir():
@@ -299,7 +299,7 @@ def export(
                 raise click.UsageError("Missing option '--data'.")
             prepared = datasets.load(data)
             written = out if backend == "torch" else Path(folder) / out.name
-            exporting.export(run, prepared, written, name or out.stem, command, samples, bar.wrap("scoring"), sampler)
+            exporting.export(run, prepared, written, name or out.stem, command, samples, bar.wrap("scoring"), settings)
         if backend == "aoti":
             aoti.add(written, out, precision)
     _show(archive.describe(out))

@@ -52,8 +52,6 @@ class AutoencoderConfig:
     latent_channels: int = 16
     widths: tuple[int, ...] = (32, 64, 128)  # at 1/2, 1/4, 1/8 of the resolution
     blocks: tuple[int, ...] = (1, 2, 2)  # residual blocks at each
-    zeros_kept: float = 0.0  # share of the training states' cells at their lower bound that decoding is made to keep
-    ones_matched: bool = False  # decoding is made to give no more cells at their upper bound than training states have
     initial_scale: float = 0.1  # first guess of the likelihood's s, in standard deviations
     latent_noise: float = 0.0  # most noise that the decoder learns to bear, over the deviation of the latents
 
@@ -61,7 +59,6 @@ class AutoencoderConfig:
         _one_of(self, "likelihood", LIKELIHOODS)
         _one_of(self, "scale", SCALES)
         _at_least_one(self, "latent_channels")
-        _require(0 <= self.zeros_kept < 1, f"zeros_kept is {self.zeros_kept}; wanted 0 to below 1")
         _require(self.initial_scale > 0, f"initial_scale is {self.initial_scale}; wanted more than 0")
         _require(self.latent_noise >= 0, f"latent_noise is {self.latent_noise}; wanted at least 0")
         for name in ("widths", "blocks"):
@@ -152,6 +149,18 @@ class DiffusionTrainingConfig(TrainingConfig):
 
 
 @dataclass(frozen=True)
+class CalibrationConfig:
+    """What export sets in decoding, so that training states come back as they are. No training depends on it."""
+
+    gain: bool = False  # what mu lacks in a cell all the time, in proportion to it, is added
+    zeros_kept: float = 0.0  # share of the training states' cells at their lower bound that decoding is made to keep
+    ones_matched: bool = False  # decoding is made to give no more cells at their upper bound than training states have
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.zeros_kept < 1, f"zeros_kept is {self.zeros_kept}; wanted 0 to below 1")
+
+
+@dataclass(frozen=True)
 class SamplerConfig:
     """The deterministic sampler: Heun's method, or DPM-Solver++(2M)."""
 
@@ -185,6 +194,7 @@ class Config:
     autoencoder_training: AutoencoderTrainingConfig = field(default_factory=AutoencoderTrainingConfig)
     features_training: AutoencoderTrainingConfig = AutoencoderTrainingConfig(steps=1500, batch=4, seed=1)
     diffusion_training: DiffusionTrainingConfig = field(default_factory=DiffusionTrainingConfig)
+    calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
 
     def __post_init__(self) -> None:

@@ -22,8 +22,9 @@ class Emulator(nn.Module):
     encoder, decoder: of `icegen.autoencoder`, or of its identity for diffusion in data space;
     feature_encoder: a small one whose pooled latents are compared in scores, or None;
     ocean: float32 [1, 1, y, x];  mean, std, lower, upper: float32 [variable], physical units;
-    cut: float32 [variable], values up to which are decoded as the lower bound itself;
+    cut: float32 [variable], values of mu up to which are decoded as the lower bound itself;
     shoulder: float32 [variable], how far below the upper bound values begin to go only half their way towards it;
+    gain: float32 [variable, y, x], of the decoder's mu, less one: what it lacks in a cell all the time;
     latent_mean [z, y/f, x/f], latent_std [z, 1, 1], f the factor between the grids of state and latent;
     conditional: whether conditions (year, day of year) are taken;  year_mean, year_scale: normalisation of the year.
     """
@@ -54,6 +55,7 @@ class Emulator(nn.Module):
         upper: Tensor,
         cut: Tensor,
         shoulder: Tensor,
+        gain: Tensor,
         latent_mean: Tensor,
         latent_std: Tensor,
         conditional: bool,
@@ -75,6 +77,7 @@ class Emulator(nn.Module):
         self.register_buffer("upper", upper[:, None, None])
         self.register_buffer("cut", cut[:, None, None])
         self.register_buffer("shoulder", shoulder[:, None, None])
+        self.gain = nn.Parameter(gain, requires_grad=False)  # a parameter, so that archives store it in half precision
         self.register_buffer("latent_mean", latent_mean)
         self.register_buffer("latent_std", latent_std)
         self.conditional = conditional
@@ -135,7 +138,8 @@ class Emulator(nn.Module):
         """The decoder's mu [n, variable, y, x] in physical units, before it is cut to the bounds."""
         z = latent * self.latent_std + self.latent_mean
         noises = torch.full([len(z)], noise, device=z.device)
-        return self.decoder(z, self.ocean.expand(len(z), -1, -1, -1), noises)[0] * self.std + self.mean
+        mu = self.decoder(z, self.ocean.expand(len(z), -1, -1, -1), noises)[0] * self.std + self.mean
+        return mu + self.gain * mu
 
     @torch.jit.export
     def features(self, state: Tensor) -> Tensor:

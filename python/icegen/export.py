@@ -17,7 +17,7 @@ from icegen.archive import CONTRACT, FORMAT
 from icegen.autoencoder import IdentityDecoder, IdentityEncoder
 from icegen.calibration import calibrate
 from icegen.checkpoints import FEATURES_FILE, fingerprint, load_autoencoder, load_denoiser, load_features
-from icegen.config import Config, SamplerConfig, from_dict
+from icegen.config import Config, from_dict
 from icegen.data import PreparedData
 from icegen.emulator import Emulator
 from icegen.grid import FACTOR, CurvilinearGrid, Grid
@@ -27,15 +27,16 @@ from icegen.variables import Variable
 log = logging.getLogger(__name__)
 
 
-def build_emulator(folder: Path, data: PreparedData, sampler: SamplerConfig | None = None) -> tuple[Emulator, Config]:
+def build_emulator(folder: Path, data: PreparedData, settings: Config | None = None) -> tuple[Emulator, Config]:
     """Put the trained parts of ``folder`` together, in evaluation mode, weights rounded to half precision.
 
-    sampler: by default that of the training's configuration.
+    settings: where calibration and sampler are taken from; by default the training's configuration.
     Raises ValueError if a checkpoint is missing or does not belong to the data.
     """
     denoiser, checkpoint = load_denoiser(folder)
     config = from_dict(Config, checkpoint["config"])
-    config = dataclasses.replace(config, sampler=sampler or config.sampler)
+    if settings is not None:
+        config = dataclasses.replace(config, calibration=settings.calibration, sampler=settings.sampler)
     encoder: nn.Module = IdentityEncoder()
     decoder: nn.Module = IdentityDecoder()
     factor = 1
@@ -66,6 +67,7 @@ def build_emulator(folder: Path, data: PreparedData, sampler: SamplerConfig | No
         upper=upper,
         cut=lower.clone(),
         shoulder=torch.zeros(len(upper)),
+        gain=torch.zeros(len(upper), *data.grid.shape),
         latent_mean=checkpoint["latent_mean"],
         latent_std=checkpoint["latent_std"],
         conditional=config.condition == "date",
@@ -79,7 +81,7 @@ def build_emulator(folder: Path, data: PreparedData, sampler: SamplerConfig | No
     # Convolutions run faster on channels_last weights; the archive keeps the layout.
     emulator = emulator.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]  # undeclared form
     if config.space == "latent":
-        calibrate(emulator, data, config.autoencoder)
+        calibrate(emulator, data, config.calibration)
     return emulator, config
 
 
@@ -91,14 +93,14 @@ def export(
     commands: str = "",
     samples: int = 1,
     progress: Wrap = iter,
-    sampler: SamplerConfig | None = None,
+    settings: Config | None = None,
 ) -> str:
     """Script the emulator, score it on the validation times, and write the archive. Returns its SHA-256.
 
     samples: generated members per validation time for the scores; 0 skips them.
-    sampler: by default that of the training's configuration.
+    settings: as `build_emulator` takes them.
     """
-    emulator, config = build_emulator(folder, data, sampler)
+    emulator, config = build_emulator(folder, data, settings)
     years = data.year[data.training]
     metadata = {
         "format": FORMAT,

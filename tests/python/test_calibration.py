@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Exact zeros and ones of training states, kept by decoding."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
 
-import tiny as making
 from icegen import calibration, data, export
+from icegen.config import CalibrationConfig
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +25,35 @@ def states(prepared):
     return torch.from_numpy(prepared.state[times]).float(), seen
 
 
-def settings(**wanted):
-    return dataclasses.replace(making.CONFIG.autoencoder, **wanted)
+settings = CalibrationConfig
 
 
 def test_nothing_wanted_changes_nothing(emulator, prepared):
     calibration.calibrate(emulator, prepared, settings())
     assert torch.equal(emulator.cut, emulator.lower)
     assert (emulator.shoulder == 0).all()
+
+
+def test_gain(emulator, prepared):
+    """A decoder that is wrong by the same factor at all times in a cell is put right there, and only there."""
+    state, seen = states(prepared)
+    between = seen & (state > 0) & (state < emulator.upper)
+    row, column = (int(i) for i in (between[:, 1].sum(0) == len(state)).nonzero()[0])
+
+    def error():
+        return (emulator.decode_mean(emulator.encode(state)) - state)[:, 1, row, column].square().mean()
+
+    calibration.calibrate(emulator, prepared, settings(gain=True))
+    assert torch.equal(emulator.gain, emulator.gain.half().float())
+    assert (emulator.gain[~between.any(0)] == 0).all()
+    right, neighbours = error(), emulator.gain.clone()
+    emulator.gain[1, row, column] = -0.5
+    wrong = error()
+    assert right < 0.5 * wrong
+    emulator.gain.zero_()
+    assert right < error()
+    calibration.calibrate(emulator, prepared, settings(gain=True))
+    assert torch.equal(emulator.gain, neighbours)
 
 
 def test_the_wanted_share_of_zeros_is_kept(emulator, prepared):

@@ -12,7 +12,7 @@ import torch
 
 import tiny as making
 from icegen import archive, data, export, training, validation
-from icegen.config import SamplerConfig
+from icegen.config import CalibrationConfig, Config, SamplerConfig
 from icegen.sources.cf import CFFile
 
 
@@ -141,11 +141,14 @@ def test_scores_may_be_left_out_and_commands_given(tiny, prepared, tmp_path):
 
 
 def test_how_it_samples_can_be_chosen_at_export(tiny, prepared, tmp_path):
-    chosen = SamplerConfig("dpmpp_2m", steps=7, gamma_high=6.0)
-    export.export(tiny, prepared, tmp_path / "a.pt", name="a", samples=0, sampler=chosen)
+    sampler = SamplerConfig("dpmpp_2m", steps=7, gamma_high=6.0)
+    chosen = Config(calibration=CalibrationConfig(zeros_kept=0.99), sampler=sampler)
+    export.export(tiny, prepared, tmp_path / "a.pt", name="a", samples=0, settings=chosen)
     metadata = archive.load(tmp_path / "a.pt").metadata
     assert metadata["sampler"] == {"name": "dpmpp_2m", "steps": 7, "evaluations": 7}
     assert metadata["provenance"]["configuration"]["sampler"]["gamma_high"] == 6.0
+    assert metadata["provenance"]["configuration"]["calibration"]["zeros_kept"] == 0.99
+    assert metadata["provenance"]["configuration"]["denoiser"]["eofs"] == 4, "what was trained stays as it was"
 
 
 def test_export_twice_gives_the_same_samples(tiny, prepared, tmp_path):

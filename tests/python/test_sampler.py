@@ -56,6 +56,7 @@ def toy(ocean=None, sampler="heun"):
         upper=one,
         cut=-one,
         shoulder=0 * one,
+        gain=torch.zeros(1, *ocean.shape[2:]),
         latent_mean=torch.zeros(3, *SHAPE),
         latent_std=torch.ones(3, 1, 1),
         conditional=False,

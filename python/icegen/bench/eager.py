@@ -35,6 +35,7 @@ def eager(archive: Archive, sampler: str = "heun") -> Emulator:
             feature_encoder=features,
             ocean=state["ocean"],
             **{name: state[name][:, 0, 0] for name in ("mean", "std", "lower", "upper", "cut", "shoulder")},
+            gain=state["gain"],
             latent_mean=state["latent_mean"],
             latent_std=state["latent_std"],
             conditional=archive.module.conditional,
