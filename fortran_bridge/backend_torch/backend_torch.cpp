@@ -34,7 +34,8 @@ struct Recording;
 struct Model {
   torch::jit::Module module;
   torch::Device device;
-  bool half;  // products in the sampler's networks are of bfloat16
+  c10::Stream stream;  // where all its work is done: on a GPU not the default one, on which nothing can be recorded
+  bool half;           // products in the sampler's networks are of bfloat16
   std::map<std::array<int64_t, 3>, std::shared_ptr<Recording>> recordings;  // by members, conditions, steps
 
   torch::Tensor run(const char *method, std::vector<c10::IValue> arguments) {
@@ -98,7 +99,7 @@ torch::Tensor solve(Model &model, const torch::Tensor &noise, const torch::Tenso
 
 #ifdef RECORDS
 // The sampler's work on a GPU, thousands of small kernels, whose launches one by one would take longer than they do:
-// recorded once for a shape of inputs, on a stream that is not the device's default one, and replayed.
+// recorded once for a shape of inputs, and replayed.
 struct Recording {
   torch::Tensor noise, condition, latent;
   at::accelerator::Graph graph;
@@ -107,7 +108,15 @@ struct Recording {
       : noise(some_noise.clone()), condition(some_condition.clone()) {
     for (int i = 0; i < 2; ++i) solve(model, noise, condition, steps);  // libtorch prepares itself in its first calls
     graph.capture_begin({0, 0}, at::GraphCaptureMode::ThreadLocal);
-    latent = solve(model, noise, condition, steps);
+    try {
+      latent = solve(model, noise, condition, steps);
+    } catch (...) {
+      try {
+        graph.capture_end();
+      } catch (...) {  // the first failure is the one to tell
+      }
+      throw;
+    }
     graph.capture_end();
   }
 };
@@ -127,12 +136,13 @@ const auto &replay = solve;
 // libtorch prepares itself in its first calls, for which the host's first request shall not wait.
 void warm_up(Model &model) {
   c10::InferenceMode inference;
-  const auto integers = torch::TensorOptions().dtype(torch::kLong).device(model.device);
-  const auto member = torch::ones({1}, integers);
-  const auto condition = torch::ones({1, model.module.attr("conditional").toBool() ? 2 : 0}, integers);
+  const c10::StreamGuard guard(model.stream);
+  const auto member = torch::ones({1}, torch::kLong);
+  const auto condition = torch::ones({1, model.module.attr("conditional").toBool() ? 2 : 0}, torch::kLong);
   for (int i = 0; i < 2; ++i) {
     const auto noise = model.run("noise", {0, member, condition});
-    model.run("decode", {solve(model, noise, condition, 3), model.module.attr("latent_noise")});
+    const auto latent = solve(model, noise, condition.to(model.device), 3);
+    model.run("decode", {latent, model.module.attr("latent_noise")});
   }
 }
 
@@ -156,7 +166,10 @@ int create(const char *archive, const char *device, int device_index, const char
     module.to(torch::kFloat);  // parameters are stored in half precision
     module.eval();
     take_networks(module, archive, where, precision);
-    auto made = std::unique_ptr<Model>(new Model{std::move(module), where, std::string(precision) == "bfloat16", {}});
+    const c10::impl::VirtualGuardImpl streams(where.type());
+    const c10::Stream stream = where.is_cpu() ? streams.getStream(where) : streams.getStreamFromGlobalPool(where);
+    const bool half = std::string(precision) == "bfloat16";
+    auto made = std::unique_ptr<Model>(new Model{std::move(module), where, stream, half, {}});
     warm_up(*made);
     *model = made.release();
   });
@@ -167,22 +180,19 @@ int generate(void *handle, int64_t seed, int64_t members, const int64_t *member,
   return guarded(message, size, [&] {
     auto &model = *static_cast<Model *>(handle);
     c10::InferenceMode inference;
-    const c10::impl::VirtualGuardImpl device(model.device.type());
-    const c10::StreamGuard stream(model.device.is_cpu() ? device.getStream(model.device)
-                                                        : device.getStreamFromGlobalPool(model.device));
-    const auto integers = torch::TensorOptions().dtype(torch::kLong);
-    const auto numbers = torch::from_blob(const_cast<int64_t *>(member), {members}, integers).to(model.device);
-    const auto date = torch::from_blob(const_cast<int64_t *>(condition), {1, conditions}, integers).to(model.device);
+    const c10::StreamGuard guard(model.stream);
+    const auto numbers = torch::from_blob(const_cast<int64_t *>(member), {members}, torch::kLong);
+    const auto date = torch::from_blob(const_cast<int64_t *>(condition), {1, conditions}, torch::kLong);
     const c10::IValue latent_noise = model.module.attr("latent_noise");
     // On a CPU one by one, so that the bits of a member do not depend on its companions.
     const int64_t together = model.device.is_cpu() ? 1 : members;
     for (int64_t first = 0; first < members; first += together) {
       const auto of_these = date.expand({together, conditions});
       const auto noise = model.run("noise", {seed, numbers.narrow(0, first, together), of_these});
-      const auto latent = (model.device.is_cpu() ? solve : replay)(model, noise, of_these, steps);
+      const auto latent = (model.device.is_cpu() ? solve : replay)(model, noise, of_these.to(model.device), steps);
       // A copy from a GPU that need not wait comes through pinned memory.
-      const auto states = model.run("decode", {latent, latent_noise}).to(torch::kCPU, torch::kFloat, true).contiguous();
-      stream.current_stream().synchronize();
+      const auto states = model.run("decode", {latent, latent_noise}).contiguous().to(torch::kCPU, torch::kFloat, true);
+      model.stream.synchronize();
       const auto count = static_cast<size_t>(states.numel());
       TORCH_CHECK(static_cast<int64_t>(count) * (members / together) == static_cast<int64_t>(state_size),
                   "the model made ", count, " values for ", together, " members; wanted ",

@@ -44,7 +44,7 @@ class TemporaryFile {
 // A compiled network, as TorchScript calls it.
 class Compiled : public torch::CustomClassHolder {
  public:
-  // weights: by name; they are used where they lie.
+  // weights: by name; they are copied.
   Compiled(const std::string &library, const std::unordered_map<std::string, at::Tensor> &weights) : runner_(library) {
     std::unordered_map<std::string, at::Tensor> constants;
     for (const auto &[constant, name] : runner_.getConstantNamesToOriginalFQNs()) {
@@ -53,21 +53,22 @@ class Compiled : public torch::CustomClassHolder {
       constants.emplace(constant, weight->second);
     }
     runner_.update_constant_buffer(constants, /*use_inactive=*/false, /*validate_full_updates=*/true,
-                                   /*user_managed=*/true);
+                                   /*user_managed=*/false);
   }
 
   std::vector<at::Tensor> run(const std::vector<at::Tensor> &inputs) {
-    for (const at::Tensor &input : inputs)
+    std::vector<at::Tensor> laid_out;
+    for (const at::Tensor &input : inputs) {
       TORCH_CHECK(input.size(0) == 1, "a compiled network got ", input.size(0), " states; it is compiled for one");
+      laid_out.push_back(input.contiguous());
+    }
     const c10::impl::ExcludeDispatchKeyGuard as_compiled(c10::autocast_dispatch_keyset);
-    return runner_.run(inputs);
+    return runner_.run(laid_out);
   }
 
  private:
   torch::inductor::AOTIModelContainerRunnerCpu runner_;
 };
-
-const auto registration = torch::class_<Compiled>("icegen", "Compiled").def("run", &Compiled::run);
 
 std::string text(caffe2::serialize::PyTorchStreamReader &zip, const std::string &entry) {
   const auto [content, size] = zip.getRecord(entry);
@@ -96,6 +97,7 @@ void replace(torch::jit::Module network, const std::string &library) {
   std::unordered_map<std::string, at::Tensor> weights;
   for (const auto &parameter : network.named_parameters()) weights.emplace(parameter.name, parameter.value);
   for (const auto &buffer : network.named_buffers()) weights.emplace(buffer.name, buffer.value);
+  static const auto registration = torch::class_<Compiled>("icegen", "Compiled").def("run", &Compiled::run);
   const auto compiled = c10::make_intrusive<Compiled>(library, weights);
   network.register_attribute("compiled", c10::getCustomClassType<c10::intrusive_ptr<Compiled>>(), compiled);
 

@@ -10,7 +10,7 @@ namespace icegen {
 struct Configuration {
   std::string archive;         // path
   std::string archive_sha256;  // that it must have, lower-case; empty: any
-  std::string backend;         // "torch", or the path of a shared library
+  std::string backend;         // "torch", "aoti", or the path of a shared library
   std::string device;          // "cpu" or "cuda"
   std::string precision;       // "float32" or "bfloat16": of the products in the model's networks
   int first_device;            // of a node's first generator, for "cuda"; the next has the next

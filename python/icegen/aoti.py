@@ -22,9 +22,11 @@ from icegen.diffusion import CONDITION_FEATURES, UViT, network_ocean
 # Of the networks' outputs, whose standard deviations are about 1, at most.
 TOLERANCE = {"float32": 1e-4, "bfloat16": 0.1}
 CPU = torch.device("cpu")
+TORCH = tuple(int(number) for number in torch.__version__.split(".")[:2])
+LEAST_TORCH = (2, 13)
 
 # What the compiler is told of a processor, by torch's name of its capability: the architecture, and the length of its
-# vectors in bits. For others it compiles as for this very one.
+# vectors in bits.
 PROCESSORS = {"AVX2": ("x86-64-v3", 256), "AVX512": ("x86-64-v4", 512)}
 
 
@@ -34,11 +36,15 @@ def add(source: Path, out: Path, precision: str = "float32") -> str:
     precision: of the denoiser's products, of `icegen.archive.PRECISIONS`.
     Raises ValueError if that cannot be done here, or if the code does not compute what the archive's own does.
     """
+    if TORCH < LEAST_TORCH:
+        raise ValueError(f"torch is {torch.__version__}; wanted 2.13 or newer to compile networks")
+    if (capability := torch.backends.cpu.get_cpu_capability()) not in PROCESSORS:
+        raise ValueError(f"the processor's vector instructions are {capability}; wanted {' or '.join(PROCESSORS)}")
     loaded = archive.load(source, precision=precision)
     compiled = {f"{name}.so": _compile(name, loaded, *parts) for name, parts in _networks(loaded).items()}
     metadata = loaded.metadata | {
         "compiled": {
-            "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
+            "processor": f"{platform.machine()} {capability}",
             "torch": torch.__version__.split("+")[0],
             "device": CPU.type,
             "precision": precision,
@@ -89,9 +95,10 @@ def _compile(name: str, source: Archive, network: nn.Module, inputs: tuple[Tenso
         "cpp.dynamic_threads": True,  # those of the process that runs it
         "aot_inductor.package_constants_in_so": False,
     }
-    if (capability := torch.backends.cpu.get_cpu_capability()) in PROCESSORS:
-        options["cpp.march"], options["cpp.simdlen"] = PROCESSORS[capability]
-    products = products_in(source.precision if name == "denoiser" else "float32", CPU)
+    options["cpp.march"], options["cpp.simdlen"] = PROCESSORS[torch.backends.cpu.get_cpu_capability()]
+    precision = source.precision if name == "denoiser" else "float32"
+    inputs = tuple(value.contiguous() for value in inputs)  # as the backend gives them
+    products = products_in(precision, CPU)
     network.forward = products(network.forward)
     with TemporaryDirectory() as folder, torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of torch, about itself
@@ -101,9 +108,9 @@ def _compile(name: str, source: Archive, network: nn.Module, inputs: tuple[Tenso
         with products:
             wanted = getattr(source.module, name)(*inputs)
         difference = _difference(_run(library, network.state_dict(), inputs), wanted)
-        if not difference <= TOLERANCE[source.precision]:
+        if not difference <= TOLERANCE[precision]:
             raise ValueError(f"the compiled {name} differs from the archive's by {difference:.2g}; "
-                             f"wanted at most {TOLERANCE[source.precision]:g}")  # fmt: skip
+                             f"wanted at most {TOLERANCE[precision]:g}")  # fmt: skip
         return Path(library).read_bytes()
 
 
@@ -111,7 +118,7 @@ def _run(library: str, weights: dict[str, Tensor], inputs: tuple[Tensor, ...]) -
     """Outputs of a compiled network."""
     runner = torch._C._aoti.AOTIModelContainerRunnerCpu(library, 1)
     constants = {constant: weights[name] for constant, name in runner.get_constant_names_to_original_fqns().items()}
-    runner.update_constant_buffer(constants, False, True, True)  # all of them, where they lie
+    runner.update_constant_buffer(constants, False, True, False)  # all of them, copied
     return runner.run(list(inputs))
 
 

@@ -107,11 +107,10 @@ class Archive:
         numbers = torch.tensor(members, dtype=torch.int64, device=self.device)
         key = [] if year is None else [year, day_of_year]
         conditions = torch.tensor([key] * len(members), dtype=torch.int64, device=self.device).reshape(len(members), -1)
-        # On a CPU one by one, so that the bits of a member do not depend on its companions.
-        together = 1 if self.device.type == "cpu" else len(members)
+        # One by one, so that the bits of a member do not depend on its companions.
         states = []
         with torch.inference_mode():
-            for member, condition in zip(numbers.split(together), conditions.split(together), strict=True):
+            for member, condition in zip(numbers.split(1), conditions.split(1), strict=True):
                 with products_in(self.precision, self.device):
                     latent = self.module.sample_latent(seed, member, condition, steps)
                 states.append(self.module.decode(latent, self.module.latent_noise))

@@ -23,6 +23,7 @@ PRIOR_STATES = 10
 
 def calibrate(emulator: Emulator, data: PreparedData, config: CalibrationConfig) -> None:
     """Set the emulator's ``gain``, ``cut`` and ``shoulder`` as the configuration wants them."""
+    emulator.gain.zero_()
     if config.gain:
         emulator.gain.copy_(fitted_gain(emulator, data))
     if not config.zeros_kept and not config.ones_matched:

@@ -268,8 +268,8 @@ _training_command(
 @click.option("--samples", type=click.IntRange(0), default=1, show_default=True, help="Members per validation time.")
 @click.option("--backend", type=click.Choice(["torch", "aoti"]), default="torch", show_default=True,
               help="aoti: the archive also holds its networks compiled for processors like this one.")  # fmt: skip
-@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
-              help="That the sampler's network is compiled for.")  # fmt: skip
+@click.option("--precision", type=click.Choice(["float32", "bfloat16"]),
+              help="With aoti: what the sampler's network is compiled for; by default float32.")  # fmt: skip
 def export(
     run: Path,
     data: Path | None,
@@ -278,7 +278,7 @@ def export(
     config: str | None,
     samples: int,
     backend: str,
-    precision: str,
+    precision: str | None,
 ) -> None:
     """Score the models of folder RUN on the validation times and write them as one TorchScript archive.
 
@@ -290,18 +290,22 @@ def export(
     from icegen import data as datasets
     from icegen import export as exporting
 
+    if backend == "torch" and precision:
+        raise click.UsageError("--precision is for --backend aoti; a host chooses it in its namelist.")
+    if run.is_file() and (backend == "torch" or data or name or config):
+        raise click.UsageError(f"{run} is an archive, which takes --backend aoti without --data, --name or --config.")
     command = shlex.join(["icegen", *sys.argv[1:]])
     settings = _settings(config) if config else None
     with tempfile.TemporaryDirectory() as folder, _Bar() as bar:
         written = run
-        if backend == "torch" or run.is_dir():
+        if not run.is_file():
             if data is None:
                 raise click.UsageError("Missing option '--data'.")
             prepared = datasets.load(data)
             written = out if backend == "torch" else Path(folder) / out.name
             exporting.export(run, prepared, written, name or out.stem, command, samples, bar.wrap("scoring"), settings)
         if backend == "aoti":
-            aoti.add(written, out, precision)
+            aoti.add(written, out, precision or "float32")
     _show(archive.describe(out))
 
 

@@ -201,6 +201,8 @@ class Config:
         _one_of(self, "space", SPACES)
         _one_of(self, "condition", CONDITIONS)
         variables(self.variables)
+        _require(self.space == "latent" or self.calibration == CalibrationConfig(),
+                 "calibration is given; wanted none where space is data, in which nothing is decoded")  # fmt: skip
 
 
 def load_config(path: str | Path) -> Config:

@@ -35,7 +35,7 @@ def test_nothing_wanted_changes_nothing(emulator, prepared):
 
 
 def test_gain(emulator, prepared):
-    """A decoder that is wrong by the same factor at all times in a cell is put right there, and only there."""
+    """What a cell lacks at all times is put right there; a gain that was there before makes no difference."""
     state, seen = states(prepared)
     between = seen & (state > 0) & (state < emulator.upper)
     row, column = (int(i) for i in (between[:, 1].sum(0) == len(state)).nonzero()[0])
@@ -46,14 +46,13 @@ def test_gain(emulator, prepared):
     calibration.calibrate(emulator, prepared, settings(gain=True))
     assert torch.equal(emulator.gain, emulator.gain.half().float())
     assert (emulator.gain[~between.any(0)] == 0).all()
-    right, neighbours = error(), emulator.gain.clone()
-    emulator.gain[1, row, column] = -0.5
-    wrong = error()
-    assert right < 0.5 * wrong
+    right, gain = error(), emulator.gain.clone()
     emulator.gain.zero_()
     assert right < error()
+    emulator.gain[1, row, column] = -0.5
+    assert right < 0.5 * error()
     calibration.calibrate(emulator, prepared, settings(gain=True))
-    assert torch.equal(emulator.gain, neighbours)
+    assert torch.equal(emulator.gain, gain)
 
 
 def test_the_wanted_share_of_zeros_is_kept(emulator, prepared):

@@ -87,6 +87,7 @@ def test_a_configuration_survives_a_checkpoint():
         ("denoiser: {blocks: []}", "blocks has 0 entries; wanted 3, as widths has"),
         ("denoiser: {widths: [8], blocks: [1]}", "widths has 1 entries; wanted at least 2"),
         ("denoiser: {eofs: -1}", "eofs is -1; wanted at least 0"),
+        ("space: data\ncalibration: {gain: true}", "calibration is given; wanted none where space is data"),
         ("space: grid", "space is 'grid'; wanted one of latent, data"),
         ("condition: season", "condition is 'season'; wanted one of date, none"),
         ("autoencoder: {scale: pixel}", "scale is 'pixel'; wanted one of variable, cell"),

@@ -57,7 +57,7 @@ def test_a_report_and_its_second_run(icegen, tiny, tmp_path):
         assert (report / name).read_bytes().startswith(b"\x89PNG")
 
     found = load(report)
-    assert found["about"]["samples"] == "20, seed 5, 2 steps, through the archive"
+    assert found["about"]["samples"] == "20, seed 5, 2 steps, float32, through the archive"
     assert found["about"]["evaluated_on"] == "12 times of 2003"
     assert set(found["scores"]) == {"reconstruction", "generation", "unconditional"}
     assert found["scores"]["generation"]["extent_mean_MAM"]["units"] == "million km2"
