@@ -164,3 +164,19 @@ def test_decode_cuts_to_the_bounds(emulator):
 def test_refuses_no_steps(request, of):
     with pytest.raises(Exception, match="steps must be at least 1"):
         generate(request.getfixturevalue(of), steps=0)
+
+
+@pytest.mark.parametrize("multistep", [False, True])
+@pytest.mark.parametrize("date", [(2001, 75), ()])
+def test_solving_looks_at_no_value_on_the_device(tiny, prepared, date, multistep):
+    """So a GPU can record it: tensors without values and elsewhere than the CPU's come through all of it."""
+    emulator = export.build_emulator(tiny, prepared)[0]
+    emulator.multistep = multistep
+    condition = torch.tensor([date] * 2, dtype=torch.int64).reshape(2, -1)
+    with torch.inference_mode():
+        noise = emulator.noise(7, torch.tensor([1, 2]), condition)
+        latent = emulator.solve(noise, condition, STEPS)
+        assert torch.equal(latent, emulator.sample_latent(7, torch.tensor([1, 2]), condition, STEPS))
+        there = emulator.to("meta").solve(noise.to("meta"), condition.to("meta"), STEPS)
+    assert there.is_meta
+    assert there.shape == latent.shape
