@@ -111,10 +111,7 @@ struct Recording {
     try {
       latent = solve(model, noise, condition, steps);
     } catch (...) {
-      try {
-        graph.capture_end();
-      } catch (...) {  // the first failure is the one to tell
-      }
+      guarded(nullptr, 0, [&] { graph.capture_end(); });  // the first failure is the one to tell
       throw;
     }
     graph.capture_end();
@@ -169,7 +166,7 @@ int create(const char *archive, const char *device, int device_index, const char
     const c10::impl::VirtualGuardImpl streams(where.type());
     const c10::Stream stream = where.is_cpu() ? streams.getStream(where) : streams.getStreamFromGlobalPool(where);
     const bool half = std::string(precision) == "bfloat16";
-    auto made = std::unique_ptr<Model>(new Model{std::move(module), where, stream, half, {}});
+    auto made = std::make_unique<Model>(Model{std::move(module), where, stream, half, {}});
     warm_up(*made);
     *model = made.release();
   });
