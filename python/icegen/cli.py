@@ -47,6 +47,7 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 Command = Callable[..., None]
 
 path_type = click.Path(path_type=Path)
+precisions = click.Choice(["float32", "bfloat16"])  # those of icegen.archive, which is slow to import
 data_option = click.option("--data", type=path_type, required=True, help="Prepared NetCDF file.")
 out_option = click.option("--out", type=path_type, required=True, help="File to write.")
 
@@ -268,7 +269,7 @@ _training_command(
 @click.option("--samples", type=click.IntRange(0), default=1, show_default=True, help="Members per validation time.")
 @click.option("--backend", type=click.Choice(["torch", "aoti"]), default="torch", show_default=True,
               help="aoti: the archive also holds its networks compiled for processors like this one.")  # fmt: skip
-@click.option("--precision", type=click.Choice(["float32", "bfloat16"]),
+@click.option("--precision", type=precisions,
               help="With aoti: what the sampler's network is compiled for; by default float32.")  # fmt: skip
 def export(
     run: Path,
@@ -321,7 +322,7 @@ def export(
 @click.option("--steps", type=int, help="Noise levels of the sampler; by default the archive's own.")
 @click.option("--single", is_flag=True, help="Write one file instead of one per year.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="By default cuda where there is one.")
-@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
+@click.option("--precision", type=precisions, default="float32", show_default=True,
               help="Of the sampler's networks; bfloat16 is faster where the processor has it.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads of each rank.")
 def sample(
@@ -385,7 +386,7 @@ def _load(archive: str | None, device: str | None, precision: str, threads: int,
 @click.option("--seed", type=int, default=0, show_default=True, help="Key of the noise.")
 @click.option("--out", type=path_type, required=True, help="Folder of the report; a run that was cut goes on from it.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="By default cuda where there is one.")
-@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
+@click.option("--precision", type=precisions, default="float32", show_default=True,
               help="Of the sampler's networks; bfloat16 is faster where the processor has it.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads.")
 @click.option("--through", type=click.Choice(["archive", "bridge"]), default="archive", show_default=True,
