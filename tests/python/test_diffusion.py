@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from icegen.config import DenoiserConfig, DiffusionTrainingConfig
-from icegen.diffusion import NoiseDensity, UViT, condition_features, leading_eofs, network_ocean, v_error
+from icegen.diffusion import NoiseDensity, UViT, condition_features, network_ocean, v_error
+from icegen.eofs import wiener
 
 CONFIG = DenoiserConfig(widths=(8, 8, 8), blocks=(1, 1, 2), embedding=16, position_channels=2, eofs=3, heads=2)
 
@@ -57,7 +58,15 @@ def test_condition_scripts():
 
 
 @pytest.mark.parametrize(
-    "levels", [{}, {"eofs": 0}, {"widths": (8, 8), "blocks": (1, 1)}, {"widths": (4, 8, 8, 12), "blocks": (1, 1, 2, 1)}]
+    "levels",
+    [
+        {},
+        {"eofs": 0},
+        {"filtered_eofs": 4},
+        {"eofs": 0, "filtered_eofs": 2},
+        {"widths": (8, 8), "blocks": (1, 1)},
+        {"widths": (4, 8, 8, 12), "blocks": (1, 1, 2, 1)},
+    ],
 )
 @pytest.mark.parametrize("shape", [(8, 12), (5, 7), (3, 1), (6, 4)])
 def test_network_takes_any_grid_and_any_levels(shape, levels):
@@ -71,6 +80,28 @@ def test_network_takes_any_grid_and_any_levels(shape, levels):
 def test_fresh_network_predicts_zero():
     model = UViT(3, 64, (8, 12), CONFIG)
     assert torch.equal(model(*inputs((8, 12))), torch.zeros(2, 3, 8, 12))
+
+
+def test_fresh_network_with_a_filter_predicts_what_the_filter_does():
+    config, shape = dataclasses.replace(CONFIG, eofs=1, filtered_eofs=3), (8, 12)
+    torch.manual_seed(0)
+    model = UViT(3, 64, shape, config)
+    with torch.no_grad():
+        model.set_eofs(3 * torch.randn(4, 3, *shape))
+    z, gamma, *others = inputs(shape)
+    filtered = wiener(z, gamma, model.eofs, model.eof_variance)
+    assert torch.equal(model(z, gamma, *others), filtered[:, 3:])
+    assert filtered[:, 3:].abs().min(1).values.max() > 1e-3
+
+
+def test_network_sees_what_the_filter_made():
+    model = network((5, 7), dataclasses.replace(CONFIG, filtered_eofs=2))
+    z, gamma, *others = inputs((5, 7))
+    for channel in range(6):
+        filtered = model.filter(z, gamma)
+        before = model.correct(z, filtered, gamma, *others)
+        filtered[:, channel] += 0.5
+        assert (model.correct(z, filtered, gamma, *others) - before).abs().amax() > 1e-3
 
 
 @pytest.mark.parametrize("index", range(4), ids=["z", "gamma", "features", "ocean"])
@@ -117,25 +148,6 @@ def test_network_ocean():
     assert unshuffled.sum() == 1
     assert unshuffled[0, 3 * 8 + 1, 0, 2] == 1  # row 3, column 1 of the block in row 0, column 2
     assert cells.tolist() == [[[[0, 0, 1], [0, 0, 0]]]]
-
-
-def test_leading_eofs_are_those_of_a_known_covariance():
-    torch.manual_seed(0)
-    patterns = torch.linalg.qr(torch.randn(30, 2, dtype=torch.float64))[0].t()
-    amplitudes = torch.randn(500, 2, dtype=torch.float64) * torch.tensor([3.0, 1.0])
-    amplitudes -= amplitudes.mean(0)
-    eofs, variance = leading_eofs((amplitudes @ patterns).reshape(500, 2, 3, 5), 2)
-    assert eofs.shape == (2, 2, 3, 5)
-    covariance = amplitudes.t() @ amplitudes / 500
-    values, vectors = torch.linalg.eigh(covariance)
-    torch.testing.assert_close(variance.double(), values.flip(0), rtol=1e-5, atol=0)
-    wanted = vectors.flip(1).t() @ patterns
-    torch.testing.assert_close((eofs.flatten(1).double() * wanted).sum(1).abs(), torch.ones(2).double())
-
-
-def test_refuses_more_eofs_than_states():
-    with pytest.raises(ValueError, match="eofs is 5; wanted at most the number of training states, 4"):
-        leading_eofs(torch.randn(4, 3, 2, 2), 5)
 
 
 def test_large_scale_path_sees_a_pattern_below_the_noise_of_every_cell():
