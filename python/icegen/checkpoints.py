@@ -13,6 +13,7 @@ from icegen.diffusion import UViT
 from icegen.grid import FACTOR
 
 AUTOENCODER_FILE = "autoencoder.pt"
+DECODER_FILE = "decoder.pt"  # the autoencoder once more, after its decoder was trained further
 FEATURES_FILE = "features.pt"
 DIFFUSION_FILE = "diffusion.pt"
 
@@ -31,9 +32,20 @@ def load_checkpoint(path: Path) -> dict:
     return checkpoint
 
 
-def load_autoencoder(folder: Path) -> tuple[Autoencoder, dict]:
-    """The autoencoder with its averaged weights, ready to run, and its checkpoint."""
-    return _autoencoder(Path(folder) / AUTOENCODER_FILE, "autoencoder")
+def load_autoencoder(folder: Path, further: bool = True) -> tuple[Autoencoder, dict]:
+    """The autoencoder with its averaged weights, ready to run, and its checkpoint.
+
+    further: with the decoder that was trained further, if there is one.
+    Raises ValueError if there is no checkpoint, or if that decoder was another autoencoder's.
+    """
+    found = _autoencoder(Path(folder) / AUTOENCODER_FILE, "autoencoder")
+    path = Path(folder) / DECODER_FILE
+    if not further or not path.exists():
+        return found
+    later = _autoencoder(path, "autoencoder")
+    if fingerprint(later[0].encoder) != fingerprint(found[0].encoder):
+        raise ValueError(f"{path} is of another autoencoder; move it away and train the decoder again")
+    return later
 
 
 def load_features(folder: Path) -> tuple[Autoencoder, dict]:
@@ -64,7 +76,7 @@ def load_denoiser(folder: Path) -> tuple[UViT, dict]:
 
 
 def fingerprint(model: nn.Module) -> str:
-    """SHA-256 of the weights, by which a denoiser knows the autoencoder of its latents."""
+    """SHA-256 of the weights, by which a denoiser knows the encoder of its latents."""
     digest = hashlib.sha256()
     for tensor in model.state_dict().values():
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

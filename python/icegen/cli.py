@@ -223,7 +223,7 @@ def _show_figures(path: Path, most: int = 240) -> None:
 
 @commands.group()
 def train() -> None:
-    """Train the models of an archive: autoencoder, features (for scores), diffusion."""
+    """Train the models of an archive: autoencoder (and its decoder further), features (for scores), diffusion."""
 
 
 def _settings(config: str) -> "Config":
@@ -254,6 +254,9 @@ def _training_command(name: str, run_name: str, help_text: str) -> None:
 
 
 _training_command("autoencoder", "train_autoencoder", "Train the autoencoder.")
+_training_command(
+    "decoder", "train_decoder", "Train the decoder of the folder's autoencoder further; latents stay as they are."
+)
 _training_command("features", "train_features", "Train the small autoencoder whose latents the scores compare.")
 _training_command(
     "diffusion", "train_diffusion", "Train the diffusion model, after the autoencoder of the same folder."

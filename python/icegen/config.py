@@ -196,6 +196,7 @@ class Config:
     )
     denoiser: DenoiserConfig = field(default_factory=DenoiserConfig)
     autoencoder_training: AutoencoderTrainingConfig = field(default_factory=AutoencoderTrainingConfig)
+    decoder_training: AutoencoderTrainingConfig = AutoencoderTrainingConfig(learning_rate=5e-4, seed=2)
     features_training: AutoencoderTrainingConfig = AutoencoderTrainingConfig(steps=1500, batch=4, seed=1)
     diffusion_training: DiffusionTrainingConfig = field(default_factory=DiffusionTrainingConfig)
     calibration: CalibrationConfig = field(default_factory=CalibrationConfig)

@@ -42,7 +42,7 @@ def build_emulator(folder: Path, data: PreparedData, settings: Config | None = N
     factor = 1
     if config.space == "latent":
         autoencoder, _ = load_autoencoder(folder)
-        if checkpoint["autoencoder"] != fingerprint(autoencoder):
+        if checkpoint["autoencoder"] != fingerprint(autoencoder.encoder):
             raise ValueError(
                 f"the denoiser in {folder} was trained on the latents of another autoencoder; train it anew"
             )

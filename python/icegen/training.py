@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Training of the autoencoder, of the feature encoder of the scores, and of the diffusion model.
+"""Training of the autoencoder, of its decoder alone, of the feature encoder of the scores, and of the diffusion model.
 
 All randomness of a step follows from (seed, step, rank) alone, so a run that was killed and resumed from its
 last checkpoint repeats the very same losses. Lightning Fabric puts it on a CPU, a GPU or many.
@@ -19,9 +19,10 @@ import lightning_fabric
 import torch
 from torch import nn
 
-from icegen.autoencoder import IdentityEncoder
+from icegen.autoencoder import Autoencoder, IdentityEncoder
 from icegen.checkpoints import (
     AUTOENCODER_FILE,
+    DECODER_FILE,
     DIFFUSION_FILE,
     FEATURES_FILE,
     fingerprint,
@@ -73,15 +74,36 @@ def train_features(config: Config, data: PreparedData, run: Run) -> Path:
     return _train_autoencoder(config, "features", data, run, FEATURES_FILE)
 
 
-def _train_autoencoder(config: Config, part: str, data: PreparedData, run: Run, name: str) -> Path:
-    c = getattr(config, f"{part}_training")
+def train_decoder(config: Config, data: PreparedData, run: Run) -> Path:
+    """Train the decoder of the folder's autoencoder further, whose encoder stays as it is, and with it the latents.
+
+    Returns the checkpoint's path.
+    """
+    autoencoder, checkpoint = load_autoencoder(run.folder, further=False)
+    trained = from_dict(Config, checkpoint["config"]).autoencoder
+    if trained != config.autoencoder:
+        raise ValueError(f"{run.folder / AUTOENCODER_FILE} was trained with another autoencoder: {trained}; "
+                         f"wanted {config.autoencoder}")  # fmt: skip
+    return _train_autoencoder(config, "autoencoder", data, run, DECODER_FILE, autoencoder)
+
+
+def _train_autoencoder(
+    config: Config, part: str, data: PreparedData, run: Run, name: str, begun: Autoencoder | None = None
+) -> Path:
+    """Train an autoencoder, or the decoder of one that is ``begun``."""
+    c = config.decoder_training if begun else getattr(config, f"{part}_training")
     _require_variables(config, data)
     if c.crop > min(data.grid.shape):
         raise ValueError(f"crop is {c.crop}; the grid has only {data.grid.shape} cells")
     fabric = run.fabric(c.precision)
     torch.manual_seed(c.seed)
     task = AutoencoderTask(getattr(config, part), c, data)
-    extra = {"normalisation": {"mean": data.mean.tolist(), "std": data.std.tolist()}}
+    if begun:
+        task.model.load_state_dict(begun.state_dict())
+        task.model.encoder.requires_grad_(False)
+    extra: dict = {"normalisation": {"mean": data.mean.tolist(), "std": data.std.tolist()}}
+    if begun:
+        extra["encoder"] = fingerprint(begun.encoder)
     same = ("variables", part)
     return _train(fabric, task, c, config, run, name, same, extra, learn_faster=task.model.decoder.log_s)
 
@@ -97,7 +119,7 @@ def train_diffusion(config: Config, data: PreparedData, run: Run) -> Path:
     trained = ""
     if config.space == "latent":
         autoencoder, _ = load_autoencoder(run.folder)
-        encoder, trained = autoencoder.encoder, fingerprint(autoencoder)
+        encoder, trained = autoencoder.encoder, fingerprint(autoencoder.encoder)
     fabric = run.fabric(c.precision)
     states, mean, std = standardised_states(encoder, data, fabric.device)
     torch.manual_seed(c.seed)

@@ -14,17 +14,20 @@ import pytest
 import torch
 
 import tiny as making
-from icegen import checkpoints, data, training
+from icegen import checkpoints, data, export, training
 from icegen.config import AutoencoderTrainingConfig, DiffusionTrainingConfig, SamplerConfig
 
 STEPS, EVERY = 8, 3
+ON_CROPS = AutoencoderTrainingConfig(steps=STEPS, batch=2, crop=16, warmup=2, checkpoint_every=EVERY)
 CONFIG = dataclasses.replace(
     making.CONFIG,
-    autoencoder_training=AutoencoderTrainingConfig(steps=STEPS, batch=2, crop=16, warmup=2, checkpoint_every=EVERY),
+    autoencoder_training=ON_CROPS,
+    decoder_training=ON_CROPS,
     diffusion_training=DiffusionTrainingConfig(steps=STEPS, batch=4, warmup=2, checkpoint_every=EVERY),
 )
 KINDS = {
     "autoencoder": (training.train_autoencoder, "autoencoder.pt", checkpoints.load_autoencoder),
+    "decoder": (training.train_decoder, "decoder.pt", checkpoints.load_autoencoder),
     "diffusion": (training.train_diffusion, "diffusion.pt", checkpoints.load_denoiser),
 }
 
@@ -57,9 +60,9 @@ def kind(request):
 
 
 def start(tiny, folder, kind):
-    """A folder to train ``kind`` in; the diffusion needs an autoencoder."""
+    """A folder to train ``kind`` in; all but an autoencoder need one."""
     folder.mkdir()
-    if kind == "diffusion":
+    if kind != "autoencoder":
         shutil.copy(tiny / "autoencoder.pt", folder)
     return folder
 
@@ -103,8 +106,8 @@ def test_a_stopped_and_resumed_run_repeats_the_whole_one(tiny, tmp_path, prepare
 
 def test_losses_are_written_for_each_step(uninterrupted, kind):
     rows = list(csv.reader((uninterrupted / f"{kind}.csv").open()))
-    names = {"autoencoder": ["loss", "nll", "kl", "rmse_sic", "rmse_sit"], "diffusion": ["loss", "v_error"]}
-    assert rows.pop(0) == ["step", *names[kind]]
+    names = ["loss", "v_error"] if kind == "diffusion" else ["loss", "nll", "kl", "rmse_sic", "rmse_sit"]
+    assert rows.pop(0) == ["step", *names]
     assert [int(row[0]) for row in rows] == list(range(STEPS))
     scores = np.array([[float(value) for value in row[1:]] for row in rows])
     assert np.isfinite(scores).all()
@@ -152,14 +155,14 @@ def test_checkpoint_is_plain_tensors_and_whole(uninterrupted, kind):
     checkpoint = torch.load(uninterrupted / name, weights_only=True)
     assert {"task", "ema", "optimiser", "step", "config", "scores"} <= set(checkpoint)
     assert checkpoint["config"] == dataclasses.asdict(CONFIG)
-    kept = {"autoencoder": {"normalisation"}, "diffusion": {"latent_mean", "latent_std", "year"}}
-    assert kept[kind] <= set(checkpoint)
+    kept = {"latent_mean", "latent_std", "year"} if kind == "diffusion" else {"normalisation"}
+    assert kept <= set(checkpoint)
     model, _ = load(uninterrupted)
     assert not model.training
     assert all(torch.equal(tensor, checkpoint["ema"][key]) for key, tensor in model.state_dict().items())
     trained = {key: checkpoint["task"][f"model.{key}"] for key in model.state_dict()}
     assert any(not torch.equal(tensor, trained[key]) for key, tensor in model.state_dict().items())
-    extra = {"autoencoder.pt"} if kind == "diffusion" else set()
+    extra = set() if kind == "autoencoder" else {"autoencoder.pt"}
     assert {path.name for path in files(uninterrupted)} == {name, f"{kind}.csv"} | extra
     board = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     events = board.EventAccumulator(str(uninterrupted / f"{kind}.tensorboard")).Reload()
@@ -182,12 +185,41 @@ def test_refuses_to_resume_with_another_network(uninterrupted, prepared, kind, c
     assert files(uninterrupted) == before
 
 
+def test_the_decoder_learns_on_and_the_latents_stay(tiny, tmp_path, prepared):
+    folder = start(tiny, tmp_path / "run", "decoder")
+    before, _ = checkpoints.load_autoencoder(folder)
+    training.train_decoder(CONFIG, prepared, on(folder))
+    after, _ = checkpoints.load_autoencoder(folder)
+    same = {key: torch.equal(tensor, after.state_dict()[key]) for key, tensor in before.state_dict().items()}
+    assert all(equal for key, equal in same.items() if key.startswith("encoder."))
+    assert not any(equal for key, equal in same.items() if key.startswith("decoder."))
+    assert checkpoints.load_autoencoder(folder, further=False)[0].decoder.log_s.equal(before.decoder.log_s)
+    shutil.copy(tiny / "diffusion.pt", folder)  # of the same latents
+    emulator, _ = export.build_emulator(folder, prepared)
+    wanted = after.decoder.head.weight.half().float()
+    assert torch.equal(emulator.decoder.head.weight, wanted)
+
+
+def test_refuses_a_decoder_of_another_autoencoder(tiny, tmp_path, prepared):
+    folder = start(tiny, tmp_path / "run", "decoder")
+    other = dataclasses.replace(CONFIG, autoencoder=dataclasses.replace(CONFIG.autoencoder, blocks=(1, 1, 2)))
+    with pytest.raises(ValueError, match=r"autoencoder\.pt was trained with another autoencoder: .*; wanted "):
+        training.train_decoder(other, prepared, on(folder))
+    training.train_decoder(CONFIG, prepared, on(folder))
+    checkpoint = torch.load(folder / "autoencoder.pt")
+    checkpoint["ema"]["encoder.head.bias"] += 1
+    torch.save(checkpoint, folder / "autoencoder.pt")
+    with pytest.raises(ValueError, match=r"decoder\.pt is of another autoencoder; move it away"):
+        checkpoints.load_autoencoder(folder)
+    with pytest.raises(ValueError, match=r"decoder\.pt was trained on other data, or another autoencoder"):
+        training.train_decoder(CONFIG, prepared, on(folder, resume=True))
+
+
 def test_what_a_training_does_not_use_may_change(uninterrupted, prepared, kind):
-    changes = {
-        "autoencoder": {"denoiser": dataclasses.replace(CONFIG.denoiser, dropout=0.2)},
-        "diffusion": {"features": dataclasses.replace(CONFIG.features, blocks=(1, 1, 2))},
-    }
-    KINDS[kind][0](dataclasses.replace(CONFIG, **changes[kind]), prepared, on(uninterrupted, resume=True))
+    change = {"denoiser": dataclasses.replace(CONFIG.denoiser, dropout=0.2)}
+    if kind == "diffusion":
+        change = {"features": dataclasses.replace(CONFIG.features, blocks=(1, 1, 2))}
+    KINDS[kind][0](dataclasses.replace(CONFIG, **change), prepared, on(uninterrupted, resume=True))
 
 
 def test_a_checkpoint_from_before_a_setting_existed_goes_on(uninterrupted, prepared, tmp_path):
