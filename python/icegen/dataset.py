@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from icegen.archive import Archive
 
 FILL = np.float32(netCDF4.default_fillvals["f4"])
-PER_SEA_AREA = ("sea_ice_area_fraction", "sea_ice_thickness")  # means over the sea; others are means over the ice
 
 
 def to_dataset(
@@ -128,7 +127,7 @@ def mapping(grid: Grid | CurvilinearGrid) -> dict[str, str]:
 def attributes(variable: Variable, grid: Grid | CurvilinearGrid) -> dict[str, str]:
     """CF attributes of one variable of a state."""
     names = {"standard_name": variable.standard_name, "long_name": variable.long_name, "units": variable.units}
-    over = "sea" if variable.standard_name in PER_SEA_AREA else "sea_ice"
+    over = "sea_ice" if variable.of_ice else "sea"
     return {key: text for key, text in names.items() if text} | {
         "cell_methods": f"area: mean where {over}",
         "cell_measures": "area: cell_area",

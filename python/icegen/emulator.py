@@ -25,11 +25,14 @@ class Emulator(nn.Module):
     cut: float32 [variable], values of mu up to which are decoded as the lower bound itself;
     shoulder: float32 [variable], how far below the upper bound values begin to go only half their way towards it;
     gain: float32 [variable, y, x], of the decoder's mu, less one: what it lacks in a cell all the time;
+    concentration: index of the variable that is the ice's concentration, -1 if none is;
+    of_ice: float32 [variable], 1 for those of the ice alone, as drift is, which fade out where there is none, else 0;
     latent_mean [z, y/f, x/f], latent_std [z, 1, 1], f the factor between the grids of state and latent;
     conditional: whether conditions (year, day of year) are taken;  year_mean, year_scale: normalisation of the year.
     """
 
     LATENT_STREAM: Final[int] = 0  # of the noise; a decoder that draws noise takes another
+    OPEN_WATER: Final[float] = 0.01  # the concentration below which the variables of the ice fade out
 
     ocean: Tensor
     cells: Tensor
@@ -39,6 +42,7 @@ class Emulator(nn.Module):
     upper: Tensor
     cut: Tensor
     shoulder: Tensor
+    of_ice: Tensor
     latent_mean: Tensor
     latent_std: Tensor
 
@@ -56,6 +60,8 @@ class Emulator(nn.Module):
         cut: Tensor,
         shoulder: Tensor,
         gain: Tensor,
+        concentration: int,
+        of_ice: Tensor,
         latent_mean: Tensor,
         latent_std: Tensor,
         conditional: bool,
@@ -78,6 +84,9 @@ class Emulator(nn.Module):
         self.register_buffer("cut", cut[:, None, None])
         self.register_buffer("shoulder", shoulder[:, None, None])
         self.gain = nn.Parameter(gain, requires_grad=False)  # a parameter, so that archives store it in half precision
+        self.concentration = concentration
+        self.fades = concentration >= 0 and bool(of_ice.any())
+        self.register_buffer("of_ice", of_ice[:, None, None])
         self.register_buffer("latent_mean", latent_mean)
         self.register_buffer("latent_std", latent_std)
         self.conditional = conditional
@@ -121,7 +130,8 @@ class Emulator(nn.Module):
 
     @torch.jit.export
     def decode(self, latent: Tensor, noise: float = 0.0) -> Tensor:
-        """Standardised latent [n, z, y/f, x/f] to the state [n, variable, y, x]: mu, cut to the bounds, masked.
+        """Standardised latent [n, z, y/f, x/f] to the state [n, variable, y, x]: mu, cut to the bounds, masked; what is
+        of the ice is zero where there is none.
 
         noise: how noisy the latents are, over the deviation of the encoder's latents: ``latent_noise`` for sampled,
         0 for encoded ones."""
@@ -131,7 +141,11 @@ class Emulator(nn.Module):
         state = torch.maximum(state, self.lower)
         beyond = state - (self.upper - self.shoulder)
         state = torch.where(beyond > 0, state - 0.5 * beyond, state)
-        return torch.minimum(state, self.upper) * self.ocean
+        state = torch.minimum(state, self.upper) * self.ocean
+        if self.fades:
+            ice = (state[:, self.concentration : self.concentration + 1] / self.OPEN_WATER).clamp(max=1.0)
+            state = state * (1.0 - self.of_ice * (1.0 - ice))
+        return state
 
     @torch.jit.export
     def decode_mean(self, latent: Tensor, noise: float = 0.0) -> Tensor:

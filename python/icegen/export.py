@@ -68,6 +68,8 @@ def build_emulator(folder: Path, data: PreparedData, settings: Config | None = N
         cut=lower.clone(),
         shoulder=torch.zeros(len(upper)),
         gain=torch.zeros(len(upper), *data.grid.shape),
+        concentration=config.variables.index("sic") if "sic" in config.variables else -1,
+        of_ice=torch.tensor([float(v.of_ice) for v in data.variables]),
         latent_mean=checkpoint["latent_mean"],
         latent_std=checkpoint["latent_std"],
         conditional=config.condition == "date",

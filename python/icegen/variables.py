@@ -4,6 +4,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+PER_SEA_AREA = ("sea_ice_area_fraction", "sea_ice_thickness")
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -18,6 +20,11 @@ class Variable:
     units: str
     lower: float | None = None
     upper: float | None = None
+
+    @property
+    def of_ice(self) -> bool:
+        """Whether its values are means over a cell's ice, and nothing where there is none; others are over the sea."""
+        return self.standard_name not in PER_SEA_AREA
 
 
 VARIABLES = {

@@ -2,12 +2,18 @@
 """The whole emulator: same key, same bits; another key, another sample; physical states always."""
 
 import copy
+import math
 
 import pytest
 import torch
 
 import tiny as making
 from icegen import data, export
+from icegen.autoencoder import IdentityDecoder, IdentityEncoder
+from icegen.config import DenoiserConfig, SamplerConfig
+from icegen.diffusion import UViT
+from icegen.emulator import Emulator
+from icegen.variables import variables
 
 LATENT = (4, making.ROWS // 8, making.COLUMNS // 8)
 STEPS = 3
@@ -158,6 +164,58 @@ def test_decode_cuts_to_the_bounds(emulator):
     assert state[:, 0].max() == 1
     assert state[:, 1].max() > 1
     assert (state[:, 0][:, sea] == 0).any()
+
+
+def of_data_space(ids):
+    """An emulator whose latents are the states of variables, on 8 x 8 cells of ocean."""
+    known, n = variables(ids), len(ids)
+    bounds = [torch.tensor([inf if b is None else b for b in side]) for side, inf in
+              (([v.lower for v in known], -math.inf), ([v.upper for v in known], math.inf))]  # fmt: skip
+    return Emulator(
+        encoder=IdentityEncoder(),
+        decoder=IdentityDecoder(),
+        denoiser=UViT(n, 1, (8, 8), DenoiserConfig((4, 8), (1, 1), embedding=8, eofs=0, heads=2)),
+        feature_encoder=None,
+        ocean=torch.ones(1, 1, 8, 8),
+        mean=torch.zeros(n),
+        std=torch.ones(n),
+        lower=bounds[0],
+        upper=bounds[1],
+        cut=bounds[0].clone(),
+        shoulder=torch.zeros(n),
+        gain=torch.zeros(n, 8, 8),
+        concentration=ids.index("sic") if "sic" in ids else -1,
+        of_ice=torch.tensor([float(v.of_ice) for v in known]),
+        latent_mean=torch.zeros(n, 8, 8),
+        latent_std=torch.ones(n, 1, 1),
+        conditional=False,
+        year_mean=2000.0,
+        year_scale=1.0,
+        sampler=SamplerConfig(steps=2),
+    )
+
+
+@pytest.mark.parametrize("scripted", [False, True])
+def test_what_is_of_the_ice_fades_out_where_there_is_none(scripted):
+    emulator = of_data_space(["siu", "sit", "sic", "sid"])
+    emulator = torch.jit.script(emulator) if scripted else emulator
+    mu = torch.full((2, 4, 8, 8), 0.4)
+    mu[:, 0] = -0.3
+    for x, concentration in enumerate((-0.2, 0.0, 0.0025, 0.01, 0.5, 2.0)):
+        mu[:, 2, :, x] = concentration
+    state = emulator.decode(mu)
+    there = torch.tensor([0.0, 0.0, 0.25, 1.0, 1.0, 1.0])
+    torch.testing.assert_close(state[1, 0, 3, :6], -0.3 * there)
+    torch.testing.assert_close(state[1, 3, 3, :6], 0.4 * there)
+    assert torch.equal(state[:, 1], mu[:, 1])  # thickness is over the sea
+
+
+@pytest.mark.parametrize("ids", [["sic", "sit"], ["sit", "siu"]])
+def test_nothing_fades_without_ice_to_fade_with(ids):
+    emulator = of_data_space(ids)
+    assert not emulator.fades
+    state = torch.rand(1, 2, 8, 8)
+    assert torch.equal(emulator.decode(state), state)
 
 
 @pytest.mark.parametrize("of", ["emulator", "scripted"])

@@ -57,6 +57,8 @@ def toy(ocean=None, sampler="heun"):
         cut=-one,
         shoulder=0 * one,
         gain=torch.zeros(1, *ocean.shape[2:]),
+        concentration=-1,
+        of_ice=zero,
         latent_mean=torch.zeros(3, *SHAPE),
         latent_std=torch.ones(3, 1, 1),
         conditional=False,

@@ -36,6 +36,8 @@ def eager(archive: Archive, sampler: str = "heun") -> Emulator:
             ocean=state["ocean"],
             **{name: state[name][:, 0, 0] for name in ("mean", "std", "lower", "upper", "cut", "shoulder")},
             gain=state["gain"],
+            concentration=archive.module.concentration,
+            of_ice=state["of_ice"][:, 0, 0],
             latent_mean=state["latent_mean"],
             latent_std=state["latent_std"],
             conditional=archive.module.conditional,
