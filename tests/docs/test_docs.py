@@ -23,6 +23,11 @@ ELSEWHERE = {
     "ci/test": ".ci/run",
     "cmake ": "tests/install",
 }
+# What the pages do at length.
+SHORTER = {
+    "--size 128 --spacing 50 --states-per-month 4": "--size 32 --spacing 200 --states-per-month 1 --years 2012:2018",
+    "--samples 128": "--samples 12",
+}
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 
 
@@ -42,8 +47,14 @@ def checkout(tiny, tmp_path) -> Path:
         if path.name not in ("configs", "__pycache__"):
             (package / path.name).symlink_to(path)
     (package / "configs").mkdir()
-    for name in ("tiny", "observed"):
-        (package / "configs" / f"{name}.yaml").symlink_to(ROOT / "python/icegen/configs/tiny.yaml")
+    tiny_configuration = (ROOT / "python/icegen/configs/tiny.yaml").read_text()
+    five = tiny_configuration.replace("[sic, sit]", "[sic, sit, sid, siu, siv]")
+    configurations = {"tiny": tiny_configuration, "observed": tiny_configuration, "idealised": five} | {
+        f"comparison_{model}": f"{five}space: {'data' if model == 'data' else 'latent'}\ncondition: none\n"
+        for model in ("data", "gaussian", "censored")
+    }
+    for name, text in configurations.items():
+        (package / "configs" / f"{name}.yaml").write_text(text)
     (tmp_path / "torchscript").mkdir()
     described = archive.describe(tiny / "tiny.pt")
     year, *others = described.metadata["condition"]
@@ -67,6 +78,8 @@ def test_page_runs(page, checkout):
     for language, text in blocks(page):
         if language == "sh":
             text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith(tuple(ELSEWHERE)))
+            for long, short in SHORTER.items():
+                text = text.replace(long, short)
             text = f"subprocess.run(['bash', '-euo', 'pipefail', '-c', {text!r}], check=True)\n"
         script += text
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("OMPI_", "PMIX_", "PMI_"))}
