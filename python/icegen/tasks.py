@@ -118,8 +118,8 @@ class DiffusionTask(nn.Module):
     """Predict v of standardised states, be they latents or, in data space, the variables themselves.
 
     EOFs fit the states they were made of far better than others, and a network that learns with them takes the
-    difference for granted. So each state is filtered along EOFs of the other years' states: the years are dealt into
-    `FOLDS` folds, as for cross-validation.
+    difference for granted. So each state is filtered along EOFs of the other years' states, with the variance that
+    other states have along such EOFs: the years are dealt into `FOLDS` folds, as for cross-validation.
     """
 
     FOLDS = 5
@@ -127,7 +127,6 @@ class DiffusionTask(nn.Module):
     ocean: Tensor
     cells: Tensor
     fold_eofs: Tensor
-    fold_variance: Tensor
 
     def __init__(self, config: Config, data: PreparedData, states: Tensor):
         super().__init__()
@@ -148,15 +147,20 @@ class DiffusionTask(nn.Module):
 
     @torch.no_grad()
     def _set_folds(self, year: np.ndarray) -> Tensor:
-        """The fold of each state [time], by its year; with one year alone, that of all."""
+        """The fold of each state [time], by its year; with one year alone, that of all.
+
+        EOFs are made for each fold, and variances along them are of the states that are not in them.
+        """
         years, index = np.unique(year, return_inverse=True)
         folds, count = min(self.FOLDS, len(years)), self.model.filtered
         fold = torch.from_numpy(index) % folds
         if count > 0:
-            others = [self.states[fold != i] if folds > 1 else self.states for i in range(folds)]
-            eofs, variance = zip(*(leading_eofs(states, count) for states in others), strict=True)
+            eofs, variances = [], []
+            for i in range(folds):
+                eofs.append(leading_eofs(self.states[fold != i] if folds > 1 else self.states, count)[0])
+                variances.append((self.states[fold == i].flatten(1).float() @ eofs[i].t()).square().mean(0))
             self.register_buffer("fold_eofs", torch.stack(eofs), persistent=False)
-            self.register_buffer("fold_variance", torch.stack(variance), persistent=False)
+            self.model.eof_variance[:count] = torch.stack(variances).mean(0)
         return fold
 
     def network(self, z: Tensor, gamma: Tensor, features: Tensor, ocean: Tensor, fold: Tensor) -> Tensor:
@@ -167,9 +171,10 @@ class DiffusionTask(nn.Module):
         """What the model's filter would make of z if it had been made without the state's fold."""
         filtered = self.model.filter(z, gamma)
         if self.model.filtered > 0:
+            variance = self.model.eof_variance[: self.model.filtered]
             for i in fold.unique().tolist():
                 held = fold == i
-                filtered[held] = wiener(z[held], gamma[held], self.fold_eofs[i], self.fold_variance[i])
+                filtered[held] = wiener(z[held], gamma[held], self.fold_eofs[i], variance)
         return filtered
 
     def draw(self) -> list[Tensor]:

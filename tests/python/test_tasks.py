@@ -12,6 +12,7 @@ import tiny as making
 from icegen import checkpoints, data, tasks
 from icegen.autoencoder import IdentityEncoder
 from icegen.config import AutoencoderConfig, AutoencoderTrainingConfig
+from icegen.eofs import leading_eofs
 from icegen.grid import Grid
 from icegen.variables import variables
 
@@ -204,6 +205,7 @@ def test_a_state_is_filtered_along_eofs_of_other_years(prepared):
         states[held] = pattern * torch.linspace(50, 80, len(held))[:, None, None, None]
     filtered = dataclasses.replace(making.CONFIG.denoiser, eofs=0, filtered_eofs=len(years))
     task = tasks.DiffusionTask(dataclasses.replace(making.CONFIG, denoiser=filtered), prepared, states)
+    task.model.eof_variance.fill_(4000.0)
     x, gamma = task.states[::7].float(), torch.full((len(task.states[::7]),), 3.0)
     z = torch.sigmoid(gamma[0]).sqrt() * x
     arguments = z, gamma, torch.zeros(len(x), 6), task.ocean
@@ -213,6 +215,17 @@ def test_a_state_is_filtered_along_eofs_of_other_years(prepared):
     assert left[1] > 0.99
     torch.testing.assert_close(task.network(*arguments, task.fold[::7]),
                                task.filter(z, gamma, task.fold[::7])[:, 4:])  # fmt: skip
+
+
+def test_the_filter_knows_the_variance_of_states_that_it_has_not_seen(prepared):
+    """Of noise, which has no patterns, EOFs make some that fit their own states, and no others."""
+    torch.manual_seed(0)
+    states = torch.randn(len(prepared.training), 4, 5, 7)
+    filtered = dataclasses.replace(making.CONFIG.denoiser, eofs=2, filtered_eofs=6)
+    task = tasks.DiffusionTask(dataclasses.replace(making.CONFIG, denoiser=filtered), prepared, states)
+    inside = leading_eofs(task.states, 6)[1]
+    assert inside.min() > 4
+    torch.testing.assert_close(task.model.eof_variance, torch.ones(6), atol=0.5, rtol=0)
 
 
 def test_year_normalisation(prepared):
