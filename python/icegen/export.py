@@ -20,6 +20,7 @@ from icegen.checkpoints import FEATURES_FILE, fingerprint, load_autoencoder, loa
 from icegen.config import Config, from_dict
 from icegen.data import PreparedData
 from icegen.emulator import Emulator
+from icegen.files import require_folder
 from icegen.grid import FACTOR, CurvilinearGrid, Grid
 from icegen.validation.evidence import Wrap
 from icegen.variables import Variable
@@ -101,7 +102,9 @@ def export(
 
     samples: generated members per validation time for the scores; 0 skips them.
     settings: as `build_emulator` takes them.
+    Raises ValueError as that does, and, before anything is computed, where ``out`` cannot be written.
     """
+    require_folder(out)
     emulator, config = build_emulator(folder, data, settings)
     years = data.year[data.training]
     metadata = {

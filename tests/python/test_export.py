@@ -171,6 +171,11 @@ def test_refuses_a_missing_checkpoint(tiny, prepared, tmp_path, missing):
     assert not (tmp_path / "a.pt").exists()
 
 
+def test_refuses_a_missing_folder_before_anything_else(prepared, tmp_path):
+    with pytest.raises(ValueError, match=rf"folder {tmp_path / 'nowhere'} does not exist"):
+        export.export(tmp_path / "no_checkpoints", prepared, tmp_path / "nowhere/a.pt", name="a")
+
+
 def test_refuses_a_damaged_checkpoint(tiny, prepared, tmp_path):
     path = copy_checkpoints(tiny, tmp_path) / "diffusion.pt"
     path.write_bytes(path.read_bytes()[:1000])
