@@ -74,9 +74,7 @@ class DenoiserConfig:
     embedding: int = 256
     position_channels: int = 8
     eofs: int = 8  # leading EOFs of the training states whose coefficients the network sees and predicts
-    filtered_eofs: int = (
-        0  # those along which it starts from a Wiener filter; of few states some tens hold what is real
-    )
+    filtered_eofs: int = 0  # leading EOFs along which the network starts from a Wiener filter
     heads: int = 8
     dropout: float = 0.1
 

@@ -4,7 +4,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-PER_SEA_AREA = ("sea_ice_area_fraction", "sea_ice_thickness")
+PER_SEA_AREA = ("sea_ice_area_fraction", "sea_ice_thickness")  # CF names of means over the sea
 
 
 @dataclass(frozen=True)
