@@ -169,13 +169,12 @@ class DiffusionTask(nn.Module):
 
     def filter(self, z: Tensor, gamma: Tensor, fold: Tensor) -> Tensor:
         """What the model's filter would make of z if it had been made without the state's fold."""
-        filtered = self.model.filter(z, gamma)
-        if self.model.filtered > 0:
-            variance = self.model.eof_variance[: self.model.filtered]
-            for i in fold.unique().tolist():
-                held = fold == i
-                filtered[held] = wiener(z[held], gamma[held], self.fold_eofs[i], variance)
-        return filtered
+        if self.model.filtered == 0:
+            return self.model.filter(z, gamma)
+        variance = self.model.eof_variance[: self.model.filtered]
+        held = [torch.nonzero(fold == i)[:, 0] for i in fold.unique()]
+        parts = [wiener(z[h], gamma[h], self.fold_eofs[fold[h[0]]], variance) for h in held]
+        return torch.cat(parts)[torch.argsort(torch.cat(held))]
 
     def draw(self) -> list[Tensor]:
         """A batch of states [n, channel, y, x], of condition features [n, 6], and of the states' folds [n]."""

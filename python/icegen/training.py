@@ -98,11 +98,10 @@ def _train_autoencoder(
     fabric = run.fabric(c.precision)
     torch.manual_seed(c.seed)
     task = AutoencoderTask(getattr(config, part), c, data)
+    extra: dict = {"normalisation": {"mean": data.mean.tolist(), "std": data.std.tolist()}}
     if begun:
         task.model.load_state_dict(begun.state_dict())
         task.model.encoder.requires_grad_(False)
-    extra: dict = {"normalisation": {"mean": data.mean.tolist(), "std": data.std.tolist()}}
-    if begun:
         extra["encoder"] = fingerprint(begun.encoder)
     same = ("variables", part)
     return _train(fabric, task, c, config, run, name, same, extra, learn_faster=task.model.decoder.log_s)
