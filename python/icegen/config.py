@@ -74,15 +74,13 @@ class DenoiserConfig:
     embedding: int = 256
     position_channels: int = 8
     eofs: int = 8  # leading EOFs of the training states whose coefficients the network sees and predicts
-    filtered_eofs: int = 0  # leading EOFs along which the network starts from a Wiener filter
     heads: int = 8
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
         _at_least_one(self, "embedding", "heads")
         _require(0 <= self.dropout < 1, f"dropout is {self.dropout}; wanted 0 to below 1")
-        for name in ("eofs", "filtered_eofs"):
-            _require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; wanted at least 0")
+        _require(self.eofs >= 0, f"eofs is {self.eofs}; wanted at least 0")
         levels = len(self.widths)
         _require(levels >= 2, f"widths has {levels} entries; wanted at least 2")
         _require(len(self.blocks) == levels, f"blocks has {len(self.blocks)} entries; wanted {levels}, as widths has")

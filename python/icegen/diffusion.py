@@ -6,7 +6,6 @@ gamma the log signal-to-noise ratio. The network predicts v = alpha eps - sigma 
 """
 
 import math
-from collections.abc import Callable
 from typing import Final
 
 import torch
@@ -14,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from icegen.config import DenoiserConfig, DiffusionTrainingConfig
-from icegen.eofs import leading_eofs, wiener
+from icegen.eofs import leading_eofs
 from icegen.layers import ModulatedConvBlock, TransformerBlock, zero_init
 
 CONDITION_FEATURES = 6  # two harmonics of the day of year, the year, and the flag "conditioned"
@@ -58,38 +57,33 @@ class UViT(nn.Module):
     Further inputs: the ocean mask and a learned map of position, which together tell the network where it is.
     Grids are padded inside to what the levels divide.
 
-    The large scale has two paths of its own, since only a projection on a pattern of the whole grid sees it below the
-    noise of every cell, and a loss per cell hardly asks for it. The coefficients of the state's leading EOFs (``eofs``
-    of them) enter the embedding, whitened, and v gets a part along them: the season. And the network starts from what
-    a Wiener filter along many EOFs (``filtered_eofs``) makes of z, and learns what it lacks: without it, the patterns
-    between a season and a few cells come out too weak.
+    The large scale has a path of its own: the coefficients of the state's leading EOFs (``eofs`` of them) enter the
+    embedding, whitened, and v gets a part along them. Only a projection on a pattern of the whole grid, as a season is
+    one, sees it below the noise of every cell, and a loss per cell hardly asks convolutions to learn that.
     """
 
     eof_count: Final[int]
-    filtered: Final[int]
     eof_variance: Tensor
     frequencies: Tensor
 
     def __init__(self, channels: int, ocean_channels: int, shape: tuple[int, int], config: DenoiserConfig):
         super().__init__()
-        w, e, eof_count, kept = config.widths, config.embedding, config.eofs, max(config.eofs, config.filtered_eofs)
+        w, e, eof_count = config.widths, config.embedding, config.eofs
         coarsest = 2 ** (len(w) - 1)
         self.pad_y = -shape[0] % coarsest
         self.pad_x = -shape[1] % coarsest
         tokens = (shape[0] + self.pad_y) // coarsest * ((shape[1] + self.pad_x) // coarsest)
         self.eof_count = eof_count
-        self.filtered = config.filtered_eofs
         # Not trained, but parameters all the same, so that archives store them in half precision as the rest.
-        self.eofs = nn.Parameter(torch.zeros(kept, channels * shape[0] * shape[1]), requires_grad=False)
-        self.register_buffer("eof_variance", torch.ones(kept))
+        self.eofs = nn.Parameter(torch.zeros(eof_count, channels * shape[0] * shape[1]), requires_grad=False)
+        self.register_buffer("eof_variance", torch.ones(eof_count))
         self.position = nn.Parameter(0.02 * torch.randn(1, config.position_channels, *shape))
         self.tokens = nn.Parameter(0.02 * torch.randn(1, tokens, w[-1]))
         self.register_buffer("frequencies", torch.exp(torch.linspace(math.log(0.05), math.log(4.0), 32)))
         inputs = 64 + CONDITION_FEATURES + eof_count
         self.embed = nn.Sequential(nn.Linear(inputs, e), nn.SiLU(), nn.Linear(e, e), nn.SiLU())
         self.eof_head = zero_init(nn.Linear(e, eof_count)) if eof_count else nn.Identity()
-        states = 3 if config.filtered_eofs else 1  # z, and the filter's x and v
-        self.stem = nn.Conv2d(states * channels + ocean_channels + config.position_channels, w[0], 3, padding=1)
+        self.stem = nn.Conv2d(channels + ocean_channels + config.position_channels, w[0], 3, padding=1)
         fine = list(range(len(w) - 1))
 
         def convolutions(i: int) -> Level:
@@ -112,25 +106,14 @@ class UViT(nn.Module):
         z [n, channel, y, x]: noisy state;  gamma [n]: log-SNR;  features [n, 6]: see `condition_features`;
         ocean [1, ocean channel, y, x]: see `network_ocean`.  Returns v [n, channel, y, x].
         """
-        return self.correct(z, self.filter(z, gamma), gamma, features, ocean)
-
-    def filter(self, z: Tensor, gamma: Tensor) -> Tensor:
-        """The Wiener filter's x and v along the leading EOFs [n, 2 channel, y, x]; [n, 0, y, x] without one."""
-        if self.filtered > 0:
-            return wiener(z, gamma, self.eofs[: self.filtered], self.eof_variance[: self.filtered])
-        return z[:, :0]
-
-    def correct(self, z: Tensor, filtered: Tensor, gamma: Tensor, features: Tensor, ocean: Tensor) -> Tensor:
-        """Predict v from z and what a Wiener filter made of it; arguments otherwise as of `forward`."""
-        n, channels, ny, nx = z.shape
+        n, _, ny, nx = z.shape
         angles = gamma[:, None] * self.frequencies
         inputs = [torch.sin(angles), torch.cos(angles), features]
         alpha2, sigma2 = torch.sigmoid(gamma)[:, None], torch.sigmoid(-gamma)[:, None]
         if self.eof_count > 0:
-            eofs, variance = self.eofs[: self.eof_count], self.eof_variance[: self.eof_count]
-            inputs.append(z.flatten(1) @ eofs.t() / torch.sqrt(alpha2 * variance + sigma2))
+            inputs.append(z.flatten(1) @ self.eofs.t() / torch.sqrt(alpha2 * self.eof_variance + sigma2))
         e = self.embed(torch.cat(inputs, 1))
-        h = torch.cat([z, filtered, ocean.expand(n, -1, -1, -1), self.position.expand(n, -1, -1, -1)], 1)
+        h = torch.cat([z, ocean.expand(n, -1, -1, -1), self.position.expand(n, -1, -1, -1)], 1)
         h = self.stem(F.pad(h, [0, self.pad_x, 0, self.pad_y]))
         skips: list[Tensor] = []
         for level, coarsen in zip(self.down, self.coarsen):  # noqa: B905 - TorchScript knows no strict
@@ -143,12 +126,9 @@ class UViT(nn.Module):
         for refine, merge, level in zip(self.refine, self.merge, self.up):  # noqa: B905
             h = level(merge(torch.cat([F.pixel_shuffle(refine(h), 2), skips.pop()], 1)), e)
         v = self.head(h)[:, :, :ny, :nx]
-        if self.filtered > 0:
-            v = v + filtered[:, channels:]
         if self.eof_count > 0:
-            eofs, variance = self.eofs[: self.eof_count], self.eof_variance[: self.eof_count]
-            along = self.eof_head(e) * torch.sqrt(alpha2 + sigma2 * variance)
-            v = v + (along.to(eofs.dtype) @ eofs).reshape(v.shape)
+            along = self.eof_head(e) * torch.sqrt(alpha2 + sigma2 * self.eof_variance)
+            v = v + (along.to(self.eofs.dtype) @ self.eofs).reshape(v.shape)
         return v
 
     def set_eofs(self, states: Tensor) -> None:
@@ -206,9 +186,7 @@ class NoiseDensity(nn.Module):
             self.error[i].lerp_(value, 1.0 - self.decay)
 
 
-def v_error(
-    network: Callable[..., Tensor], x: Tensor, gamma: Tensor, features: Tensor, ocean: Tensor, cells: Tensor
-) -> Tensor:
+def v_error(network: nn.Module, x: Tensor, gamma: Tensor, features: Tensor, ocean: Tensor, cells: Tensor) -> Tensor:
     """Mean squared error of v over the cells that hold ocean, [n].
 
     x [n, channel, y, x]: clean states;  cells [1, 1, y, x]: 1 where a cell holds ocean.

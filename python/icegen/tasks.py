@@ -4,8 +4,6 @@
 A task draws from torch's global generator alone, which the training loop seeds at every step.
 """
 
-from functools import partial
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -15,7 +13,6 @@ from icegen.checkpoints import make_denoiser
 from icegen.config import AutoencoderConfig, AutoencoderTrainingConfig, Config
 from icegen.data import PreparedData
 from icegen.diffusion import NoiseDensity, condition_features, network_ocean, v_error
-from icegen.eofs import leading_eofs, wiener
 from icegen.grid import Grid
 from icegen.losses import censored_gaussian_nll, gaussian_nll, kl_to_standard_normal, masked_mean
 
@@ -115,18 +112,10 @@ def like_noise(latent: Tensor, ocean: Tensor) -> Tensor:
 
 
 class DiffusionTask(nn.Module):
-    """Predict v of standardised states, be they latents or, in data space, the variables themselves.
-
-    EOFs fit the states they were made of far better than others, and a network that learns with them takes the
-    difference for granted. So each state is filtered along EOFs of the other years' states, with the variance that
-    other states have along such EOFs: the years are dealt into `FOLDS` folds, as for cross-validation.
-    """
-
-    FOLDS = 5
+    """Predict v of standardised states, be they latents or, in data space, the variables themselves."""
 
     ocean: Tensor
     cells: Tensor
-    fold_eofs: Tensor
 
     def __init__(self, config: Config, data: PreparedData, states: Tensor):
         super().__init__()
@@ -138,46 +127,14 @@ class DiffusionTask(nn.Module):
         self.model = make_denoiser(config, states.shape[1:])
         with torch.no_grad():
             self.model.set_eofs(self.states)
-        self.fold = self._set_folds(data.year[data.training])
         self.density = NoiseDensity(self.config)
         ocean = torch.from_numpy(data.grid.ocean)[None, None].float()
         features, cells = network_ocean(ocean, ocean.shape[2] // states.shape[2])
         self.register_buffer("ocean", features, persistent=False)
         self.register_buffer("cells", cells, persistent=False)
 
-    @torch.no_grad()
-    def _set_folds(self, year: np.ndarray) -> Tensor:
-        """The fold of each state [time], by its year; with one year alone, that of all.
-
-        EOFs are made for each fold, and variances along them are of the states that are not in them.
-        """
-        years, index = np.unique(year, return_inverse=True)
-        folds, count = min(self.FOLDS, len(years)), self.model.filtered
-        fold = torch.from_numpy(index) % folds
-        if count > 0:
-            eofs, variances = [], []
-            for i in range(folds):
-                eofs.append(leading_eofs(self.states[fold != i] if folds > 1 else self.states, count)[0])
-                variances.append((self.states[fold == i].flatten(1).float() @ eofs[i].t()).square().mean(0))
-            self.register_buffer("fold_eofs", torch.stack(eofs), persistent=False)
-            self.model.eof_variance[:count] = torch.stack(variances).mean(0)
-        return fold
-
-    def network(self, z: Tensor, gamma: Tensor, features: Tensor, ocean: Tensor, fold: Tensor) -> Tensor:
-        """The model's v of states of the folds ``fold`` [n]."""
-        return self.model.correct(z, self.filter(z, gamma, fold), gamma, features, ocean)
-
-    def filter(self, z: Tensor, gamma: Tensor, fold: Tensor) -> Tensor:
-        """What the model's filter would make of z if it had been made without the state's fold."""
-        if self.model.filtered == 0:
-            return self.model.filter(z, gamma)
-        variance = self.model.eof_variance[: self.model.filtered]
-        held = [torch.nonzero(fold == i)[:, 0] for i in fold.unique()]
-        parts = [wiener(z[h], gamma[h], self.fold_eofs[fold[h[0]]], variance) for h in held]
-        return torch.cat(parts)[torch.argsort(torch.cat(held))]
-
     def draw(self) -> list[Tensor]:
-        """A batch of states [n, channel, y, x], of condition features [n, 6], and of the states' folds [n]."""
+        """A batch of states [n, channel, y, x] and of condition features [n, 6]."""
         c = self.config
         chosen = torch.randint(len(self.states), (c.batch,))
         date = self.date[chosen]
@@ -186,12 +143,11 @@ class DiffusionTask(nn.Module):
         features = condition_features(
             date + jitter if self.conditional else date[:, :0], self.year_mean, self.year_scale
         )
-        return [self.states[chosen].float(), features * kept, self.fold[chosen]]
+        return [self.states[chosen].float(), features * kept]
 
-    def forward(self, x: Tensor, features: Tensor, fold: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, x: Tensor, features: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         gamma, density = self.density.draw(len(x))
-        network = partial(self.network, fold=fold)
-        error = v_error(network, x, gamma, features, self.ocean, self.cells)
+        error = v_error(self.model, x, gamma, features, self.ocean, self.cells)
         weighted = self.density.weight(gamma) * error
         self.density.update(gamma, weighted.detach())
         return (weighted / density).mean(), {"v_error": error.detach().mean()}

@@ -10,7 +10,6 @@ import torch
 
 from icegen.config import DenoiserConfig, DiffusionTrainingConfig
 from icegen.diffusion import NoiseDensity, UViT, condition_features, network_ocean, v_error
-from icegen.eofs import wiener
 
 CONFIG = DenoiserConfig(widths=(8, 8, 8), blocks=(1, 1, 2), embedding=16, position_channels=2, eofs=3, heads=2)
 
@@ -62,8 +61,6 @@ def test_condition_scripts():
     [
         {},
         {"eofs": 0},
-        {"filtered_eofs": 4},
-        {"eofs": 0, "filtered_eofs": 2},
         {"widths": (8, 8), "blocks": (1, 1)},
         {"widths": (4, 8, 8, 12), "blocks": (1, 1, 2, 1)},
     ],
@@ -80,28 +77,6 @@ def test_network_takes_any_grid_and_any_levels(shape, levels):
 def test_fresh_network_predicts_zero():
     model = UViT(3, 64, (8, 12), CONFIG)
     assert torch.equal(model(*inputs((8, 12))), torch.zeros(2, 3, 8, 12))
-
-
-def test_fresh_network_with_a_filter_predicts_what_the_filter_does():
-    config, shape = dataclasses.replace(CONFIG, eofs=1, filtered_eofs=3), (8, 12)
-    torch.manual_seed(0)
-    model = UViT(3, 64, shape, config)
-    with torch.no_grad():
-        model.set_eofs(3 * torch.randn(4, 3, *shape))
-    z, gamma, *others = inputs(shape)
-    filtered = wiener(z, gamma, model.eofs, model.eof_variance)
-    assert torch.equal(model(z, gamma, *others), filtered[:, 3:])
-    assert filtered[:, 3:].abs().min(1).values.max() > 1e-3
-
-
-def test_network_sees_what_the_filter_made():
-    model = network((5, 7), dataclasses.replace(CONFIG, filtered_eofs=2))
-    z, gamma, *others = inputs((5, 7))
-    for channel in range(6):
-        filtered = model.filter(z, gamma)
-        before = model.correct(z, filtered, gamma, *others)
-        filtered[:, channel] += 0.5
-        assert (model.correct(z, filtered, gamma, *others) - before).abs().amax() > 1e-3
 
 
 @pytest.mark.parametrize("index", range(4), ids=["z", "gamma", "features", "ocean"])

@@ -12,7 +12,6 @@ import tiny as making
 from icegen import checkpoints, data, tasks
 from icegen.autoencoder import IdentityEncoder
 from icegen.config import AutoencoderConfig, AutoencoderTrainingConfig
-from icegen.eofs import leading_eofs
 from icegen.grid import Grid
 from icegen.variables import variables
 
@@ -180,10 +179,9 @@ def test_a_batch_of_diffusion(tiny, prepared):
     states = tasks.standardised_states(checkpoints.load_autoencoder(tiny)[0].encoder, prepared, CPU)[0]
     torch.manual_seed(0)
     task = tasks.DiffusionTask(making.CONFIG, prepared, states)
-    x, features, fold = task.draw()
+    x, features = task.draw()
     assert x.shape == (8, 4, 5, 7)
     assert features.shape == (8, 6)
-    assert fold.shape == (8,)
     known = states[torch.from_numpy(prepared.training)].float()
     assert all((known == one).flatten(1).all(1).any() for one in x)  # never a validation state
     kept = torch.cat([task.draw()[1][:, 5] for _ in range(200)])
@@ -191,41 +189,6 @@ def test_a_batch_of_diffusion(tiny, prepared):
     assert kept.mean().item() == pytest.approx(0.9, abs=0.03)
     unconditional = tasks.DiffusionTask(dataclasses.replace(making.CONFIG, condition="none"), prepared, states)
     assert torch.equal(unconditional.draw()[1], torch.zeros(8, 6))
-
-
-def test_a_state_is_filtered_along_eofs_of_other_years(prepared):
-    """Each year has a pattern of its own: no fold that holds the year out knows it, the model itself does."""
-    count = len(prepared.training)
-    years = np.unique(prepared.year[prepared.training])
-    assert len(years) > 1
-    patterns = torch.linalg.qr(torch.randn(4 * 5 * 7, len(years)))[0].t().reshape(-1, 4, 5, 7)
-    states = torch.zeros(count, 4, 5, 7)
-    for year, pattern in zip(years, patterns, strict=True):
-        held = np.flatnonzero(prepared.year == year)
-        states[held] = pattern * torch.linspace(50, 80, len(held))[:, None, None, None]
-    filtered = dataclasses.replace(making.CONFIG.denoiser, eofs=0, filtered_eofs=len(years))
-    task = tasks.DiffusionTask(dataclasses.replace(making.CONFIG, denoiser=filtered), prepared, states)
-    task.model.eof_variance.fill_(4000.0)
-    x, gamma = task.states[::7].float(), torch.full((len(task.states[::7]),), 3.0)
-    z = torch.sigmoid(gamma[0]).sqrt() * x
-    arguments = z, gamma, torch.zeros(len(x), 6), task.ocean
-    left = [(x_hat[:, :4] - x).square().sum() / x.square().sum()
-            for x_hat in (task.model.filter(z, gamma), task.filter(z, gamma, task.fold[::7]))]  # fmt: skip
-    assert left[0] < 0.01
-    assert left[1] > 0.99
-    torch.testing.assert_close(task.network(*arguments, task.fold[::7]),
-                               task.filter(z, gamma, task.fold[::7])[:, 4:])  # fmt: skip
-
-
-def test_the_filter_knows_the_variance_of_states_that_it_has_not_seen(prepared):
-    """Of noise, which has no patterns, EOFs make some that fit their own states, and no others."""
-    torch.manual_seed(0)
-    states = torch.randn(len(prepared.training), 4, 5, 7)
-    filtered = dataclasses.replace(making.CONFIG.denoiser, eofs=2, filtered_eofs=6)
-    task = tasks.DiffusionTask(dataclasses.replace(making.CONFIG, denoiser=filtered), prepared, states)
-    inside = leading_eofs(task.states, 6)[1]
-    assert inside.min() > 4
-    torch.testing.assert_close(task.model.eof_variance, torch.ones(6), atol=0.5, rtol=0)
 
 
 def test_year_normalisation(prepared):
