@@ -12,37 +12,25 @@ import shlex
 import signal
 import sys
 import tempfile
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
 import icegen
 from icegen.ranks import RankError, launched
+from icegen.terminal import Bar, errors, show_archive
 
 if TYPE_CHECKING:
-    from icegen.archive import Archive, Description
+    from icegen.archive import Archive
     from icegen.config import Config
     from icegen.grid import Grid
     from icegen.sources import Source
-    from icegen.validation.evidence import Wrap
-
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Command = Callable[..., None]
 
@@ -147,7 +135,7 @@ def _grid(context: click.Context, parameter: click.Parameter, text: str) -> "Gri
 def _prepare(source: "Source", out: Path, validation_years: list[int], test_years: list[int]) -> None:
     from icegen import data
 
-    with _Bar() as bar:
+    with Bar() as bar:
         data.prepare(source, out, validation_years, test_years, bar.wrap("preparing"))
     click.echo(out)
 
@@ -248,7 +236,7 @@ def _training_command(name: str, run_name: str, help_text: str) -> None:
 
         settings = _settings(config)
         prepared = datasets.load(data)
-        with _Bar() as bar:
+        with Bar() as bar:
             run = training.Run(out, resume, accelerator, devices, bar.reporter(name))
             click.echo(getattr(training, run_name)(settings, prepared, run))
 
@@ -300,7 +288,7 @@ def export(
         raise click.UsageError(f"{run} is an archive, which takes --backend aoti without --data, --name or --config.")
     command = shlex.join(["icegen", *sys.argv[1:]])
     settings = _settings(config) if config else None
-    with tempfile.TemporaryDirectory() as folder, _Bar() as bar:
+    with tempfile.TemporaryDirectory() as folder, Bar() as bar:
         written = run
         if not run.is_file():
             if data is None:
@@ -310,7 +298,7 @@ def export(
             exporting.export(run, prepared, written, name or out.stem, command, samples, bar.wrap("scoring"), settings)
         if backend == "aoti":
             aoti.add(written, out, precision or "float32")
-    _show(archive.describe(out))
+    show_archive(archive.describe(out))
 
 
 @commands.command()
@@ -361,7 +349,7 @@ def sample(
     if ranks.rank > 0:
         sampling.sample(loaded, request, out, ranks, single=single)
         return
-    with _Bar() as bar:
+    with Bar() as bar:
         show = bar.reporter("sampling")
         paths = sampling.sample(
             loaded, request, out, ranks, single=single, report=lambda done, total: show(done, total, {})
@@ -417,7 +405,7 @@ def validate(
     from icegen import validation
 
     loaded = _load(archive, device, precision, threads, 0)
-    with _Bar() as bar:
+    with Bar() as bar:
         outcome = validation.validate(
             loaded, reference, out, training=training, samples=samples,
             steps=loaded.default_steps if steps is None else steps, seed=seed, through=through, progress=bar.wrap,
@@ -451,7 +439,7 @@ def info(archive: str | None) -> None:
     from icegen import archive as archives
     from icegen import shipped
 
-    _show(archives.describe(shipped.find(archive)))
+    show_archive(archives.describe(shipped.find(archive)))
 
 
 @commands.command()
@@ -515,91 +503,6 @@ def bench(archive: str | None, quick: bool, threads: int, json_path: Path | None
     console.print(table)
     for what, why in outcome.left_out.items():
         console.print(f"not measured: {what}: {why}", markup=False)
-
-
-class _Bar(Progress):
-    """A progress bar with the time left on standard error; where that is no terminal, a line now and then."""
-
-    def __init__(self) -> None:
-        columns: list[ProgressColumn] = [
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-        ]
-        columns += [TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[scores]}")]
-        super().__init__(*columns, console=errors, disable=not errors.is_terminal)
-
-    def wrap(self, name: str) -> "Wrap":
-        """A function that iterates over a sequence and shows how far it came."""
-
-        def iterate(items: Any) -> Iterator[Any]:
-            report = self.reporter(name)
-            for done, item in enumerate(items, start=1):
-                yield item
-                report(done, len(items), {})
-
-        return iterate
-
-    def reporter(self, name: str) -> Callable[[int, int, dict[str, float]], None]:
-        """A function to call with the step, the number of steps and running scores."""
-        task = self.add_task(name, total=None, scores="")
-        started = last = time.monotonic()
-
-        def report(step: int, steps: int, scores: dict[str, float]) -> None:
-            nonlocal last
-            text = "  ".join(f"{key} {value:.4g}" for key, value in scores.items())
-            self.update(task, completed=step, total=steps, scores=text)
-            if not errors.is_terminal and (time.monotonic() - last > 30 or step == steps):
-                last = time.monotonic()
-                errors.print(f"{name} {step}/{steps}  {last - started:.0f} s  {text}", markup=False)
-
-        return report
-
-
-def _show(description: "Description") -> None:
-    """Print an archive's description."""
-    m = description.metadata
-    console = Console(highlight=False)
-    g = m["grid"]
-    ny, nx = g["shape"]
-    kind = f"cells of {abs(g['dx']) / 1000:g} km" if "dx" in g else "curvilinear cells"
-    projection = g.get("mapping", {}).get("projected_crs_name", "")
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    rows = {
-        "archive": f"{m['name']} (contract {m['contract']})",
-        "sha256": description.sha256,
-        "grid": f"{ny} x {nx} {kind}, {int(description.grid.ocean.sum()):,} of ocean, {projection}".rstrip(", "),
-        "conditions": ", ".join(f"{c['id']} {c['range'][0]} to {c['range'][1]}" for c in m["condition"]) or "none",
-        "latent": " x ".join(str(n) for n in m["latent"]["shape"]),
-        "sampler": f"{m['sampler']['name']}, {m['sampler']['steps']} steps, {m['sampler']['evaluations']} evaluations",
-        "weights": m["weights"],
-    }
-    if "compiled" in m:
-        rows["compiled for"] = ", ".join(f"{key} {value}" for key, value in m["compiled"].items())
-    rows |= {
-        key.replace("_", " "): str(value) for key, value in m["provenance"].items() if value and key != "configuration"
-    }
-    for key, value in rows.items():
-        table.add_row(key, value)
-    console.print(table)
-    variables = Table("variable", "CF standard name", "units", "lower", "upper", box=None, padding=(0, 2, 0, 0))
-    for v in description.variables:
-        low, high = ("none" if bound is None else f"{bound:g}" for bound in (v.lower, v.upper))
-        variables.add_row(v.id, v.standard_name, v.units, low, high)
-    console.print()
-    console.print(variables)
-    scores = Table("score", "value", box=None, padding=(0, 2, 0, 0))
-    for group, values in m["scores"].items():
-        if isinstance(values, dict):
-            for key, value in values.items():
-                scores.add_row(f"{group}: {key.replace('_', ' ')}", f"{value:.4g}")
-        else:
-            scores.add_row(group.replace("_", " "), str(values))
-    console.print()
-    console.print(scores if m["scores"] else "not scored")
 
 
 if __name__ == "__main__":
