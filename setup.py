@@ -16,7 +16,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent.resolve()
 sys.path.insert(0, str(ROOT / "python"))
-from icegen import toolchain  # noqa: E402
+from icegen.host.installation import missing_for_build  # noqa: E402
 
 # From icegen/_bridge/lib to torch/lib, both in one site-packages.
 RPATH = "$ORIGIN;$ORIGIN/../../../torch/lib"
@@ -65,7 +65,7 @@ class BuildBridge(build_ext):
 wanted = os.environ.get("ICEGEN_BRIDGE", "auto")
 if wanted not in ("auto", "on", "off"):
     sys.exit(f"ICEGEN_BRIDGE is {wanted!r}; wanted auto, on or off")
-lacking = toolchain.missing() if wanted != "off" else []
+lacking = missing_for_build() if wanted != "off" else []
 if lacking and wanted == "on":
     sys.exit(f"icegen's bridge needs {' and '.join(lacking)}; install them, or set ICEGEN_BRIDGE=off")
 if lacking:

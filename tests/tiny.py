@@ -13,13 +13,16 @@ import numpy as np
 import pyproj
 import torch
 
-from icegen import archive, checkpoints, data, export, training
-from icegen.config import load_config
-from icegen.sources.cf import CFFile
+from icegen import archive, validation
+from icegen.archive import export
+from icegen.data import prepared_file
+from icegen.data.sources.cf import CFFile
+from icegen.training import checkpoints, trainings
+from icegen.training.config import load_config
 
 ROWS, COLUMNS, SPACING = 40, 56, 100e3  # unequal, so that a swapped axis shows; m
 
-CONFIG = load_config(resources.files("icegen") / "configs" / "tiny.yaml")
+CONFIG = load_config(resources.files("icegen.training") / "configs" / "tiny.yaml")
 
 
 def write_source(path: Path, years=range(2000, 2004)) -> Path:
@@ -58,13 +61,15 @@ def make(folder: Path) -> Path:
     """Everything from the source to the archive, in seconds. Returns the archive's path."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    prepared = data.load(data.prepare(CFFile(write_source(folder / "source.nc")), folder / "prepared.nc"))
+    prepared = prepared_file.load(
+        prepared_file.prepare(CFFile(write_source(folder / "source.nc")), folder / "prepared.nc")
+    )
     for name in (checkpoints.AUTOENCODER_FILE, checkpoints.FEATURES_FILE, checkpoints.DIFFUSION_FILE):
         (folder / name).unlink(missing_ok=True)  # of an earlier run
-    for train in (training.train_autoencoder, training.train_features, training.train_diffusion):
-        train(CONFIG, prepared, training.Run(folder))
+    for train in (trainings.train_autoencoder, trainings.train_features, trainings.train_diffusion):
+        train(CONFIG, prepared, trainings.Run(folder))
     path = folder / "tiny.pt"
-    export.export(folder, prepared, path, name="tiny")
+    export.export(folder, prepared, path, name="tiny", score=validation.score)
     (folder / "icegen.nml").write_text(f"&icegen_nml archive = '{path}', seed = 7 /\n")
     return path
 

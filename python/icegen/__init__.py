@@ -2,15 +2,20 @@
 """icegen: generated Arctic sea ice for Earth-system models.
 
 `icegen.load()` opens an archive; its `sample()` returns states as an xarray.Dataset.
+`icegen.bridge`, `icegen.plot` and `icegen.polar` are modules that are imported when they are first used.
 """
 
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from icegen.host.installation import bridge_folder
+from icegen.version import __version__
 
 if TYPE_CHECKING:
     from icegen.archive import Archive
 
-__version__ = "0.1.0"
+MODULES = {"bridge": "icegen.host.bridge", "plot": "icegen.maps.plot", "polar": "icegen.maps.polar"}
 
 
 def load(
@@ -24,23 +29,15 @@ def load(
     Returns an `icegen.archive.Archive`. Raises ValueError if the file is missing, damaged, or cannot be honoured.
     """
     from icegen import archive as archives  # torch is slow to import, and not wanted by all callers
-    from icegen import shipped
+    from icegen.archive import shipped
 
     return archives.load(shipped.find(archive), device, sha256, precision)
 
 
-def bridge_folder() -> Path:
-    """Folder of the compiled bridge, for CMAKE_PREFIX_PATH: lib/ and include/.
+def __getattr__(name: str) -> Any:
+    if name in MODULES:
+        return import_module(MODULES[name])
+    raise AttributeError(f"module 'icegen' has no attribute '{name}'")
 
-    It is in the package, or in a checkout its build/, or what ICEGEN_BUILD names. Raises FileNotFoundError where the
-    package was installed without it.
-    """
-    import os
 
-    package = Path(__file__).parent
-    named = os.environ.get("ICEGEN_BUILD")
-    folders = [Path(named)] if named else [package / "_bridge", package.parents[1] / "build"]
-    for folder in folders:
-        if (folder / "lib").is_dir():
-            return folder
-    raise FileNotFoundError(f"there is no {folders[0]}: icegen was installed without its bridge (no Fortran or MPI)")
+__all__ = ["__version__", "bridge_folder", "load"]

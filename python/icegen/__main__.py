@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """`python -m icegen` is the command line."""
 
-from icegen.cli import main
+from icegen.command.main import main
 
 main()

@@ -18,7 +18,8 @@ import pytest
 
 import archives
 from bad_input.bridge import CELLS, write_archive
-from icegen import archive, cli
+from icegen import archive
+from icegen.command import main as cli
 
 
 @dataclass(frozen=True)

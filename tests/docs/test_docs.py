@@ -42,19 +42,20 @@ def blocks(page: str) -> list[tuple[str, str]]:
 def checkout(tiny, tmp_path) -> Path:
     """A folder like a checkout, whose shipped archive, shipped configuration and source of data are tiny."""
     package = tmp_path / "python" / "icegen"
-    package.mkdir(parents=True)
-    for path in (ROOT / "python/icegen").iterdir():
-        if path.name not in ("configs", "__pycache__"):
-            (package / path.name).symlink_to(path)
-    (package / "configs").mkdir()
-    tiny_configuration = (ROOT / "python/icegen/configs/tiny.yaml").read_text()
+    configs = package / "training/configs"
+    configs.mkdir(parents=True)
+    for folder in (ROOT / "python/icegen", ROOT / "python/icegen/training"):
+        for path in folder.iterdir():
+            if path.name not in ("training", "configs", "__pycache__"):
+                (package / path.relative_to(ROOT / "python/icegen")).symlink_to(path)
+    tiny_configuration = (ROOT / "python/icegen/training/configs/tiny.yaml").read_text()
     five = tiny_configuration.replace("[sic, sit]", "[sic, sit, sid, siu, siv]")
     configurations = {"tiny": tiny_configuration, "observed": tiny_configuration, "idealised": five} | {
         f"comparison_{model}": f"{five}space: {'data' if model == 'data' else 'latent'}\ncondition: none\n"
         for model in ("data", "gaussian", "censored")
     }
     for name, text in configurations.items():
-        (package / "configs" / f"{name}.yaml").write_text(text)
+        (configs / f"{name}.yaml").write_text(text)
     (tmp_path / "torchscript").mkdir()
     described = archive.describe(tiny / "tiny.pt")
     year, *others = described.metadata["condition"]
@@ -131,7 +132,10 @@ def test_links_lead_somewhere():
 def test_design_names_every_file():
     """A reader finds each file of the bridge and of the package in the tables of docs/design.md."""
     text = (ROOT / "docs/design.md").read_text()
-    for folder, patterns in (("fortran_bridge/src", ("*.cpp", "*.f90")), ("python/icegen", ("*.py", "*/"))):
+    whole = ("archive", "data", "ensemble", "host", "maps", "model", "training")  # rooms whose files stand in the table
+    folders = [("fortran_bridge/src", ("*.cpp", "*.f90")), ("python/icegen", ("*.py", "*/"))]
+    folders += [(f"python/icegen/{room}", ("*.py", "*/")) for room in whole]
+    for folder, patterns in folders:
         for path in (path for pattern in patterns for path in (ROOT / folder).glob(pattern)):
             if path.name not in ("__init__.py", "__pycache__", "_bridge"):
                 assert f"`{path.name}{'/' if path.is_dir() else ''}`" in text, f"{path.relative_to(ROOT)} is not named"

@@ -9,7 +9,7 @@ import pytest
 
 import icegen
 from compiled import BUILD, ROOT, configured, mpirun, require_built
-from icegen import aoti
+from icegen.archive import aoti
 
 BRIDGE = ROOT / "fortran_bridge"
 

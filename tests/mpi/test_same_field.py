@@ -14,8 +14,9 @@ from click.testing import CliRunner
 
 import icegen
 from compiled import mpirun
-from icegen import data, export
-from icegen.cli import commands
+from icegen.archive import export
+from icegen.command.main import commands
+from icegen.data import prepared_file
 
 YEAR, DAY, MEMBERS, SEED = 2001, 75, 3, 7
 
@@ -45,7 +46,7 @@ def receive(program: str, ranks: int, folder: Path, tiny: Path, lon, lat, variab
 
 def test_pytorch_modules_and_archive(tiny, states):
     """The modules that were scripted give the very bits of the script."""
-    emulator, config = export.build_emulator(tiny, data.load(tiny / "prepared.nc"))
+    emulator, config = export.build_model(tiny, prepared_file.load(tiny / "prepared.nc"))
     condition = torch.tensor([[YEAR, DAY]] * MEMBERS)
     with torch.inference_mode():
         eager = emulator.generate(SEED, torch.tensor([1, 2, 3]), condition, config.sampler.steps)

@@ -94,7 +94,8 @@ def test_one_line_for_what_all_ranks_refuse(tiny, tmp_path):
 
 FAILING = """
 import sys
-from icegen import archive, cli
+from icegen import archive
+from icegen.command import main as cli
 from mpi4py import MPI
 
 generate = archive.Archive.generate

@@ -12,10 +12,13 @@ import xarray as xr
 import icegen
 import tiny as making
 from compiled import BUILD, ENVIRONMENT, require_built
-from icegen import data, export, plot, training
-from icegen.cli import commands
-from icegen.grid import CurvilinearGrid, Grid
-from icegen.variables import variables
+from icegen.archive import export
+from icegen.command.main import commands
+from icegen.data import prepared_file
+from icegen.data.grid import CurvilinearGrid, Grid
+from icegen.data.variables import variables
+from icegen.maps import plot
+from icegen.training import trainings
 
 IDS = ("sic", "sit", "siu", "siv")
 
@@ -46,10 +49,10 @@ class Ice:
 def path(tmp_path_factory):
     folder = tmp_path_factory.mktemp("curvilinear")
     config = dataclasses.replace(making.CONFIG, variables=IDS)
-    prepared = data.load(data.prepare(Ice(), folder / "prepared.nc", validation_years=[2001]))
-    training.train_autoencoder(config, prepared, training.Run(folder))
-    training.train_diffusion(config, prepared, training.Run(folder))
-    export.export(folder, prepared, folder / "curvilinear.pt", "curvilinear", samples=0)
+    prepared = prepared_file.load(prepared_file.prepare(Ice(), folder / "prepared.nc", validation_years=[2001]))
+    trainings.train_autoencoder(config, prepared, trainings.Run(folder))
+    trainings.train_diffusion(config, prepared, trainings.Run(folder))
+    export.export(folder, prepared, folder / "curvilinear.pt", "curvilinear")
     return folder / "curvilinear.pt"
 
 
@@ -82,7 +85,7 @@ def test_a_host_gets_the_same_bits_at_the_cells_and_drift_turned(path, tmp_path,
     require_built(BUILD / "lib" / f"_icegen_flat{sysconfig.get_config_var('EXT_SUFFIX')}")
     for name, value in (ENVIRONMENT | {"ICEGEN_BUILD": str(BUILD)}).items():
         monkeypatch.setenv(name, value)
-    from icegen import bridge
+    from icegen.host import bridge
 
     archive = icegen.load(path)
     states = archive.sample(1, seed=3, year=2000, day_of_year=75).isel(realization=0)

@@ -14,7 +14,7 @@ import torch
 import xarray as xr
 
 import icegen
-from icegen import shipped
+from icegen.archive import shipped
 from icegen.files import replacing
 
 FOLDER = Path(__file__).parent / "golden"

@@ -7,7 +7,7 @@ import xarray as xr
 
 import icegen
 from icegen import archive as archives
-from icegen import shipped
+from icegen.archive import shipped
 from reproducibility import golden
 
 

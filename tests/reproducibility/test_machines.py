@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import icegen
-from icegen import shipped
-from icegen.noise import standard_normal
+from icegen.archive import shipped
+from icegen.model.noise import standard_normal
 from reproducibility import golden, machines
 from reproducibility.host import namelist, play, receive, request, target
 

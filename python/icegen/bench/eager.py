@@ -6,13 +6,14 @@ import dataclasses
 from torch import nn
 
 from icegen.archive import Archive
-from icegen.autoencoder import Autoencoder, IdentityDecoder, IdentityEncoder
-from icegen.checkpoints import make_denoiser
-from icegen.config import Config, from_dict
-from icegen.emulator import Emulator
+from icegen.model.autoencoder import Autoencoder, IdentityDecoder, IdentityEncoder
+from icegen.model.generative_model import Constraints, GenerativeModel, Normalisation
+from icegen.settings import from_dict
+from icegen.training.checkpoints import make_denoiser
+from icegen.training.config import Config
 
 
-def eager(archive: Archive, sampler: str = "heun") -> Emulator:
+def eager(archive: Archive, sampler: str = "heun") -> GenerativeModel:
     """The archive's modules as plain PyTorch in its default layout, with one of the samplers.
 
     Raises ValueError for an archive that another icegen's modules made.
@@ -28,24 +29,30 @@ def eager(archive: Archive, sampler: str = "heun") -> Emulator:
         features = None
         if any(name.startswith("feature_encoder.") for name in state):
             features = Autoencoder(len(archive.variables), config.features).encoder
-        emulator = Emulator(
+        model = GenerativeModel(
             encoder=encoder,
             decoder=decoder,
             denoiser=make_denoiser(config, state["latent_mean"].shape),
             feature_encoder=features,
             ocean=state["ocean"],
-            **{name: state[name][:, 0, 0] for name in ("mean", "std", "lower", "upper", "cut", "shoulder")},
-            gain=state["gain"],
-            concentration=archive.module.concentration,
-            of_ice=state["of_ice"][:, 0, 0],
-            latent_mean=state["latent_mean"],
-            latent_std=state["latent_std"],
+            normalisation=Normalisation(
+                mean=state["mean"][:, 0, 0],
+                std=state["std"][:, 0, 0],
+                latent_mean=state["latent_mean"],
+                latent_std=state["latent_std"],
+                year_mean=archive.module.year_mean,
+                year_scale=archive.module.year_scale,
+            ),
+            constraints=Constraints(
+                lower=state["lower"][:, 0, 0],
+                upper=state["upper"][:, 0, 0],
+                concentration=archive.module.concentration,
+                of_ice=state["of_ice"][:, 0, 0],
+            ),
             conditional=archive.module.conditional,
-            year_mean=archive.module.year_mean,
-            year_scale=archive.module.year_scale,
             sampler=dataclasses.replace(config.sampler, name=sampler),
         )
-        emulator.load_state_dict({name: tensor.contiguous() for name, tensor in state.items()})
+        model.load_state_dict({name: tensor.contiguous() for name, tensor in state.items()})
     except (KeyError, AttributeError, RuntimeError, ValueError) as error:
         raise ValueError(f"{archive.path} is of another icegen: {' '.join(str(error).split())[:120]}") from None
-    return emulator.eval()
+    return model.eval()

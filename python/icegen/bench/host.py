@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from mpi4py import MPI
 
-from icegen import bridge
 from icegen.bench import process
+from icegen.host import bridge
 
 DAY = 75
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-import icegen
 from icegen.archive import Archive
 
 OFF_CENTRE = 0.01  # degrees to the north: a point between centres takes four cells, one on a centre but one
@@ -29,7 +28,7 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 # The processes launched find this very package, installed or not.
-PACKAGE = {"PYTHONPATH": str(Path(icegen.__file__).parents[1])}
+PACKAGE = {"PYTHONPATH": str(Path(__file__).parents[2])}
 # All messages go over TCP, where the kernel counts them.
 COUNTED = {"OMPI_MCA_btl": "self,tcp", "OMPI_MCA_btl_tcp_if_include": "lo"}
 

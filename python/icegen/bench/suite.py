@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
-import icegen
 from icegen.archive import Archive
-from icegen.bench import coupling, sampling
+from icegen.bench import coupling, networks
 from icegen.bench.launching import Launcher
 from icegen.bench.rows import Row
+from icegen.version import __version__
 
 RANKS = (1, 2, 4, 8, 16, 32)
 
@@ -54,11 +54,11 @@ def bench(
     with TemporaryDirectory(prefix="icegen_") as folder:
         launcher = Launcher(archive, threads, Path(folder))
         measures: dict[str, Callable[[], Row]] = {
-            "a sample through the bridge": lambda: sampling.through_bridge(archive, pairs),
-            "a sample of the archive": lambda: sampling.against_eager(archive, pairs),
-            "a sampler of few evaluations": lambda: sampling.few_evaluations(archive, pairs),
-            "half the precision": lambda: sampling.half_precision(archive, pairs),
-            "the latent space": lambda: sampling.against_data_space(archive, pairs),
+            "a sample through the bridge": lambda: networks.through_bridge(archive, pairs),
+            "a sample of the archive": lambda: networks.against_eager(archive, pairs),
+            "a sampler of few evaluations": lambda: networks.few_evaluations(archive, pairs),
+            "half the precision": lambda: networks.half_precision(archive, pairs),
+            "the latent space": lambda: networks.against_data_space(archive, pairs),
             "waiting in `receive`": lambda: coupling.waiting(launcher, pairs),
             "bytes of a request": lambda: coupling.traffic(launcher, ranks),
             "memory of other ranks": lambda: coupling.idle_memory(launcher, launches),
@@ -81,7 +81,7 @@ def describe(archive: Archive, threads: int, pairs: int) -> dict[str, str]:
         "archive": f"{archive.metadata['name']}, {sampler['name']}, {sampler['evaluations']} evaluations",
         "sha256": archive.sha256,
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
-        "versions": f"icegen {icegen.__version__}, torch {torch.__version__}, Python {platform.python_version()}",
+        "versions": f"icegen {__version__}, torch {torch.__version__}, Python {platform.python_version()}",
         "threads": str(threads),
         "pairs": str(pairs),
     }

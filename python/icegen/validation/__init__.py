@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Scores of an emulator against real states it never saw, each beside its floor.
+"""Scores of a model against real states it never saw, each beside its floor.
 
 ``reference`` real states; ``samples`` generated ones; ``evidence`` looks at each state once; ``scores`` and ``spectra``
 are the formulas; ``compare`` makes the table; ``pictures`` and ``report`` show it.
@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 
 from icegen.archive import Archive
-from icegen.data import PreparedData
-from icegen.emulator import Emulator
+from icegen.data.prepared_file import PreparedData
+from icegen.model.generative_model import GenerativeModel
+from icegen.progress import Stages, Wrap
 from icegen.validation import pictures, reference, report
 from icegen.validation.compare import Table, compare
-from icegen.validation.evidence import Evidence, Progress, Wrap, add_free, add_trend, gather
+from icegen.validation.evidence import Evidence, add_free, add_trend, gather
+from icegen.validation.generated import BridgeSampler, Sampler
 from icegen.validation.reference import Record
 from icegen.validation.report import HEADINGS, cells
-from icegen.validation.samples import BridgeSampler, Sampler
-from icegen.validation.scores import extent
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Validation:
 
 def validate(
     archive: Archive, reference_path: Path, out: Path, *, training: Path | None = None, samples: int, steps: int,
-    seed: int, through: str = "archive", progress: Progress,
+    seed: int, through: str = "archive", progress: Stages,
 ) -> Validation:  # fmt: skip
     """Score an archive and write the report into the folder ``out``.
 
@@ -90,12 +90,14 @@ def _sampler(archive: Archive, seed: int, steps: int, folder: Path, through: str
     return Sampler(archive.module, seed, steps, archive.device, folder, archive.precision)
 
 
-def score(emulator: Emulator, data: PreparedData, samples: int, steps: int, progress: Wrap = iter) -> dict:
+def score(
+    model: GenerativeModel, data: PreparedData, steps: int, samples: int = 1, progress: Wrap = iter
+) -> dict[str, Any]:
     """Scores for an archive's metadata: of ``samples`` members per validation time, numbers by group and name."""
     evaluation, training = Record(data, np.flatnonzero(data.validation)), Record(data, np.flatnonzero(data.training))
     count = len(evaluation) * samples
-    sampler = Sampler(emulator, 0, steps)
-    evidence = gather(sampler, evaluation, training, count, emulator.conditional, lambda name: progress)
+    sampler = Sampler(model, 0, steps)
+    evidence = gather(sampler, evaluation, training, count, model.conditional, lambda name: progress)
     found: dict[str, Any] = {"validation_times": len(evaluation), "samples_per_time": samples}
     for s in compare(evidence).scores:
         group = found.setdefault(s.group, {})
@@ -104,23 +106,4 @@ def score(emulator: Emulator, data: PreparedData, samples: int, steps: int, prog
     return found
 
 
-def extent_climatology(data: PreparedData) -> dict:
-    """Monthly extent of the training years: mean, min, max, std over years, each [12] in m2, January first."""
-    ids = [v.id for v in data.variables]
-    if "sic" not in ids:
-        return {}
-    record = Record(data, np.flatnonzero(data.training))
-    area = np.array([extent(record.state(i)[ids.index("sic")], data.grid.cell_area, data.grid.ocean)
-                     for i in range(len(record))])  # fmt: skip
-    by_month = [area[record.month == month] for month in range(1, 13)]
-    if not all(len(values) for values in by_month):
-        return {}
-    return {
-        "units": "m2",
-        "years": [int(record.year.min()), int(record.year.max())],
-        **{name: [float(f(values)) for values in by_month] for name, f in
-           (("mean", np.mean), ("min", np.min), ("max", np.max), ("std", np.std))},
-    }  # fmt: skip
-
-
-__all__ = ["HEADINGS", "Validation", "cells", "extent_climatology", "score", "validate"]
+__all__ = ["HEADINGS", "Validation", "cells", "score", "validate"]

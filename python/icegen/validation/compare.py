@@ -31,7 +31,7 @@ RECONSTRUCTION_LABELS = {
 class Score:
     """One line of the table.
 
-    group: reconstruction; generation (with dates, of an emulator that takes them); unconditional (always without).
+    group: reconstruction; generation (with dates, of a model that takes them); unconditional (always without).
     id: unique within the group.
     value: of the archive.  real: the same of the real states, where ``value`` is no comparison yet.
     floor: what real but wrong states score, if there is such a thing.

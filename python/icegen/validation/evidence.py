@@ -6,38 +6,35 @@ dates, they take further members of them, and the real state counts again. The f
 would score: in place of member k of a date stands the k-th best training state of its calendar month within 4 years.
 """
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from icegen.grid import CurvilinearGrid, Grid
+from icegen.data.extent import extent
+from icegen.data.grid import CurvilinearGrid, Grid
+from icegen.data.variables import Variable
+from icegen.progress import Stages, Wrap
+from icegen.validation.generated import SampleKey, Sampler
 from icegen.validation.reconstruction import Reconstruction
 from icegen.validation.reference import Record, balanced_order, evenly, floor_candidates
-from icegen.validation.samples import Request, Sampler
-from icegen.validation.scores import extent, nearest_distance
+from icegen.validation.scores import nearest_distance
 from icegen.validation.spectra import PairedSpectra
 from icegen.validation.tally import Tally
-from icegen.variables import Variable
 
 TREND_MONTH = 9
 TREND_PERIODS = ((1979, 1991), (2005, 2017))
 TREND_SAMPLES = 24  # a period
 MOST_TRAINING = 4000  # training states that are looked at
 
-Wrap = Callable[[Any], Iterable[Any]]  # iterates over what has a length, and shows how far it came
-Progress = Callable[[str], Wrap]  # of a stage's name
-
 
 @dataclass
 class Evidence:
     """Figures of all sets of states.
 
-    dated: whether the emulator takes dates; if not, its samples are of no time, and only sets are compared.
+    dated: whether the model takes dates; if not, its samples are of no time, and only sets are compared.
     time, member, month: [sample], of the samples beside real states; time indexes the evaluation record.
-    tallies: by name; ``real``, ``generated`` and ``floor`` [sample], ``training``, and of an emulator that takes
+    tallies: by name; ``real``, ``generated`` and ``floor`` [sample], ``training``, and of a model that takes
         dates ``free``, samples without one. Without training states there is no ``floor`` and no ``training``.
     spectra: ``reconstruction``, ``generated`` and ``floor``, each over the real state beside it; none without sic.
     outside: share of generated cells beyond the bounds before the cut to them [variable]; None if not known.
@@ -90,7 +87,7 @@ class Evidence:
 
 
 def gather(
-    sampler: Sampler, evaluation: Record, training: Record | None, samples: int, dated: bool, progress: Progress
+    sampler: Sampler, evaluation: Record, training: Record | None, samples: int, dated: bool, progress: Stages
 ) -> Evidence:
     """Look at ``samples`` states beside those of the evaluation record.
 
@@ -135,7 +132,7 @@ def add_pairs(
     for i in progress(range(len(evidence.time))):
         t = int(evidence.time[i])
         real, seen = evaluation.state(t), evaluation.seen(t)
-        state, unbounded = sampler.sample(make_request(evidence, evaluation, i))
+        state, unbounded = sampler.sample(make_key(evidence, evaluation, i))
         if unbounded is not None:
             outside.append(share_outside(unbounded, evidence))
         evidence.tallies["real"].add(real, seen)
@@ -151,12 +148,12 @@ def add_pairs(
     evidence.outside = np.mean(outside, axis=0) if outside else None
 
 
-def make_request(evidence: Evidence, evaluation: Record, i: int) -> Request:
+def make_key(evidence: Evidence, evaluation: Record, i: int) -> SampleKey:
     """What to sample beside the real state of sample ``i``."""
     if not evidence.dated:
-        return Request(int(i) + 1)
+        return SampleKey(int(i) + 1)
     t = evidence.time[i]
-    return Request(int(evidence.member[i]), int(evaluation.year[t]), int(evaluation.day_of_year[t]))
+    return SampleKey(int(evidence.member[i]), int(evaluation.year[t]), int(evaluation.day_of_year[t]))
 
 
 def add_free(evidence: Evidence, sampler: Sampler, samples: int, progress: Wrap) -> None:
@@ -164,7 +161,7 @@ def add_free(evidence: Evidence, sampler: Sampler, samples: int, progress: Wrap)
     free = evidence.tallies["free"] = new_tally(evidence, sampler)
     everywhere = np.broadcast_to(evidence.grid.ocean, (len(evidence.variables), *evidence.grid.shape))
     for member in progress(range(1, samples + 1)):
-        free.add(sampler.sample(Request(member))[0], everywhere)
+        free.add(sampler.sample(SampleKey(member))[0], everywhere)
 
 
 def add_trend(
@@ -190,7 +187,7 @@ def add_trend(
         return
     areas: list[tuple[list, list]] = [([], []), ([], [])]
     for period, record, t, member in progress(dates):
-        request = Request(member, int(record.year[t]), int(record.day_of_year[t]))
+        request = SampleKey(member, int(record.year[t]), int(record.day_of_year[t]))
         for kept, state in zip(areas[period], (record.state(t), sampler.sample(request)[0]), strict=True):
             kept.append(extent(state[index], grid.cell_area, grid.ocean))
     evidence.trend = [(float(np.mean(real)), float(np.mean(generated))) for real, generated in areas]

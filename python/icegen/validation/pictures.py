@@ -5,12 +5,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from icegen import polar
-from icegen.grid import CurvilinearGrid, Grid
+from icegen.data.grid import CurvilinearGrid, Grid
+from icegen.maps import polar
 from icegen.validation import spectra
-from icegen.validation.evidence import Evidence, make_request
+from icegen.validation.evidence import Evidence, make_key
+from icegen.validation.generated import Sampler
 from icegen.validation.reference import Record, floor_candidates
-from icegen.validation.samples import Sampler
 from icegen.validation.tally import BIN_STD
 
 COLOURS = {
@@ -80,7 +80,7 @@ def maps(evidence: Evidence, evaluation: Record, training: Record | None, sample
             other = floor_candidates(training, *date)[0]
             column.append((f"floor, {training.year[other]}-{training.month[other]:02d}", training.state(other)))
         for i in np.flatnonzero(evidence.time == t)[:MAPPED_MEMBERS]:
-            request = make_request(evidence, evaluation, i)
+            request = make_key(evidence, evaluation, i)
             column.append((f"generated, member {request.member}", sampler.sample(request)[0]))
         columns.append(column)
     count, wide = len(evidence.variables), max(map(len, columns))

@@ -3,9 +3,9 @@
 
 import numpy as np
 
-from icegen.grid import CurvilinearGrid, Grid
+from icegen.data.grid import CurvilinearGrid, Grid
+from icegen.data.variables import Variable
 from icegen.validation.scores import mean_gradient
-from icegen.variables import Variable
 
 
 class Reconstruction:

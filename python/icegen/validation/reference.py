@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from icegen import data as prepared
-from icegen.data import PreparedData
-from icegen.grid import CurvilinearGrid, Grid
-from icegen.netcdf import open_file
-from icegen.sources.cf import CFFile
-from icegen.variables import Variable
+from icegen.data import prepared_file
+from icegen.data.grid import CurvilinearGrid, Grid
+from icegen.data.netcdf import open_file
+from icegen.data.prepared_file import PreparedData
+from icegen.data.sources.cf import CFFile
+from icegen.data.variables import Variable
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def read(path: Path, wanted: tuple[Variable, ...], grid: Grid | CurvilinearGrid)
     with open_file(path) as nc:
         is_prepared = "icegen_prepared" in nc.ncattrs()
     if is_prepared:
-        data = prepared.load(path)
+        data = prepared_file.load(path)
     else:
         source = CFFile(path, [v.id for v in wanted])
         if not _same_points(source.grid, grid):
@@ -73,9 +73,9 @@ def read(path: Path, wanted: tuple[Variable, ...], grid: Grid | CurvilinearGrid)
             log.warning("%s is of %s; brought to the archive's grid", path, _describe(source.grid))
             source = CFFile(path, [v.id for v in wanted], grid)
         if source.split is not None:  # whatever else a file calls its splits, they are not of training
-            source.split[~np.isin(source.split, list(prepared.SPLITS.values()))] = prepared.SPLITS["test"]
+            source.split[~np.isin(source.split, list(prepared_file.SPLITS.values()))] = prepared_file.SPLITS["test"]
         with tempfile.TemporaryDirectory() as folder:
-            data = prepared.load(prepared.prepare(source, Path(folder) / "prepared.nc", needs_training=False))
+            data = prepared_file.load(prepared_file.prepare(source, Path(folder) / "prepared.nc", needs_training=False))
     if data.variables != wanted:
         seen, ids = (", ".join(v.id for v in variables) for variables in (data.variables, wanted))
         raise ValueError(f"{path} holds {seen}; this archive is of {ids}")

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import icegen
 from icegen.files import replacing
 from icegen.validation import spectra
 from icegen.validation.compare import Score, Table
 from icegen.validation.evidence import Evidence
+from icegen.version import __version__
 
 COLUMNS = ("group", "id", "label", "value", "real", "floor", "over_floor", "units")
 HEADINGS = ("archive", "real", "floor", "archive / floor")  # of the numbers in `cells`
@@ -130,5 +130,5 @@ def page(about: Mapping[str, str], table: Table, images: Mapping[str, tuple[str,
         source = base64.b64encode(image).decode()
         parts.append(f'<figure><img alt="{html.escape(key)}" src="data:image/png;base64,{source}">'
                      f"<figcaption>{html.escape(caption)}</figcaption></figure>")  # fmt: skip
-    parts.append(f'<p class="note">icegen {icegen.__version__}</p></html>')
+    parts.append(f'<p class="note">icegen {__version__}</p></html>')
     return "\n".join(parts) + "\n"

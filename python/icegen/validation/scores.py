@@ -5,24 +5,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 
-ICE_EDGE = 0.15  # concentration from which a cell counts as ice-covered
-PACK_EDGE = 0.80  # concentration up to which ice is of the marginal ice zone
-
-
-def extent(sic: np.ndarray, cell_area: np.ndarray, ocean: np.ndarray) -> np.ndarray:
-    """Sea-ice extent [...] in m2 from concentration [..., y, x]: the ocean area with at least 15 % ice."""
-    return _area((sic >= ICE_EDGE) & ocean, cell_area)
-
-
-def marginal_ice_zone(sic: np.ndarray, cell_area: np.ndarray, ocean: np.ndarray) -> np.ndarray:
-    """Area [...] in m2 of the marginal ice zone, concentration [..., y, x] from .15 to .80."""
-    return _area((sic >= ICE_EDGE) & (sic <= PACK_EDGE) & ocean, cell_area)
-
-
-def volume(sit: np.ndarray, cell_area: np.ndarray, ocean: np.ndarray) -> np.ndarray:
-    """Ice volume [...] in m3 from effective thickness [..., y, x] in m."""
-    return _area(np.where(ocean, sit, 0), cell_area)
-
 
 def probability_rmse(a: np.ndarray, b: np.ndarray, ocean: np.ndarray) -> float:
     """Root mean square over ocean cells of the difference of two maps of the probability of sea ice [y, x]."""
@@ -89,10 +71,6 @@ def mean_gradient(field: np.ndarray, valid: np.ndarray, spacing: float) -> float
         return float("nan")
     along_x, along_y = field[1:-1, 2:] - field[1:-1, :-2], field[2:, 1:-1] - field[:-2, 1:-1]
     return float(np.hypot(along_x, along_y)[inner].mean(dtype=np.float64) / (2 * spacing))
-
-
-def _area(values: np.ndarray, cell_area: np.ndarray) -> np.ndarray:
-    return values.reshape(*values.shape[:-2], -1).astype(np.float64) @ cell_area.ravel()
 
 
 def _block_means(values: np.ndarray, factor: int) -> np.ndarray:

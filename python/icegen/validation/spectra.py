@@ -8,7 +8,7 @@ that both cover, so neither choice of windows favours one of them.
 
 import numpy as np
 
-from icegen.validation.scores import ICE_EDGE
+from icegen.data.extent import ICE_EDGE
 
 WIDTH = 800e3  # m, of a window
 SHORTEST = 50e3  # m, of the scales that are scored

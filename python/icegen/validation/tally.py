@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from icegen.grid import CurvilinearGrid, Grid
+from icegen.data.extent import ICE_EDGE, extent, marginal_ice_zone, volume
+from icegen.data.grid import CurvilinearGrid, Grid
+from icegen.data.variables import Variable
 from icegen.validation import scores
-from icegen.variables import Variable
 
 BLOCK = 8  # cells along the side of the blocks whose means are compared with training states
 BINS, BIN_STD = 4000, 0.01  # of the histograms: 20 standard deviations to both sides of the mean
@@ -57,11 +58,11 @@ class Tally:
         self._states += 1
         if self.concentration is not None:
             sic = state[self.concentration]
-            self.extent.append(scores.extent(sic, area, ocean))
-            self.marginal.append(scores.marginal_ice_zone(sic, area, ocean))
-            self._iced += sic >= scores.ICE_EDGE
+            self.extent.append(extent(sic, area, ocean))
+            self.marginal.append(marginal_ice_zone(sic, area, ocean))
+            self._iced += sic >= ICE_EDGE
         if self.thickness is not None:
-            self.volume.append(scores.volume(state[self.thickness], area, ocean))
+            self.volume.append(volume(state[self.thickness], area, ocean))
         self.coarse.append((scores.coarsen(state, ocean, BLOCK) / self.std[:, None]).ravel())
         self.features.append(self._feature_function(state))
         for i, v in enumerate(self.variables):

@@ -8,14 +8,14 @@ import netCDF4
 import numpy as np
 import pytest
 
-from icegen import data
-from icegen.grid import CurvilinearGrid
+from icegen.data import prepared_file
+from icegen.data.grid import CurvilinearGrid
 from icegen.validation.reference import Record, balanced_order, evenly, floor_candidates, read, split
 
 
 @pytest.fixture(scope="module")
 def prepared(tiny):
-    return data.load(tiny / "prepared.nc")
+    return prepared_file.load(tiny / "prepared.nc")
 
 
 def test_split_by_the_files_own_word(prepared):
@@ -30,14 +30,14 @@ def test_split_by_the_files_own_word(prepared):
 
 def test_validation_and_test_times_are_both_evaluated_on(prepared):
     letters = prepared.split.copy()
-    letters[:12] = data.SPLITS["test"]
+    letters[:12] = prepared_file.SPLITS["test"]
     evaluation, training = split(*2 * (dataclasses.replace(prepared, split=letters),))
     assert set(evaluation.year) == {2000, 2003}
     assert set(training.year) == {2001, 2002}
 
 
 def test_training_states_of_another_file(prepared):
-    unseen = dataclasses.replace(prepared, split=np.full(48, data.SPLITS["test"]))
+    unseen = dataclasses.replace(prepared, split=np.full(48, prepared_file.SPLITS["test"]))
     evaluation, training = split(unseen, unseen)
     assert len(evaluation) == 48
     assert training is None
@@ -67,7 +67,7 @@ def test_floor_is_of_the_same_month_within_four_years_the_nearest_first(prepared
     year = np.repeat([1990, 1991, 1993, 1994, 1999, 2000], 12)
     month = np.tile(np.arange(1, 13), 6)
     many = dataclasses.replace(
-        prepared, year=year, month=month, day_of_year=month * 30, split=np.full(72, data.SPLITS["training"])
+        prepared, year=year, month=month, day_of_year=month * 30, split=np.full(72, prepared_file.SPLITS["training"])
     )
     record = Record(many, np.arange(72))
 

@@ -11,7 +11,7 @@ import netCDF4
 import pytest
 
 from compiled import BUILD, ENVIRONMENT, require_built
-from icegen import cli
+from icegen.command import main as cli
 
 RUN = ["--samples", "20", "--steps", "2", "--seed", "5"]
 

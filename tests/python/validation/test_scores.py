@@ -13,52 +13,6 @@ OCEAN[0, 3] = False
 AREA = np.arange(12.0).reshape(3, 4)
 
 
-@pytest.fixture
-def sic():
-    field = np.zeros((2, 5, 3, 4), np.float32)
-    field[1, 2, 0, 3] = 1.0  # land: does not count
-    field[1, 2, 1, 1] = 0.15  # 5 m2: at the ice edge
-    field[1, 2, 2, 0] = 0.14  # 8 m2: not yet
-    field[1, 2, 2, 1] = 0.8  # 9 m2: at the pack's edge
-    field[1, 2, 2, 3] = 0.9  # 11 m2
-    return field
-
-
-def test_extent_of_a_known_mask(sic):
-    found = scores.extent(sic, AREA, OCEAN)
-    assert found.shape == (2, 5)
-    assert found[1, 2] == 5 + 9 + 11
-    assert found.sum() == 25
-
-
-def test_marginal_ice_zone_of_a_known_mask(sic):
-    found = scores.marginal_ice_zone(sic, AREA, OCEAN)
-    assert found[1, 2] == 5 + 9
-    assert found.sum() == 14
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_fifteen_percent_is_ice_in_every_precision(dtype):
-    """Data are kept in half precision, where .15 is .15002; observations come in whole percents."""
-    sic = np.full((8, 8), 0.15).astype(np.float16).astype(dtype)
-    assert scores.extent(sic, np.ones((8, 8)), np.ones((8, 8), bool)) == 64
-
-
-def test_volume_of_a_known_field():
-    sit = np.full((3, 4), 2.0, np.float32)
-    assert scores.volume(sit, AREA, OCEAN) == 2 * (AREA.sum() - 3)
-    assert scores.volume(sit[None], AREA, OCEAN).shape == (1,)
-
-
-def test_volume_sums_in_double_precision():
-    """One more centimetre on one of many cells is seen."""
-    sit = np.full((1000, 1000), 3.0, np.float32)
-    area, ocean = np.full((1000, 1000), 1.5e8), np.ones((1000, 1000), bool)
-    before = scores.volume(sit, area, ocean)
-    sit[0, 0] = 4.0
-    assert scores.volume(sit, area, ocean) - before == 1.5e8
-
-
 def test_probability_rmse_looks_at_the_ocean_alone():
     a, b = np.full((3, 4), 0.5), np.full((3, 4), 0.5)
     b[1, 1] = 0.8

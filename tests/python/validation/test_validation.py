@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from icegen import archive, data, validation
-from icegen.validation.compare import compare
+from icegen import archive, validation
+from icegen.data import prepared_file
+from icegen.validation import compare
 from icegen.validation.evidence import add_trend, gather
+from icegen.validation.generated import SampleKey, Sampler
 from icegen.validation.reference import floor_candidates, split
-from icegen.validation.samples import Request, Sampler
 
 
 @pytest.fixture(scope="module")
 def prepared(tiny):
-    return data.load(tiny / "prepared.nc")
+    return prepared_file.load(tiny / "prepared.nc")
 
 
 class Known:
@@ -55,7 +56,7 @@ def states(prepared):
 
 
 def test_a_perfect_emulator(prepared):
-    scores = validation.score(Known(states(prepared)), prepared, samples=2, steps=2)
+    scores = validation.score(Known(states(prepared)), prepared, steps=2, samples=2)
     assert scores["validation_times"] == 12
     assert scores["samples_per_time"] == 2
     for name in ("sic", "sit"):
@@ -82,7 +83,7 @@ def test_an_emulator_that_repeats_training_states_scores_the_floor(prepared):
     for t in evaluation.times:
         first = floor_candidates(training, *date(prepared, t)[:1], prepared.month[t], prepared.day_of_year[t])[0]
         repeated[date(prepared, t)] = torch.from_numpy(training.state(first))
-    scores = validation.score(Known(repeated), prepared, samples=1, steps=2)["generation"]
+    scores = validation.score(Known(repeated), prepared, steps=2, samples=1)["generation"]
     compared = [name for name in scores if name + "_floor" in scores]
     assert len(compared) > 30
     for name in compared:
@@ -98,7 +99,7 @@ def test_extent_error_of_a_known_mistake(prepared):
     row, column = np.argwhere(bare)[0]
     for state in unseen:
         state[0, row, column] = 0.5
-    scores = validation.score(Known(wrong), prepared, samples=1, steps=2)["generation"]
+    scores = validation.score(Known(wrong), prepared, steps=2, samples=1)["generation"]
     assert scores["extent_monthly_error"] == pytest.approx(0.01, rel=1e-6)
     assert scores["marginal_ice_zone"] - scores["marginal_ice_zone_real"] == pytest.approx(0.01, rel=1e-6)
     assert scores["ice_probability_rmse"] == pytest.approx(np.sqrt(1 / prepared.grid.ocean.sum()))
@@ -106,7 +107,7 @@ def test_extent_error_of_a_known_mistake(prepared):
 
 def test_a_constant_mistake(prepared):
     """A quarter less everywhere: the bound takes up part of it, where it is all out of bounds before the cut."""
-    scores = validation.score(Known(states(prepared), mistake=-0.25), prepared, samples=1, steps=2)
+    scores = validation.score(Known(states(prepared), mistake=-0.25), prepared, steps=2, samples=1)
     evaluation, _ = split(prepared, prepared)
     x = np.stack([evaluation.state(i) for i in range(12)]).astype(np.float64)
     seen = np.stack([evaluation.seen(i) for i in range(12)])
@@ -132,7 +133,7 @@ def test_cells_that_were_filled_in_do_not_count(prepared):
             spoilt[..., :half] = 9.0
             return spoilt
 
-    scores = validation.score(Bad(wrong), dataclasses.replace(prepared, filled=filled), samples=1, steps=2)
+    scores = validation.score(Bad(wrong), dataclasses.replace(prepared, filled=filled), steps=2, samples=1)
     assert scores["reconstruction"]["sic_rmse"] == 0
 
 
@@ -141,7 +142,7 @@ def test_scores_without_any_zero_are_finite_or_left_out(prepared):
     thick = dataclasses.replace(prepared, state=prepared.state + np.float16(0.5))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        scores = validation.score(Known(states(thick)), thick, samples=1, steps=2)
+        scores = validation.score(Known(states(thick)), thick, steps=2, samples=1)
     values = [value for group in scores.values() if isinstance(group, dict) for value in group.values()]
     assert np.isfinite(values).all()
     assert "sit_zeros_kept" not in scores["reconstruction"]
@@ -152,7 +153,7 @@ def test_without_concentration_what_needs_it_is_left_out(prepared):
         prepared, variables=prepared.variables[1:], state=prepared.state[:, 1:], filled=prepared.filled[:, 1:],
         mean=prepared.mean[1:], std=prepared.std[1:],
     )  # fmt: skip
-    scores = validation.score(Known(states(alone)), alone, samples=1, steps=2)["generation"]
+    scores = validation.score(Known(states(alone)), alone, steps=2, samples=1)["generation"]
     assert scores["volume_monthly_error"] == pytest.approx(0, abs=1e-9)
     assert not [name for name in scores if name.startswith(("extent", "ice_probability", "marginal", "sic"))]
     assert not [name for name in scores if "spectrum" in name]
@@ -172,27 +173,10 @@ def test_the_trend_is_that_of_the_septembers_of_both_periods(prepared):
     assert trend.value == pytest.approx(expected[1] / expected[0])
 
 
-def test_climatology_is_that_of_the_training_years(prepared):
-    climatology = validation.extent_climatology(prepared)
-    sic = prepared.state[:, 0].astype(np.float64)
-    area = (((sic >= 0.15) & prepared.grid.ocean) * prepared.grid.cell_area).sum((1, 2))
-    by_year = area.reshape(4, 12)[:3]  # 2003 is for validation
-    assert climatology["units"] == "m2"
-    assert climatology["years"] == [2000, 2002]
-    for name in ("mean", "min", "max", "std"):
-        np.testing.assert_allclose(climatology[name], getattr(by_year, name)(0), rtol=1e-6)
-    assert climatology["mean"][2] > 1.5 * climatology["mean"][8]  # March, September
-
-
-def test_climatology_needs_concentration_and_all_months(prepared):
-    assert validation.extent_climatology(dataclasses.replace(prepared, variables=prepared.variables[1:])) == {}
-    assert validation.extent_climatology(dataclasses.replace(prepared, month=np.minimum(prepared.month, 11))) == {}
-
-
 def test_samples_are_the_archives_own_and_are_kept(tiny, tmp_path):
     loaded = archive.load(tiny / "tiny.pt")
     sampler = Sampler(loaded.module, seed=3, steps=2, folder=tmp_path / "kept")
-    for request, key in ((Request(2, 2001, 74), {"year": 2001, "day_of_year": 74}), (Request(1), {})):
+    for request, key in ((SampleKey(2, 2001, 74), {"year": 2001, "day_of_year": 74}), (SampleKey(1), {})):
         state, unbounded = sampler.sample(request)
         expected = loaded.generate([request.member], seed=3, steps=2, **key)[0].numpy()
         np.testing.assert_array_equal(state, expected)
@@ -211,9 +195,9 @@ def test_samples_are_the_archives_own_and_are_kept(tiny, tmp_path):
             raise AssertionError
 
     again = Sampler(Spent(), seed=3, steps=2, folder=tmp_path / "kept")
-    np.testing.assert_array_equal(again.sample(Request(1))[0], expected)
+    np.testing.assert_array_equal(again.sample(SampleKey(1))[0], expected)
     with pytest.raises(AssertionError):
-        again.sample(Request(2))
+        again.sample(SampleKey(2))
 
 
 def test_an_archive_without_the_methods_is_refused():

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""An archive's networks as machine code, which the bridge runs with ``backend = 'aoti'``.
+
+AOTInductor compiles the denoiser and the decoder for one state at a time on the archive's grid. The weights, the noise
+and the sampler stay the archive's own. The code is for one kind of processor, one release of torch and one precision.
+"""
+
+import platform
+import warnings
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import Tensor, nn
+
+from icegen.archive.archive import Archive, autocast, load
+from icegen.archive.format import save
+from icegen.model.autoencoder import Decoder
+from icegen.model.denoiser import CONDITION_FEATURES, UViT, network_ocean
+from icegen.settings import from_dict
+from icegen.training.config import Config
+
+# Of the networks' outputs, whose standard deviations are about 1, at most.
+TOLERANCE = {"float32": 1e-4, "bfloat16": 0.1}
+CPU = torch.device("cpu")
+TORCH = tuple(int(number) for number in torch.__version__.split(".")[:2])
+LEAST_TORCH = (2, 13)
+
+# What the compiler is told of a processor, by torch's name of its capability: the architecture, and the length of its
+# vectors in bits.
+PROCESSORS = {"AVX2": ("x86-64-v3", 256), "AVX512": ("x86-64-v4", 512)}
+
+
+def add(source: Path, out: Path, precision: str = "float32") -> str:
+    """Write a copy of an archive with its networks compiled for processors like this one. Returns the copy's SHA-256.
+
+    precision: of the denoiser's products, of `icegen.archive.PRECISIONS`.
+    Raises ValueError if that cannot be done here, or if the code does not compute what the archive's own does.
+    """
+    if TORCH < LEAST_TORCH:
+        raise ValueError(f"torch is {torch.__version__}; wanted 2.13 or newer to compile networks")
+    if (capability := torch.backends.cpu.get_cpu_capability()) not in PROCESSORS:
+        raise ValueError(f"the processor's vector instructions are {capability}; wanted {' or '.join(PROCESSORS)}")
+    loaded = load(source, precision=precision)
+    compiled = {f"{name}.so": _compile(name, loaded, *parts) for name, parts in _networks(loaded).items()}
+    metadata = loaded.metadata | {
+        "compiled": {
+            "processor": f"{platform.machine()} {capability}",
+            "torch": torch.__version__.split("+")[0],
+            "device": CPU.type,
+            "precision": precision,
+        }
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        module = torch.jit.load(str(source))  # as it is stored
+    return save(out, module, metadata, loaded.grid, compiled)
+
+
+def _networks(source: Archive) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
+    """The networks of an archive as the compiler takes them, with the archive's own weights, and inputs such as the
+    sampler gives them."""
+    config = from_dict(Config, source.metadata["provenance"]["configuration"])
+    channels, y, x = source.metadata["latent"]["shape"]
+    module = source.module
+    factor = module.ocean.shape[2] // y
+    latent = module.noise(0, torch.tensor([1]), torch.zeros(1, 0))
+    networks: dict[str, tuple[nn.Module, tuple[Tensor, ...]]] = {
+        "denoiser": (
+            UViT(channels, factor**2, (y, x), config.denoiser),
+            (latent, torch.tensor([-2.0]), torch.ones(1, CONDITION_FEATURES), network_ocean(module.ocean, factor)[0]),
+        )
+    }
+    if config.space == "latent":
+        decoder = Decoder(len(source.variables), config.autoencoder)
+        networks["decoder"] = (decoder, (latent, module.ocean, torch.full([1], module.latent_noise)))
+    for name, (network, _) in networks.items():
+        # The very tensors: code is compiled for their layout too.
+        network.load_state_dict(getattr(module, name).state_dict(), assign=True)
+        network.requires_grad_(False).eval()
+    return networks
+
+
+def _compile(name: str, source: Archive, network: nn.Module, inputs: tuple[Tensor, ...]) -> bytes:
+    """A shared library with a network's code, which has been seen to compute what the archive's own does."""
+    from torch._inductor import aot_compile
+    from torch._inductor.cpp_builder import get_cpp_compiler
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    try:
+        get_cpp_compiler()
+    except InvalidCxxCompiler:
+        raise ValueError("there is no C++ compiler to compile with; wanted g++, or what CXX names") from None
+    options: dict[str, object] = {
+        "compile_threads": 1,
+        "cpp.dynamic_threads": True,  # those of the process that runs it
+        "aot_inductor.package_constants_in_so": False,
+    }
+    options["cpp.march"], options["cpp.simdlen"] = PROCESSORS[torch.backends.cpu.get_cpu_capability()]
+    precision = source.precision if name == "denoiser" else "float32"
+    inputs = tuple(value.contiguous() for value in inputs)  # as the backend gives them
+    products = autocast(precision, CPU)
+    network.forward = products(network.forward)
+    with TemporaryDirectory() as folder, torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of torch, about itself
+        library = str(Path(folder) / f"{name}.so")
+        options["aot_inductor.output_path"] = library
+        aot_compile(torch.export.export(network, inputs).module(), inputs, options=options)
+        with products:
+            wanted = getattr(source.module, name)(*inputs)
+        difference = _difference(_run(library, network.state_dict(), inputs), wanted)
+        if not difference <= TOLERANCE[precision]:
+            raise ValueError(f"the compiled {name} differs from the archive's by {difference:.2g}; "
+                             f"wanted at most {TOLERANCE[precision]:g}")  # fmt: skip
+        return Path(library).read_bytes()
+
+
+def _run(library: str, weights: dict[str, Tensor], inputs: tuple[Tensor, ...]) -> list[Tensor]:
+    """Outputs of a compiled network."""
+    runner = torch._C._aoti.AOTIModelContainerRunnerCpu(library, 1)
+    constants = {constant: weights[name] for constant, name in runner.get_constant_names_to_original_fqns().items()}
+    runner.update_constant_buffer(constants, False, True, False)  # all of them, copied
+    return runner.run(list(inputs))
+
+
+def _difference(outputs: list[Tensor], wanted: Tensor | tuple[Tensor, ...]) -> float:
+    """The largest between outputs and those wanted."""
+    several = (wanted,) if isinstance(wanted, Tensor) else wanted
+    return max(float((a - b).abs().max()) for a, b in zip(outputs, several, strict=True))

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+"""From checkpoints and the prepared data to an archive."""
+
+import copy
+import dataclasses
+import logging
+import subprocess
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from icegen.archive.format import CONTRACT, FORMAT, save
+from icegen.data.extent import extent_climatology
+from icegen.data.grid import FACTOR, CurvilinearGrid, Grid
+from icegen.data.prepared_file import PreparedData
+from icegen.data.variables import Variable
+from icegen.files import require_folder
+from icegen.model.autoencoder import IdentityDecoder, IdentityEncoder
+from icegen.model.generative_model import Constraints, GenerativeModel, Normalisation
+from icegen.settings import from_dict
+from icegen.training.calibration import calibrate
+from icegen.training.checkpoints import FEATURES_FILE, fingerprint, load_autoencoder, load_denoiser, load_features
+from icegen.training.config import Config
+
+log = logging.getLogger(__name__)
+
+# Scores by group and name, of a model, the data and the number of the sampler's steps; see `icegen.validation.score`.
+Score = Callable[[GenerativeModel, PreparedData, int], dict[str, Any]]
+
+
+def build_model(folder: Path, data: PreparedData, settings: Config | None = None) -> tuple[GenerativeModel, Config]:
+    """Put the trained parts of ``folder`` together, in evaluation mode, weights rounded to half precision.
+
+    settings: where calibration and sampler are taken from; by default the training's configuration.
+    Raises ValueError if a checkpoint is missing or does not belong to the data.
+    """
+    denoiser, checkpoint = load_denoiser(folder)
+    config = from_dict(Config, checkpoint["config"])
+    if settings is not None:
+        config = dataclasses.replace(config, calibration=settings.calibration, sampler=settings.sampler)
+    encoder: nn.Module = IdentityEncoder()
+    decoder: nn.Module = IdentityDecoder()
+    factor = 1
+    if config.space == "latent":
+        autoencoder, _ = load_autoencoder(folder)
+        if checkpoint["autoencoder"] != fingerprint(autoencoder.encoder):
+            raise ValueError(
+                f"the denoiser in {folder} was trained on the latents of another autoencoder; train it anew"
+            )
+        encoder, decoder, factor = autoencoder.encoder, autoencoder.decoder, FACTOR
+    if list(config.variables) != [v.id for v in data.variables]:
+        raise ValueError(f"{folder} was trained on {', '.join(config.variables)}; the data hold "
+                         f"{', '.join(v.id for v in data.variables)}")  # fmt: skip
+    trained = tuple(factor * n for n in checkpoint["latent_mean"].shape[1:])
+    if trained != data.grid.shape:
+        raise ValueError(f"{folder} was trained on a grid of {trained} cells; the data have {data.grid.shape}")
+    normalisation = checkpoint["normalisation"]
+    lower, upper = (torch.tensor(bound, dtype=torch.float32) for bound in data.bounds)
+    model = GenerativeModel(
+        encoder=encoder,
+        decoder=decoder,
+        denoiser=denoiser,
+        feature_encoder=load_features(folder)[0].encoder if (Path(folder) / FEATURES_FILE).exists() else None,
+        ocean=torch.from_numpy(data.grid.ocean)[None, None].float(),
+        normalisation=Normalisation(
+            mean=torch.tensor(normalisation["mean"], dtype=torch.float32),
+            std=torch.tensor(normalisation["std"], dtype=torch.float32),
+            latent_mean=checkpoint["latent_mean"],
+            latent_std=checkpoint["latent_std"],
+            year_mean=checkpoint["year"][0],
+            year_scale=checkpoint["year"][1],
+        ),
+        constraints=Constraints(
+            lower=lower,
+            upper=upper,
+            concentration=config.variables.index("sic") if "sic" in config.variables else -1,
+            of_ice=torch.tensor([float(v.of_ice) for v in data.variables]),
+        ),
+        conditional=config.condition == "date",
+        sampler=config.sampler,
+    )
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+        parameter.copy_(parameter.half())
+    # Convolutions run faster on channels_last weights; the archive keeps the layout.
+    model = model.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]  # undeclared form
+    if config.space == "latent":
+        calibrate(model, data, config.calibration)
+    return model, config
+
+
+def export(
+    folder: Path,
+    data: PreparedData,
+    out: Path,
+    name: str,
+    commands: str = "",
+    settings: Config | None = None,
+    score: Score | None = None,
+) -> str:
+    """Put the trained parts of ``folder`` together and write them as an archive. Returns its SHA-256.
+
+    commands: the command lines that made it, for the archive's provenance.
+    score: gives the scores that the archive states; without it, it states none.
+    settings: as `build_model` takes them.
+    Raises ValueError as that does, and, before anything is computed, where ``out`` cannot be written.
+    """
+    require_folder(out)
+    model, config = build_model(folder, data, settings)
+    years = data.year[data.training]
+    metadata = {
+        "format": FORMAT,
+        "contract": CONTRACT,
+        "name": name,
+        "variables": [describe_variable(v) for v in data.variables],
+        "grid": describe_grid(data.grid),
+        "condition": [
+            {"id": "year", "range": [int(years.min()), int(years.max())]},
+            {"id": "day_of_year", "range": [1, 366]},
+        ]
+        if model.conditional
+        else [],
+        "latent": {"shape": list(model.latent_mean.shape)},
+        "sampler": {
+            "name": config.sampler.name,
+            "steps": config.sampler.steps,
+            "evaluations": config.sampler.steps if model.multistep else 2 * config.sampler.steps - 1,
+        },
+        "weights": "float16",
+        "reference": {"extent": extent_climatology(data)},
+        "provenance": {
+            "data": data.source.get("title", ""),
+            "data_source": data.source.get("source", ""),
+            "data_references": data.source.get("references", ""),
+            "training_period": [int(years.min()), int(years.max())],
+            "validation_years": sorted({int(y) for y in data.year[data.validation]}),
+            "configuration": dataclasses.asdict(config),  # of both trainings, seeds included
+            "commands": commands,
+            "git_revision": _git_revision(),
+            "torch": str(torch.__version__),
+            "licence": "MIT",
+        },
+        "scores": score(model, data, config.sampler.steps) if score else {},
+    }
+    return save(out, script(model), metadata, data.grid)
+
+
+def script(model: GenerativeModel) -> torch.jit.ScriptModule:
+    """TorchScript with parameters stored in half precision; the reader casts them back to float32."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        scripted = torch.jit.script(copy.deepcopy(model))
+    for parameter in scripted.parameters():
+        parameter.data = parameter.data.half()
+    return scripted
+
+
+def describe_variable(v: Variable) -> dict:
+    """A variable as the archive's metadata has it."""
+    return {
+        "id": v.id,
+        "standard_name": v.standard_name,
+        "long_name": v.long_name,
+        "units": v.units,
+        "lower": v.lower,
+        "upper": v.upper,
+    }
+
+
+def describe_grid(grid: Grid | CurvilinearGrid) -> dict:
+    """A grid as the archive's metadata has it; the ocean mask rides beside, as do coordinates that no formula gives."""
+    if isinstance(grid, CurvilinearGrid):
+        return {"shape": list(grid.shape)}
+    mapping = {k: v.tolist() if isinstance(v, np.generic) else v for k, v in grid.cf_grid_mapping.items()}
+    return {
+        "shape": list(grid.shape),
+        "x0": float(grid.x[0]),
+        "dx": grid.dx,
+        "y0": float(grid.y[0]),
+        "dy": grid.dy,
+        "mapping": mapping,
+    }
+
+
+def _git_revision() -> str:
+    """The revision of this source tree; unknown for an installed copy."""
+    root = Path(__file__).parents[3]
+    if not (root / ".git").exists():
+        return "unknown"
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    return found.stdout.strip() if found.returncode == 0 else "unknown"

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""Rows of a sample's time: the archive, its sampler, its latent space, the bridge."""
+
+import itertools
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from icegen.archive import Archive, load
+from icegen.bench.eager import eager
+from icegen.bench.rows import Row, Work, paired
+from icegen.model.denoiser import DenoiserConfig, UViT, network_ocean
+from icegen.validation.generated import BridgeSampler, SampleKey
+
+PAPER_STEPS = 20  # of Heun's method: 39 evaluations
+FEW_STEPS = 10  # of DPM-Solver++(2M): 10 evaluations
+# Diffusion in data space with about as many weights as the shipped latent model.
+DATA_SPACE = DenoiserConfig(widths=(32, 64, 128, 256, 256), blocks=(2, 2, 2, 2, 6), eofs=0)
+
+
+def through_bridge(archive: Archive, pairs: int) -> Row:
+    """What a Fortran host pays on top of the archive's own time. ImportError where the bridge is not built."""
+    steps, members = archive.default_steps, itertools.count(1)
+    with TemporaryDirectory() as folder, closing(BridgeSampler(archive, 0, steps, Path(folder))) as host:
+        # A new member each time: a kept one would cost nothing.
+        return paired(
+            *("a sample through the bridge, received at every cell", lambda: host.sample(SampleKey(next(members)))),
+            *("the archive's `generate` in a Python process", lambda: archive.generate([next(members)])),
+            *(pairs, 1.02),
+        )
+
+
+def against_eager(archive: Archive, pairs: int) -> Row:
+    """The archive with its own sampler against its modules as a researcher would run them."""
+    return paired(
+        *("a sample of the archive", lambda: archive.generate([1])),
+        f"the same modules in eager PyTorch, float32, default layout, {2 * PAPER_STEPS - 1} evaluations",
+        _sampling(archive, "heun", PAPER_STEPS),
+        *(pairs, 0.5),
+    )
+
+
+def few_evaluations(archive: Archive, pairs: int) -> Row:
+    """What a sampler of few evaluations saves, all else the same."""
+    return paired(
+        f"a sample of {FEW_STEPS} evaluations (DPM-Solver++(2M)), eager",
+        _sampling(archive, "dpmpp_2m", FEW_STEPS),
+        f"one of {2 * PAPER_STEPS - 1} (Heun)",
+        _sampling(archive, "heun", PAPER_STEPS),
+        *(pairs, None),
+    )
+
+
+def half_precision(archive: Archive, pairs: int) -> Row:
+    """What bfloat16 saves, where the processor has it."""
+    half = load(archive.path, precision="bfloat16")
+    return paired(
+        *("a sample of the archive in bfloat16", lambda: half.generate([1])),
+        *("one in float32", lambda: archive.generate([1])),
+        *(pairs, None),
+    )
+
+
+def _sampling(archive: Archive, sampler: str, steps: int) -> Work:
+    plain = eager(archive, sampler)
+    member, condition = torch.tensor([1]), torch.zeros(1, 0, dtype=torch.int64)
+
+    @torch.inference_mode()
+    def sample() -> torch.Tensor:
+        return plain.generate(0, member, condition, steps)
+
+    return sample
+
+
+def against_data_space(archive: Archive, pairs: int) -> Row:
+    """What the latent space saves: one evaluation of the network there and of one like it on the states themselves."""
+    plain = eager(archive)
+    shape = (len(archive.variables), *archive.grid.shape)
+    data = UViT(shape[0], 1, shape[1:], DATA_SPACE).eval()
+    weights = [sum(p.numel() for p in model.parameters()) / 1e6 for model in (plain.denoiser, data)]
+    return paired(
+        f"one evaluation of the latent model ({weights[0]:.1f} M weights)",
+        _evaluation(plain.denoiser, plain.latent_mean.shape, plain.ocean),
+        f"one of a model in data space ({weights[1]:.1f} M)",
+        _evaluation(data, shape, plain.ocean),
+        *(pairs, 1 / 25),
+    )
+
+
+def _evaluation(model: UViT, shape: tuple[int, ...], ocean: torch.Tensor) -> Work:
+    """One evaluation of a denoiser of states [channel, y, x]."""
+    z, features = torch.randn(1, *shape), torch.zeros(1, 6)
+    coarse = network_ocean(ocean, ocean.shape[2] // shape[1])[0]
+
+    @torch.inference_mode()
+    def evaluate() -> torch.Tensor:
+        return model(z, torch.zeros(1), features, coarse)
+
+    return evaluate

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""`icegen bench`: what an archive costs on this machine."""
+
+import contextlib
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+import icegen
+from icegen.command.options import path_type
+from icegen.command.terminal import errors
+
+
+@click.command()
+@click.argument("archive", required=False)
+@click.option("--quick", is_flag=True, help="Three pairs of runs for each ratio instead of eleven, up to 8 ranks.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads.")
+@click.option("--json", "json_path", type=path_type, help="File to write the figures to as well.")
+@click.option("--docs", type=path_type, help="Folder of performance.md and scaling.md, to put the figures into.")
+def bench(archive: str | None, quick: bool, threads: int, json_path: Path | None, docs: Path | None) -> None:
+    """Measure what an archive costs on this machine's CPU, in Python and in hosts under MPI: time, memory, traffic.
+
+    Ratios of two ways in alternation, each with its bound. ARCHIVE is a path or the name of a shipped archive; by
+    default arctic_observed.
+
+    Example: icegen bench --quick --json bench.json
+    """
+    from icegen.archive import shipped
+    from icegen.bench import report, scaling, suite
+    from icegen.files import replacing
+
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(replacing(json_path)) if json_path else None
+        pages = [docs / name for name in ("performance.md", "scaling.md")] if docs else []
+        for page in pages:
+            report.require_block(page)
+        loaded = icegen.load(shipped.find(archive))
+        pairs, ranks = (3, (1, 8)) if quick else (11, suite.RANKS)
+        outcome = suite.bench(loaded, threads, pairs, ranks, lambda what: errors.print(f"measuring {what}"))
+        if file:
+            file.write_text(json.dumps(outcome.as_dict(), indent=1))
+        for page, write in zip(pages, (report.performance, scaling.scaling), strict=False):
+            report.fill(page, write(outcome))
+    console = Console(highlight=False)
+    console.width = max(console.width, 160)
+    for key, value in outcome.about.items():
+        console.print(f"{key:9} {value}", markup=False)
+    table = Table(*report.HEADINGS, box=None, padding=(0, 2, 0, 0))
+    for row in outcome.rows.values():
+        table.add_row(*report.cells(row))
+    console.print()
+    console.print(table)
+    for what, why in outcome.left_out.items():
+        console.print(f"not measured: {what}: {why}", markup=False)

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""Options that several commands share, and what their values mean."""
+
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from icegen.archive import Archive
+    from icegen.training.config import Config
+
+Command = Callable[..., None]
+
+path_type = click.Path(path_type=Path)
+precisions = click.Choice(["float32", "bfloat16"])  # those of icegen.archive, which is slow to import
+precision_option = click.option(
+    "--precision", type=precisions, default="float32", show_default=True,
+    help="Of the sampler's networks; bfloat16 is faster where the processor has it.",
+)  # fmt: skip
+device_option = click.option("--device", type=click.Choice(["cpu", "cuda"]), help="By default cuda where there is one.")
+data_option = click.option("--data", type=path_type, required=True, help="Prepared NetCDF file.")
+out_option = click.option("--out", type=path_type, required=True, help="File to write.")
+
+
+def years_in(context: click.Context, parameter: click.Parameter, text: str) -> list[int]:
+    """The years that an option such as 2010:2014,2016 names."""
+    try:
+        spans = [[int(end) for end in span.split(":")] for span in text.split(",") if span]
+        return [year for first, *last in spans for year in range(first, (last or [first])[0] + 1)]
+    except ValueError:
+        name = str(parameter.name).replace("_", " ")
+        raise ValueError(f"{name} are {text!r}; wanted years or ranges of them, such as 2010:2014,2016") from None
+
+
+def variables_option(default: str) -> Callable[[Command], Command]:
+    """The option of ids of variables."""
+    return click.option("--variables", default=default, show_default=True,
+                        callback=lambda context, parameter, text: [name.strip() for name in text.split(",")],
+                        help="Ids of variables, with commas between.")  # fmt: skip
+
+
+def split_options(validation: str, test: str) -> Callable[[Command], Command]:
+    """The options that split years off from training."""
+    found = "the file's own split" if not validation else None
+
+    def add(command: Command) -> Command:
+        for name, default in (("test", test), ("validation", validation)):
+            command = click.option(
+                f"--{name}-years", default=default, show_default=found or True, callback=years_in,
+                help=f"Years for {name}, not for training, such as 2010:2014,2016.",
+            )(command)  # fmt: skip
+        return command
+
+    return add
+
+
+def settings_named(config: str) -> "Config":
+    """A configuration by the name of a shipped one, or from a file."""
+    from icegen.training.config import load_config
+
+    shipped = resources.files("icegen.training") / "configs" / f"{config}.yaml"
+    return load_config(str(shipped) if "/" not in config and shipped.is_file() else config)
+
+
+def load_archive(archive: str | None, device: str | None, precision: str, threads: int, local_rank: int) -> "Archive":
+    """An archive on this rank's device."""
+    import torch
+
+    import icegen
+
+    torch.set_num_threads(threads)
+    if device != "cpu" and torch.cuda.is_available():
+        return icegen.load(archive, f"cuda:{local_rank % torch.cuda.device_count()}", precision=precision)
+    return icegen.load(archive, device or "cpu", precision=precision)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""`icegen sample`: an ensemble on disk."""
+
+from pathlib import Path
+
+import click
+
+from icegen.command.options import device_option, load_archive, path_type, precision_option, years_in
+from icegen.command.terminal import Bar
+
+
+@click.command()
+@click.option("--members", type=int, default=1, show_default=True, help="How many members; they are numbered from 1.")
+@click.option("--years", required=True, callback=years_in, help="Years or ranges of them, such as 1990:2000,2007.")
+@click.option("--out", type=path_type, required=True, help="Folder of the files; it is made if need be.")
+@click.option(
+    "--archive", type=click.Path(), help="Path of an archive, or name of a shipped one; by default arctic_observed."
+)
+@click.option("--dates", default="monthly", show_default=True, help="monthly (the 15th), daily, or 03-15,09-15.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Key of the noise.")
+@click.option("--steps", type=int, help="Noise levels of the sampler; by default the archive's own.")
+@click.option("--single", is_flag=True, help="Write one file instead of one per year.")
+@device_option
+@precision_option
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads of each rank.")
+def sample(
+    members: int,
+    years: list[int],
+    out: Path,
+    archive: str | None,
+    dates: str,
+    seed: int,
+    steps: int | None,
+    single: bool,
+    device: str | None,
+    precision: str,
+    threads: int,
+) -> None:
+    """Generate an ensemble as CF NetCDF files, seaice_YEAR.nc. Files that are there already are kept.
+
+    Started by mpirun, the ranks share the work, each with a GPU of its own where there are GPUs. A member of a date is
+    the same whatever the number of ranks.
+
+    \b
+    Example: icegen sample --members 3 --years 2007 --out ensemble
+             mpirun -n 8 icegen sample --members 100 --years 1990:2000 --out ensemble
+    """
+    from icegen.ensemble import generation as sampling
+    from icegen.ensemble import ranks as launch
+
+    days = sampling.dates_of(years, dates)
+    ranks = launch.join()
+    with ranks.agreeing():
+        loaded = load_archive(archive, device, precision, threads, ranks.local_rank)
+    request = sampling.EnsembleRequest(members, days, seed, loaded.default_steps if steps is None else steps)
+    if ranks.rank > 0:
+        sampling.sample(loaded, request, out, ranks, single=single)
+        return
+    with Bar() as bar:
+        show = bar.reporter("sampling")
+        paths = sampling.sample(
+            loaded, request, out, ranks, single=single, report=lambda done, total: show(done, total, {})
+        )
+    for path in paths:
+        click.echo(path)

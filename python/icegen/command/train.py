@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""`icegen train`: the models of an archive, one after the other."""
+
+from pathlib import Path
+
+import click
+
+from icegen.command.options import data_option, path_type, settings_named
+from icegen.command.terminal import Bar
+
+
+@click.group()
+def train() -> None:
+    """Train the models of an archive: autoencoder (and its decoder further), features (for scores), diffusion."""
+
+
+def _training_command(name: str, run_name: str, help_text: str) -> None:
+    @train.command(name, help=f"{help_text}\n\nExample: icegen train {name} --data prepared.nc --out runs/observed")
+    @data_option
+    @click.option("--out", type=path_type, required=True, help="Folder of checkpoints and loss curves.")
+    @click.option("--config", default="observed", show_default=True, help="A YAML file, or the name of a shipped one.")
+    @click.option("--resume", is_flag=True, help="Go on from the folder's last checkpoint.")
+    @click.option("--accelerator", default="auto", show_default=True, help="cpu, cuda, ..., as Lightning Fabric says.")
+    @click.option("--devices", default="auto", show_default=True, help="How many of them.")
+    def command(data: Path, out: Path, config: str, resume: bool, accelerator: str, devices: str) -> None:
+        from icegen.data import prepared_file
+        from icegen.training import trainings
+        from icegen.training.run import Run
+
+        settings = settings_named(config)
+        prepared = prepared_file.load(data)
+        with Bar() as bar:
+            run = Run(out, resume, accelerator, devices, bar.reporter(name))
+            click.echo(getattr(trainings, run_name)(settings, prepared, run))
+
+
+_training_command("autoencoder", "train_autoencoder", "Train the autoencoder.")
+_training_command(
+    "decoder", "train_decoder", "Train the decoder of the folder's autoencoder further; latents stay as they are."
+)
+_training_command("features", "train_features", "Train the small autoencoder whose latents the scores compare.")
+_training_command(
+    "diffusion", "train_diffusion", "Train the diffusion model, after the autoencoder of the same folder."
+)

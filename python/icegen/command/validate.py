@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""`icegen validate`: the scores of an archive."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from icegen.command.options import device_option, load_archive, path_type, precision_option
+from icegen.command.terminal import Bar
+
+
+@click.command()
+@click.argument("archive")
+@click.option("--reference", type=path_type, required=True, help="Prepared or CF file of real states.")
+@click.option("--training", type=path_type, help="File of the training states, if the reference has none.")
+@click.option("--samples", type=int, default=128, show_default=True, help="How many, spread over the dates.")
+@click.option("--steps", type=int, help="Noise levels of the sampler; by default the archive's own.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Key of the noise.")
+@click.option("--out", type=path_type, required=True, help="Folder of the report; a run that was cut goes on from it.")
+@device_option
+@precision_option
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads.")
+@click.option("--through", type=click.Choice(["archive", "bridge"]), default="archive", show_default=True,
+              help="Who generates: the archive in Python, or the compiled bridge as in a host.")  # fmt: skip
+def validate(
+    archive: str,
+    reference: Path,
+    training: Path | None,
+    samples: int,
+    steps: int | None,
+    seed: int,
+    out: Path,
+    device: str | None,
+    precision: str,
+    threads: int,
+    through: str,
+) -> None:
+    """Score an archive against real states: scores.json, scores.csv, and report.html with its pictures.
+
+    The samples have the dates of the reference's states that are not of training; as many again are drawn without
+    date, and some of Septembers for the trend. ARCHIVE is a path or the name of a shipped archive.
+
+    Example: icegen validate arctic_observed --reference prepared.nc --out report
+    """
+    from icegen import validation
+
+    loaded = load_archive(archive, device, precision, threads, 0)
+    with Bar() as bar:
+        outcome = validation.validate(
+            loaded, reference, out, training=training, samples=samples,
+            steps=loaded.default_steps if steps is None else steps, seed=seed, through=through, progress=bar.wrap,
+        )  # fmt: skip
+    console = Console(highlight=False)
+    console.width = max(console.width, 120)
+    table = Table("score", box=None, padding=(0, 2, 0, 0))
+    for heading in validation.HEADINGS:
+        table.add_column(heading, justify="right")
+    group = ""
+    for score in outcome.table.scores:
+        if score.group != group:
+            group = score.group
+            table.add_row(f"[bold]{group}[/bold]")
+        table.add_row(score.label, *validation.cells(score))
+    console.print(table)
+    for what, why in outcome.table.left_out.items():
+        console.print(f"left out: {what}: {why}", markup=False)
+    click.echo(outcome.paths[-1])

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: MIT
+"""Prepared training data: written from a source, and read.
+
+A prepared file holds the wanted variables on one grid with every ocean cell filled, a flag where a value was
+filled in, the split of the times into training, validation and test, and the statistics of the training ocean cells.
+"""
+
+import logging
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+
+from icegen.data.grid import FACTOR, CurvilinearGrid, Grid
+from icegen.data.netcdf import open_file, read_grid, read_times
+from icegen.data.sources import Source
+from icegen.data.states_on_disk import StatesOnDisk
+from icegen.data.variables import Variable, variables
+from icegen.files import replacing
+from icegen.progress import Wrap
+
+log = logging.getLogger(__name__)
+
+IN_MEMORY = 4e9  # bytes of states that are read at once
+SPLITS = {"training": b"t", "validation": b"v", "test": b"x"}  # in the variable split of a source or prepared file
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedData:
+    """Prepared training data.
+
+    state: float16 [time, variable, y, x], physical units, 0 on land.
+    filled: bool [time, variable, y, x], true where the source had no value.
+    year, month, day_of_year: int64 [time].  split: S1 [time], of SPLITS.
+    mean, std: float64 [variable], over observed ocean cells of the training times; NaN without such times.
+    """
+
+    variables: tuple[Variable, ...]
+    grid: Grid | CurvilinearGrid
+    state: np.ndarray | StatesOnDisk
+    filled: np.ndarray | StatesOnDisk
+    year: np.ndarray
+    month: np.ndarray
+    day_of_year: np.ndarray
+    split: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
+    source: dict
+
+    @property
+    def training(self) -> np.ndarray:
+        """bool [time]."""
+        return self.split == SPLITS["training"]
+
+    @property
+    def validation(self) -> np.ndarray:
+        """bool [time]."""
+        return self.split == SPLITS["validation"]
+
+    @property
+    def test(self) -> np.ndarray:
+        """bool [time]; none in many data sets."""
+        return self.split == SPLITS["test"]
+
+    @property
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Physical lower and upper bound of each variable, infinite where there is none."""
+        lower = [-np.inf if v.lower is None else v.lower for v in self.variables]
+        upper = [np.inf if v.upper is None else v.upper for v in self.variables]
+        return np.array(lower), np.array(upper)
+
+
+def prepare(
+    source: Source,
+    out: Path,
+    validation_years: Collection[int] = (),
+    test_years: Collection[int] = (),
+    progress: Wrap = iter,
+    needs_training: bool = True,
+) -> Path:
+    """Write the states of a source as a prepared file.
+
+    Values are cut to their bounds; missing ocean values take the nearest value of the same time. The years named
+    are split off for validation and test; without them the source's own split holds. ``progress`` wraps the loop
+    over times. A file to score against needs no training times: without a split, all its times are for test then.
+    Raises ValueError for a source that does not fit; nothing is left behind then.
+    """
+    if any(size % FACTOR for size in source.grid.shape):
+        raise ValueError(f"the grid has {' x '.join(map(str, source.grid.shape))} cells; wanted multiples of {FACTOR}")
+    split = _split(source, validation_years, test_years, needs_training)
+    with replacing(out) as partial, netCDF4.Dataset(partial, "w") as target:
+        _define(target, source, split)
+        _copy_states(target, source, split == SPLITS["training"], progress)
+    counts = ", ".join(f"{np.sum(split == letter)} of {name}" for name, letter in SPLITS.items())
+    log.info("prepared %d times: %s", len(split), counts)
+    return out
+
+
+def load(path: Path, in_memory: float = IN_MEMORY) -> PreparedData:
+    """Read a prepared file; states of more than ``in_memory`` bytes stay on disk until they are indexed.
+
+    Raises ValueError if it is not a prepared file.
+    """
+    with open_file(path) as nc:
+        if "icegen_prepared" not in nc.ncattrs():
+            raise ValueError(f"{path} is not a prepared file; make one with: icegen prepare")
+        if "split" not in nc.variables:
+            raise ValueError(f"{path} was prepared by an older icegen; prepare it anew")
+        wanted = variables(nc.icegen_prepared.split())
+        grid, _ = read_grid(nc, path)
+        times = read_times(nc, path)
+        state: np.ndarray | StatesOnDisk = StatesOnDisk(path, [v.id for v in wanted], np.float16)
+        filled: np.ndarray | StatesOnDisk = StatesOnDisk(path, [v.id + "_filled" for v in wanted], bool)
+        if math.prod(state.shape) * (state.dtype.itemsize + filled.dtype.itemsize) <= in_memory:
+            state, filled = state[:], filled[:]
+        return PreparedData(
+            variables=wanted,
+            grid=grid,
+            state=state,
+            filled=filled,
+            year=np.array([t.year for t in times]),
+            month=np.array([t.month for t in times]),
+            day_of_year=np.array([t.dayofyr for t in times]),
+            split=nc["split"][:].data,
+            mean=np.array([nc[v.id].training_mean for v in wanted]),
+            std=np.array([nc[v.id].training_std for v in wanted]),
+            source={name: nc.getncattr(name) for name in ("title", "source", "references") if name in nc.ncattrs()},
+        )
+
+
+def _split(
+    source: Source, validation_years: Collection[int], test_years: Collection[int], needs_training: bool
+) -> np.ndarray:
+    """The letter of SPLITS of each time."""
+    years = np.array([t.year for t in source.times])
+    twice = set(validation_years) & set(test_years)
+    if twice:
+        raise ValueError(f"year {min(twice)} is named for validation and for test; wanted one of them")
+    split = np.full(len(years), SPLITS["training"])
+    if validation_years or test_years:
+        split[np.isin(years, list(validation_years))] = SPLITS["validation"]
+        split[np.isin(years, list(test_years))] = SPLITS["test"]
+    elif source.split is not None:
+        split = source.split
+    elif not needs_training:
+        split[:] = SPLITS["test"]
+    else:
+        raise ValueError("the source has no split of its own; name the validation years")
+    unknown = set(split.tolist()) - set(SPLITS.values())
+    if unknown:
+        raise ValueError(f"the source's split holds {min(unknown)!r}; wanted {', '.join(map(repr, SPLITS.values()))}")
+    wanted = ("training", "validation") if needs_training else ()
+    for name in wanted + (("test",) if test_years else ()):
+        if not np.any(split == SPLITS[name]):
+            raise ValueError(f"the {name} split is empty; the {len(years)} times are of {years.min()} to {years.max()}")
+    return split
+
+
+def _define(target: netCDF4.Dataset, source: Source, split: np.ndarray) -> None:
+    """Dimensions, coordinates and attributes of a prepared file."""
+    grid = source.grid
+    target.Conventions = "CF-1.10"
+    target.icegen_prepared = " ".join(v.id for v in source.variables)
+    target.setncatts(source.attributes)
+    for name, size in zip(("time", "y", "x"), (len(split), *grid.shape), strict=True):
+        target.createDimension(name, size)
+    for name, (dimensions, values, attributes) in grid.cf_coordinates.items():
+        coordinate = target.createVariable(name, np.asarray(values).dtype, dimensions)
+        coordinate.setncatts(attributes)
+        coordinate[...] = values
+    time = target.createVariable("time", "f8", ("time",))
+    time.setncatts({"units": "days since 1970-01-01", "calendar": "standard", "standard_name": "time"})
+    time[:] = netCDF4.date2num(source.times, time.units, time.calendar)
+    target.createVariable("split", "S1", ("time",))[:] = split
+    target["split"].long_name = ", ".join(f"{letter.decode()}: {name}" for name, letter in SPLITS.items())
+    target.createVariable("ocean", "i1", ("y", "x"), zlib=True)[:] = grid.ocean
+    target["ocean"].standard_name = "sea_binary_mask"
+
+
+def _copy_states(target: netCDF4.Dataset, source: Source, training: np.ndarray, progress: Wrap) -> None:
+    """Stream the states, one time after the other, filling gaps and summing the training statistics."""
+    wanted, ocean = source.variables, source.grid.ocean
+    # Twelve bits of mantissa are more than what float16 keeps in memory, and half the size of all of them.
+    packed: dict[str, Any] = {"zlib": True, "complevel": 1, "chunksizes": (1, *ocean.shape)}
+    for v in wanted:
+        data = target.createVariable(v.id, "f4", ("time", "y", "x"), fill_value=np.float32(9.96921e36),
+                                     significant_digits=12, quantize_mode="BitRound", **packed)  # fmt: skip
+        names = {"standard_name": v.standard_name, "long_name": v.long_name, "units": v.units}
+        data.setncatts({key: text for key, text in names.items() if text} | source.grid.cf_attributes)
+        target.createVariable(v.id + "_filled", "i1", ("time", "y", "x"), **packed)
+    sums = np.zeros((len(wanted), 3))  # count, sum, sum of squares; float64
+    for t in progress(range(len(training))):
+        for i, (v, values) in enumerate(zip(wanted, source.read(t).astype(np.float64), strict=True)):
+            missing = ~np.isfinite(values)
+            if missing[ocean].all():
+                raise ValueError(f"{v.id} has no value on the ocean at time index {t}, {source.times[t]}")
+            if missing[ocean].any():
+                values = values[tuple(distance_transform_edt(missing, return_distances=False, return_indices=True))]
+            values = np.clip(values, v.lower, v.upper)
+            target[v.id][t] = np.ma.masked_where(~ocean, values)
+            target[v.id + "_filled"][t] = missing & ocean
+            if training[t]:
+                observed = values[ocean & ~missing]
+                sums[i] += observed.size, observed.sum(), (observed**2).sum()
+    for v, (count, total, squares) in zip(wanted, sums, strict=True):
+        if not training.any():
+            target[v.id].setncatts({"training_mean": np.nan, "training_std": np.nan})
+            continue
+        mean = total / count
+        target[v.id].training_mean = mean
+        target[v.id].training_std = np.sqrt(squares / count - mean**2)
+        if not target[v.id].training_std > 0:
+            raise ValueError(f"{v.id} is the same everywhere in the training split: {mean}")

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT
+"""Where the states of a prepared file come from: one module per source, all behind one interface."""
+
+from typing import Protocol
+
+import numpy as np
+
+from icegen.data.grid import CurvilinearGrid, Grid
+from icegen.data.variables import Variable
+
+
+class Source(Protocol):
+    """States on one grid, read one time after the other.
+
+    times: dates with ``year``, ``month`` and ``day`` (``datetime`` or ``cftime``), strictly increasing.
+    attributes: ``title``, ``source`` and ``references`` for the prepared file, as far as known.
+    split: what the source itself says of its times, int8 [time] of
+        ``icegen.data.prepared_file.SPLITS``; None if nothing.
+    """
+
+    variables: tuple[Variable, ...]
+    times: list
+    attributes: dict[str, str]
+    split: np.ndarray | None
+
+    @property
+    def grid(self) -> Grid | CurvilinearGrid:
+        """Where the states are."""
+
+    def read(self, t: int) -> np.ndarray:
+        """The state of time ``t``: float [variable, y, x] in our units, NaN where there is no value."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Maps and time series of sea ice."""

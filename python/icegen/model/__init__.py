@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The networks and the sampler: everything that runs inside an archive, on tensors alone."""

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""Variational autoencoder between states [variable, y, x] and latents [z, y/8, x/8].
+
+Fully convolutional, so it trains on crops and runs on any grid divisible by 8. All values are normalised
+(zero mean, unit variance over the ocean); the ocean mask is an input at every level.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from icegen.model.layers import ConvBlock
+from icegen.settings import at_least_one, one_of, require
+
+LIKELIHOODS = ("censored", "gaussian")
+SCALES = ("variable", "cell")
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig:
+    """The variational autoencoder (1/8 of the resolution)."""
+
+    likelihood: str = "censored"  # or "gaussian", which knows no bounds
+    scale: str = "variable"  # the likelihood's s: one learned number a variable, or predicted for each "cell"
+    latent_channels: int = 16
+    widths: tuple[int, ...] = (32, 64, 128)  # at 1/2, 1/4, 1/8 of the resolution
+    blocks: tuple[int, ...] = (1, 2, 2)  # residual blocks at each
+    initial_scale: float = 0.1  # first guess of the likelihood's s, in standard deviations
+    latent_noise: float = 0.0  # most noise that the decoder learns to bear, over the deviation of the latents
+
+    def __post_init__(self) -> None:
+        one_of(self, "likelihood", LIKELIHOODS)
+        one_of(self, "scale", SCALES)
+        at_least_one(self, "latent_channels")
+        require(self.initial_scale > 0, f"initial_scale is {self.initial_scale}; wanted more than 0")
+        require(self.latent_noise >= 0, f"latent_noise is {self.latent_noise}; wanted at least 0")
+        for name in ("widths", "blocks"):
+            require(len(getattr(self, name)) == 3, f"{name} has {len(getattr(self, name))} entries; wanted 3")
+
+
+class Encoder(nn.Module):
+    """State to latent distribution, at 1/2, 1/4 and 1/8 of the resolution."""
+
+    def __init__(self, variables: int, config: AutoencoderConfig):
+        super().__init__()
+        w0, w1, w2 = config.widths
+        b0, b1, b2 = config.blocks
+        self.stem = nn.Conv2d(4 * (variables + 1), w0, 3, padding=1)
+        self.level0 = nn.Sequential(*[ConvBlock(w0) for _ in range(b0)])
+        self.down1 = nn.Conv2d(4 * (w0 + 1), w1, 1)
+        self.level1 = nn.Sequential(*[ConvBlock(w1) for _ in range(b1)])
+        self.down2 = nn.Conv2d(4 * (w1 + 1), w2, 1)
+        self.level2 = nn.Sequential(*[ConvBlock(w2) for _ in range(b2)])
+        self.head = nn.Conv2d(w2, 2 * config.latent_channels, 1)
+
+    def forward(self, x: Tensor, ocean: Tensor) -> tuple[Tensor, Tensor]:
+        """x [n, variable, y, x], ocean [n, 1, y, x] -> mean and log variance, each [n, z, y/8, x/8]."""
+        h = self.level0(self.stem(F.pixel_unshuffle(torch.cat([x, ocean], 1), 2)))
+        h = self.level1(self.down1(F.pixel_unshuffle(torch.cat([h, F.avg_pool2d(ocean, 2)], 1), 2)))
+        h = self.level2(self.down2(F.pixel_unshuffle(torch.cat([h, F.avg_pool2d(ocean, 4)], 1), 2)))
+        mean, log_var = self.head(h).chunk(2, dim=1)
+        return mean, log_var.clamp(-20.0, 10.0)
+
+
+class Decoder(nn.Module):
+    """Latent to the mean mu and scale s of the (censored) Gaussian of each variable.
+
+    A decoder with ``latent_noise`` is told how noisy its latents are, and bears the errors of a sampler: noise
+    conditioning as in Ho et al. 2022 (doi:10.48550/arXiv.2106.15282, section 4.2).
+    """
+
+    latent_noise: Final[float]
+
+    def __init__(self, variables: int, config: AutoencoderConfig):
+        super().__init__()
+        w0, w1, w2 = config.widths
+        b0, b1, b2 = config.blocks
+        self.latent_noise = config.latent_noise
+        inputs = config.latent_channels + 1 + int(config.latent_noise > 0)
+        self.stem = nn.Conv2d(inputs, w2, 3, padding=1)
+        self.level2 = nn.Sequential(*[ConvBlock(w2) for _ in range(b2)])
+        self.up1 = nn.Conv2d(w2, 4 * w1, 1)
+        self.merge1 = nn.Conv2d(w1 + 1, w1, 1)
+        self.level1 = nn.Sequential(*[ConvBlock(w1) for _ in range(b1)])
+        self.up0 = nn.Conv2d(w1, 4 * w0, 1)
+        self.merge0 = nn.Conv2d(w0 + 4, w0, 1)
+        self.level0 = nn.Sequential(*[ConvBlock(w0) for _ in range(b0)])
+        self.variables = variables
+        self.scale_of_cells = config.scale == "cell"
+        self.head = nn.Conv2d(w0, 4 * variables * (2 if self.scale_of_cells else 1), 3, padding=1)
+        self.log_s = nn.Parameter(torch.full((variables, 1, 1), math.log(config.initial_scale)))
+
+    def forward(self, z: Tensor, ocean: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """z [n, z, y/8, x/8], ocean [n, 1, y, x], noise [n] in z over the deviation of the encoder's z ->
+        mu [n, variable, y, x] and log s over the variable's own log s, of the same shape, or zero where s is one number
+        a variable."""
+        inputs = [z, F.avg_pool2d(ocean, 8)]
+        if self.latent_noise > 0:
+            inputs.append((noise / self.latent_noise)[:, None, None, None].expand(-1, 1, z.shape[2], z.shape[3]))
+        h = self.level2(self.stem(torch.cat(inputs, 1)))
+        h = F.pixel_shuffle(self.up1(h), 2)
+        h = self.level1(self.merge1(torch.cat([h, F.avg_pool2d(ocean, 4)], 1)))
+        h = F.pixel_shuffle(self.up0(h), 2)
+        h = self.level0(self.merge0(torch.cat([h, F.pixel_unshuffle(ocean, 2)], 1)))
+        mu = F.pixel_shuffle(self.head(h), 2)
+        if self.scale_of_cells:
+            return mu[:, : self.variables], mu[:, self.variables :].clamp(-5.0, 3.0)
+        return mu, torch.zeros_like(mu)
+
+
+class Autoencoder(nn.Module):
+    """Encoder and decoder."""
+
+    def __init__(self, variables: int, config: AutoencoderConfig):
+        super().__init__()
+        self.encoder = Encoder(variables, config)
+        self.decoder = Decoder(variables, config)
+
+
+class IdentityEncoder(nn.Module):
+    """For diffusion in data space: the state is its own latent, without variance."""
+
+    def forward(self, x: Tensor, ocean: Tensor) -> tuple[Tensor, Tensor]:
+        return x, torch.zeros_like(x)
+
+
+class IdentityDecoder(nn.Module):
+    """For diffusion in data space: the latent is the mean mu itself."""
+
+    def forward(self, z: Tensor, ocean: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        return z, torch.zeros_like(z)

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""The denoising network of the diffusion model.
+
+Variance preserving: z = alpha x + sigma eps with alpha^2 = sigmoid(gamma), sigma^2 = sigmoid(-gamma),
+gamma the log signal-to-noise ratio. The network predicts v = alpha eps - sigma x (Salimans and Ho 2022).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from icegen.model.eofs import leading_eofs
+from icegen.model.layers import ModulatedConvBlock, TransformerBlock, zero_init
+from icegen.settings import at_least_one, require
+
+CONDITION_FEATURES = 6  # two harmonics of the day of year, the year, and the flag "conditioned"
+
+
+@dataclass(frozen=True)
+class DenoiserConfig:
+    """The U-ViT: convolutional levels, each half as fine as the one before, and a transformer on the coarsest."""
+
+    widths: tuple[int, ...] = (64, 128, 256)  # at 1, 1/2, 1/4, ... of the grid
+    blocks: tuple[int, ...] = (2, 2, 6)  # the last counts transformer blocks
+    embedding: int = 256
+    position_channels: int = 8
+    eofs: int = 8  # leading EOFs of the training states whose coefficients the network sees and predicts
+    heads: int = 8
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        at_least_one(self, "embedding", "heads")
+        require(0 <= self.dropout < 1, f"dropout is {self.dropout}; wanted 0 to below 1")
+        require(self.eofs >= 0, f"eofs is {self.eofs}; wanted at least 0")
+        levels = len(self.widths)
+        require(levels >= 2, f"widths has {levels} entries; wanted at least 2")
+        require(len(self.blocks) == levels, f"blocks has {len(self.blocks)} entries; wanted {levels}, as widths has")
+        require(self.widths[-1] % self.heads == 0, f"width {self.widths[-1]} is not a multiple of {self.heads} heads")
+
+
+def condition_features(condition: Tensor, year_mean: float, year_scale: float) -> Tensor:
+    """(year, day of year) [n, 2] to network inputs [n, 6]; a [n, 0] condition gives zeros: unconditional."""
+    if condition.shape[1] == 0:
+        return torch.zeros(condition.shape[0], 6, device=condition.device)
+    year = condition[:, 0].to(torch.float32)
+    phase = condition[:, 1].to(torch.float32) * (2.0 * math.pi / 365.25)
+    return torch.stack(
+        [
+            torch.sin(phase),
+            torch.cos(phase),
+            torch.sin(2.0 * phase),
+            torch.cos(2.0 * phase),
+            (year - year_mean) / year_scale,
+            torch.ones_like(phase),
+        ],
+        dim=1,
+    )
+
+
+class Level(nn.Module):
+    """Blocks at one resolution."""
+
+    def __init__(self, blocks: list[nn.Module]):
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, h: Tensor, e: Tensor) -> Tensor:
+        for block in self.blocks:
+            h = block(h, e)
+        return h
+
+
+class UViT(nn.Module):
+    """Convolutional levels, each half as fine as the one before, around a transformer at the coarsest.
+
+    Further inputs: the ocean mask and a learned map of position, which together tell the network where it is.
+    Grids are padded inside to what the levels divide.
+
+    The large scale has a path of its own: the coefficients of the state's leading EOFs (``eofs`` of them) enter the
+    embedding, whitened, and v gets a part along them. Only a projection on a pattern of the whole grid, as a season is
+    one, sees it below the noise of every cell, and a loss per cell hardly asks convolutions to learn that.
+    """
+
+    eof_count: Final[int]
+    eof_variance: Tensor
+    frequencies: Tensor
+
+    def __init__(self, channels: int, ocean_channels: int, shape: tuple[int, int], config: DenoiserConfig):
+        super().__init__()
+        w, e, eof_count = config.widths, config.embedding, config.eofs
+        coarsest = 2 ** (len(w) - 1)
+        self.pad_y = -shape[0] % coarsest
+        self.pad_x = -shape[1] % coarsest
+        tokens = (shape[0] + self.pad_y) // coarsest * ((shape[1] + self.pad_x) // coarsest)
+        self.eof_count = eof_count
+        # Not trained, but parameters all the same, so that archives store them in half precision as the rest.
+        self.eofs = nn.Parameter(torch.zeros(eof_count, channels * shape[0] * shape[1]), requires_grad=False)
+        self.register_buffer("eof_variance", torch.ones(eof_count))
+        self.position = nn.Parameter(0.02 * torch.randn(1, config.position_channels, *shape))
+        self.tokens = nn.Parameter(0.02 * torch.randn(1, tokens, w[-1]))
+        self.register_buffer("frequencies", torch.exp(torch.linspace(math.log(0.05), math.log(4.0), 32)))
+        inputs = 64 + CONDITION_FEATURES + eof_count
+        self.embed = nn.Sequential(nn.Linear(inputs, e), nn.SiLU(), nn.Linear(e, e), nn.SiLU())
+        self.eof_head = zero_init(nn.Linear(e, eof_count)) if eof_count else nn.Identity()
+        self.stem = nn.Conv2d(channels + ocean_channels + config.position_channels, w[0], 3, padding=1)
+        fine = list(range(len(w) - 1))
+
+        def convolutions(i: int) -> Level:
+            return Level([ModulatedConvBlock(w[i], e) for _ in range(config.blocks[i])])
+
+        self.down = nn.ModuleList([convolutions(i) for i in fine])
+        self.coarsen = nn.ModuleList([nn.Conv2d(4 * w[i], w[i + 1], 1) for i in fine])
+        self.bottleneck = Level(
+            [TransformerBlock(w[-1], e, config.heads, config.dropout) for _ in range(config.blocks[-1])]
+        )
+        fine.reverse()
+        self.refine = nn.ModuleList([nn.Conv2d(w[i + 1], 4 * w[i], 1) for i in fine])
+        self.merge = nn.ModuleList([nn.Conv2d(2 * w[i], w[i], 1) for i in fine])
+        self.up = nn.ModuleList([convolutions(i) for i in fine])
+        self.head = zero_init(nn.Conv2d(w[0], channels, 3, padding=1))
+
+    def forward(self, z: Tensor, gamma: Tensor, features: Tensor, ocean: Tensor) -> Tensor:
+        """Predict v.
+
+        z [n, channel, y, x]: noisy state;  gamma [n]: log-SNR;  features [n, 6]: see `condition_features`;
+        ocean [1, ocean channel, y, x]: see `network_ocean`.  Returns v [n, channel, y, x].
+        """
+        n, _, ny, nx = z.shape
+        angles = gamma[:, None] * self.frequencies
+        inputs = [torch.sin(angles), torch.cos(angles), features]
+        alpha2, sigma2 = torch.sigmoid(gamma)[:, None], torch.sigmoid(-gamma)[:, None]
+        if self.eof_count > 0:
+            inputs.append(z.flatten(1) @ self.eofs.t() / torch.sqrt(alpha2 * self.eof_variance + sigma2))
+        e = self.embed(torch.cat(inputs, 1))
+        h = torch.cat([z, ocean.expand(n, -1, -1, -1), self.position.expand(n, -1, -1, -1)], 1)
+        h = self.stem(F.pad(h, [0, self.pad_x, 0, self.pad_y]))
+        skips: list[Tensor] = []
+        for level, coarsen in zip(self.down, self.coarsen):  # noqa: B905 - TorchScript knows no strict
+            h = level(h, e)
+            skips.append(h)
+            h = coarsen(F.pixel_unshuffle(h, 2))
+        y, x = h.shape[2], h.shape[3]
+        tokens = self.bottleneck(h.flatten(2).transpose(1, 2) + self.tokens, e)
+        h = tokens.transpose(1, 2).reshape(n, tokens.shape[2], y, x)
+        for refine, merge, level in zip(self.refine, self.merge, self.up):  # noqa: B905
+            h = level(merge(torch.cat([F.pixel_shuffle(refine(h), 2), skips.pop()], 1)), e)
+        v = self.head(h)[:, :, :ny, :nx]
+        if self.eof_count > 0:
+            along = self.eof_head(e) * torch.sqrt(alpha2 + sigma2 * self.eof_variance)
+            v = v + (along.to(self.eofs.dtype) @ self.eofs).reshape(v.shape)
+        return v
+
+    def set_eofs(self, states: Tensor) -> None:
+        """Take the leading EOFs of ``states`` [time, channel, y, x], mean zero, and their variances."""
+        eofs, variance = leading_eofs(states, len(self.eofs))
+        self.eofs.copy_(eofs)
+        self.eof_variance.copy_(variance)
+
+
+def network_ocean(ocean: Tensor, factor: int) -> tuple[Tensor, Tensor]:
+    """Ocean mask [1, 1, y, x] as a network on a ``factor`` times coarser grid takes it, unshuffled to
+    [1, factor^2, y/factor, x/factor], and where that grid's cells hold ocean, [1, 1, y/factor, x/factor]."""
+    return F.pixel_unshuffle(ocean, factor), F.max_pool2d(ocean, factor)

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: MIT
+"""The model inside an archive: noise, sampler, denoiser, decoder, encoder and normalisation as one scriptable module.
+
+Python and the compiled bridge run this very code, scripted; nothing of it is written twice.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from icegen.model.denoiser import UViT, condition_features, network_ocean
+from icegen.model.noise import standard_normal
+from icegen.model.sampler import SamplerConfig, denoised_from_v, multistep, noise_levels
+
+
+@dataclass(frozen=True, eq=False)
+class Normalisation:
+    """What brings states, latents and years to about zero mean and unit deviation.
+
+    mean, std: float32 [variable], physical units;
+    latent_mean: float32 [z, y/f, x/f], latent_std: float32 [z, 1, 1], f the factor between the grids of state and
+    latent;  year_mean, year_scale: years.
+    """
+
+    mean: Tensor
+    std: Tensor
+    latent_mean: Tensor
+    latent_std: Tensor
+    year_mean: float
+    year_scale: float
+
+
+@dataclass(frozen=True, eq=False)
+class Constraints:
+    """What every state obeys.
+
+    lower, upper: float32 [variable], physical bounds, infinite where there is none;
+    concentration: index of the ice concentration among the variables, -1 without it;
+    of_ice: float32 [variable], 1 for variables that exist only where there is ice, such as drift, else 0.
+    """
+
+    lower: Tensor
+    upper: Tensor
+    concentration: int
+    of_ice: Tensor
+
+
+class GenerativeModel(nn.Module):
+    """Generates sea-ice states in physical units.
+
+    encoder, decoder: of `icegen.model.autoencoder`, or its identities for diffusion in data space;
+    feature_encoder: a small encoder whose pooled latents are compared in scores, or None;
+    ocean: float32 [1, 1, y, x];  conditional: whether it takes conditions (year, day of year).
+
+    `icegen.training.calibration` sets these buffers, which change nothing at first:
+    cut: float32 [variable], values of mu up to which are decoded as the lower bound itself;
+    shoulder: float32 [variable], how far below the upper bound values begin to go only half their way towards it;
+    gain: float32 [variable, y, x], of the decoder's mu, less one: what it lacks in a cell all the time.
+    """
+
+    LATENT_STREAM: Final[int] = 0  # of the noise; a decoder that draws noise takes another
+    OPEN_WATER: Final[float] = 0.01  # the concentration below which the variables of the ice fade out
+
+    ocean: Tensor
+    cells: Tensor
+    mean: Tensor
+    std: Tensor
+    lower: Tensor
+    upper: Tensor
+    cut: Tensor
+    shoulder: Tensor
+    of_ice: Tensor
+    latent_mean: Tensor
+    latent_std: Tensor
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        denoiser: UViT,
+        feature_encoder: nn.Module | None,
+        ocean: Tensor,
+        normalisation: Normalisation,
+        constraints: Constraints,
+        conditional: bool,
+        sampler: SamplerConfig,
+    ):
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.denoiser = denoiser
+        self.feature_encoder = feature_encoder
+        self.factor = ocean.shape[2] // normalisation.latent_mean.shape[1]
+        self.register_buffer("ocean", ocean)
+        self.register_buffer("cells", network_ocean(ocean, self.factor)[1])
+        self.register_buffer("mean", normalisation.mean[:, None, None])
+        self.register_buffer("std", normalisation.std[:, None, None])
+        lower, upper = constraints.lower, constraints.upper
+        self.register_buffer("lower", lower[:, None, None])
+        self.register_buffer("upper", upper[:, None, None])
+        self.register_buffer("cut", lower[:, None, None].clone())
+        self.register_buffer("shoulder", torch.zeros(len(upper), 1, 1))
+        # A parameter, so that archives store it in half precision.
+        self.gain = nn.Parameter(torch.zeros(len(upper), *ocean.shape[2:]), requires_grad=False)
+        self.concentration = constraints.concentration
+        self.fades = constraints.concentration >= 0 and bool(constraints.of_ice.any())
+        self.register_buffer("of_ice", constraints.of_ice[:, None, None])
+        self.register_buffer("latent_mean", normalisation.latent_mean)
+        self.register_buffer("latent_std", normalisation.latent_std)
+        self.conditional = conditional
+        self.year_mean = normalisation.year_mean
+        self.year_scale = normalisation.year_scale
+        self.multistep = sampler.name == "dpmpp_2m"
+        self.gamma_low = sampler.gamma_low
+        self.gamma_high = sampler.gamma_high
+        self.rho = sampler.rho
+        self.latent_noise = sampler.latent_noise
+
+    def forward(self, seed: int, member: Tensor, condition: Tensor, steps: int) -> Tensor:
+        return self.generate(seed, member, condition, steps)
+
+    @torch.jit.export
+    def generate(self, seed: int, member: Tensor, condition: Tensor, steps: int) -> Tensor:
+        """Sample states.
+
+        seed: 64-bit key of the noise;  member: int64 [n], numbers of the members;
+        condition: int64 [n, 2], year and day of year, or [n, 0] for unconditional samples;
+        steps: noise levels: 2 * steps - 1 network evaluations with Heun's method, steps with DPM-Solver++(2M).
+        Returns float32 [n, variable, y, x] within bounds, 0 on land. Members are sampled one by one, so that the
+        bits of a member do not depend on its companions.
+        """
+        if steps < 1:
+            raise ValueError("steps must be at least 1")
+        if condition.shape[1] > 0 and not self.conditional:
+            raise ValueError("this archive knows no condition; wanted one of shape [n, 0]")
+        states: list[Tensor] = []
+        for i in range(len(member)):
+            latent = self.sample_latent(seed, member[i : i + 1], condition[i : i + 1], steps)
+            states.append(self.decode(latent, self.latent_noise))
+        return torch.cat(states)
+
+    @torch.jit.export
+    def encode(self, state: Tensor) -> Tensor:
+        """State [n, variable, y, x] in physical units to its standardised latent [n, z, y/f, x/f]."""
+        x = (state - self.mean) / self.std * self.ocean
+        latent = self.encoder(x, self.ocean.expand(len(x), -1, -1, -1))[0]
+        return (latent - self.latent_mean) / self.latent_std * self.cells
+
+    @torch.jit.export
+    def decode(self, latent: Tensor, noise: float = 0.0) -> Tensor:
+        """Standardised latent [n, z, y/f, x/f] to the state [n, variable, y, x]: mu, cut to the bounds, masked; what is
+        of the ice is zero where there is none.
+
+        noise: how noisy the latents are, over the deviation of the encoder's latents: ``latent_noise`` for sampled,
+        0 for encoded ones."""
+        mu = self.decode_mean(latent, noise)
+        # Above the cut twice as fast, until mu is reached: without a step, across which rounding would carry cells.
+        state = torch.where(mu < 2.0 * self.cut - self.lower, self.lower + 2.0 * (mu - self.cut), mu)
+        state = torch.maximum(state, self.lower)
+        beyond = state - (self.upper - self.shoulder)
+        state = torch.where(beyond > 0, state - 0.5 * beyond, state)
+        state = torch.minimum(state, self.upper) * self.ocean
+        if self.fades:
+            ice = (state[:, self.concentration : self.concentration + 1] / self.OPEN_WATER).clamp(max=1.0)
+            state = state * (1.0 - self.of_ice * (1.0 - ice))
+        return state
+
+    @torch.jit.export
+    def decode_mean(self, latent: Tensor, noise: float = 0.0) -> Tensor:
+        """The decoder's mu [n, variable, y, x] in physical units, before it is cut to the bounds."""
+        z = latent * self.latent_std + self.latent_mean
+        noises = torch.full([len(z)], noise, device=z.device)
+        mu = self.decoder(z, self.ocean.expand(len(z), -1, -1, -1), noises)[0] * self.std + self.mean
+        return mu + self.gain * mu
+
+    @torch.jit.export
+    def features(self, state: Tensor) -> Tensor:
+        """Features [n, f] of states [n, variable, y, x] for the Frechet autoencoder distance: the latent means of the
+        feature encoder, averaged over the ocean of each quarter of the grid; f = 0 without such an encoder."""
+        if self.feature_encoder is None:
+            return torch.zeros(len(state), 0)
+        x = (state - self.mean) / self.std * self.ocean
+        latent = self.feature_encoder(x, self.ocean.expand(len(x), -1, -1, -1))[0]
+        cells = F.max_pool2d(self.ocean, self.ocean.shape[2] // latent.shape[2])
+        return (F.adaptive_avg_pool2d(latent * cells, 2) / F.adaptive_avg_pool2d(cells, 2).clamp(min=1e-6)).flatten(1)
+
+    @torch.jit.export
+    def sample_latent(self, seed: int, member: Tensor, condition: Tensor, steps: int) -> Tensor:
+        """Standardised latents [n, z, y/f, x/f] from the keyed noise."""
+        return self.solve(self.noise(seed, member, condition), condition, steps)
+
+    @torch.jit.export
+    def solve(self, noise: Tensor, condition: Tensor, steps: int) -> Tensor:
+        """Standardised latents [n, z, y/f, x/f] to which the sampler brings standard normal ones: no randomness, and no
+        value of a tensor on the device decides what is done, so that a GPU can record it and replay."""
+        s = noise_levels(steps, self.gamma_low, self.gamma_high, self.rho)
+        features = condition_features(condition, self.year_mean, self.year_scale)
+        ocean = network_ocean(self.ocean, self.factor)[0]
+        y = noise * float(s[0])
+        if self.multistep:
+            return self.dpmpp_2m(y, s, features, ocean)
+        return self.heun(y, s, features, ocean)
+
+    def heun(self, y: Tensor, s: Tensor, features: Tensor, ocean: Tensor) -> Tensor:
+        """Heun's method (Karras et al. 2022, algorithm 1) from noise s[0] down to s[-1], then the denoised state."""
+        for i in range(len(s) - 1):
+            now, after = float(s[i]), float(s[i + 1])
+            slope = (y - self.denoise(y, now, features, ocean)) / now
+            predicted = y + (after - now) * slope
+            corrected = (predicted - self.denoise(predicted, after, features, ocean)) / after
+            y = y + (after - now) * 0.5 * (slope + corrected)
+        return self.denoise(y, float(s[-1]), features, ocean)
+
+    def dpmpp_2m(self, y: Tensor, s: Tensor, features: Tensor, ocean: Tensor) -> Tensor:
+        """DPM-Solver++(2M) from noise s[0] down to s[-1], then the denoised state. The first step is of first order."""
+        earlier = y
+        for i in range(len(s) - 1):
+            denoised = self.denoise(y, float(s[i]), features, ocean)
+            if i == 0:
+                y = multistep(y, denoised, denoised, 2.0 * float(s[0]), float(s[0]), float(s[1]))
+            else:
+                y = multistep(y, denoised, earlier, float(s[i - 1]), float(s[i]), float(s[i + 1]))
+            earlier = denoised
+        return self.denoise(y, float(s[-1]), features, ocean)
+
+    def denoise(self, y: Tensor, s: float, features: Tensor, ocean: Tensor) -> Tensor:
+        """D(y; s): the denoised latent, zero where there is no ocean."""
+        gamma = torch.full([len(y)], s, dtype=torch.float64, device=y.device).log().mul(-2.0).to(torch.float32)
+        z = y * torch.sigmoid(gamma).sqrt()[:, None, None, None]  # alpha y
+        return denoised_from_v(z, self.denoiser(z, gamma, features, ocean), gamma) * self.cells
+
+    @torch.jit.export
+    def noise(self, seed: int, member: Tensor, condition: Tensor) -> Tensor:
+        """Standard normal latents [n, z, y/f, x/f] of the keys; an unconditional sample has year and day 0."""
+        shape = self.latent_mean.shape
+        count = shape[0] * shape[1] * shape[2]
+        year, day = 0, 0
+        latents: list[Tensor] = []
+        for i in range(len(member)):
+            if condition.shape[1] == 2:
+                year, day = int(condition[i, 0]), int(condition[i, 1])
+            flat = standard_normal(count, seed, int(member[i]), year, day, self.LATENT_STREAM, self.latent_mean.device)
+            latents.append(flat.reshape(shape))
+        return torch.stack(latents) * self.cells

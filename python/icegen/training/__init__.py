@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Training of the models, from a prepared file to checkpoints, and the settings of it."""

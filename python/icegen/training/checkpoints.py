@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""Reading what a training left in its folder."""
+
+import hashlib
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from icegen.data.grid import FACTOR
+from icegen.model.autoencoder import Autoencoder
+from icegen.model.denoiser import UViT
+from icegen.settings import from_dict
+from icegen.training.config import Config
+
+AUTOENCODER_FILE = "autoencoder.pt"
+DECODER_FILE = "decoder.pt"  # the autoencoder once more, after its decoder was trained further
+FEATURES_FILE = "features.pt"
+DIFFUSION_FILE = "diffusion.pt"
+
+
+def load_checkpoint(path: Path) -> dict:
+    """Raises ValueError if there is none or it cannot be read."""
+    if not path.exists():
+        raise ValueError(f"no checkpoint {path}; train first")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ValueError(f"{path} is not a checkpoint: {' '.join(str(error).split())[:200]}") from None
+    missing = {"config", "task", "ema", "optimiser", "step"} - set(checkpoint if isinstance(checkpoint, dict) else ())
+    if missing:
+        raise ValueError(f"{path} is not a checkpoint: it lacks {', '.join(sorted(missing))}")
+    return checkpoint
+
+
+def load_autoencoder(folder: Path, further: bool = True) -> tuple[Autoencoder, dict]:
+    """The autoencoder with its averaged weights, ready to run, and its checkpoint.
+
+    further: with the decoder that was trained further, if there is one.
+    Raises ValueError if there is no checkpoint, or if that decoder was another autoencoder's.
+    """
+    found = _autoencoder(Path(folder) / AUTOENCODER_FILE, "autoencoder")
+    path = Path(folder) / DECODER_FILE
+    if not further or not path.exists():
+        return found
+    later = _autoencoder(path, "autoencoder")
+    if fingerprint(later[0].encoder) != fingerprint(found[0].encoder):
+        raise ValueError(f"{path} is of another autoencoder; move it away and train the decoder again")
+    return later
+
+
+def load_features(folder: Path) -> tuple[Autoencoder, dict]:
+    """The small autoencoder whose latents serve as features of scores, and its checkpoint."""
+    return _autoencoder(Path(folder) / FEATURES_FILE, "features")
+
+
+def _autoencoder(path: Path, part: str) -> tuple[Autoencoder, dict]:
+    checkpoint = load_checkpoint(path)
+    config = from_dict(Config, checkpoint["config"])
+    model = Autoencoder(len(config.variables), getattr(config, part))
+    model.load_state_dict(checkpoint["ema"])
+    return model.eval(), checkpoint
+
+
+def make_denoiser(config: Config, shape: torch.Size) -> UViT:
+    """A fresh denoiser of latents, or of states in data space, of ``shape`` [channel, y, x]."""
+    factor = FACTOR if config.space == "latent" else 1
+    return UViT(shape[0], factor**2, (shape[1], shape[2]), config.denoiser)
+
+
+def load_denoiser(folder: Path) -> tuple[UViT, dict]:
+    """The denoiser with its averaged weights, ready to run, and its checkpoint."""
+    checkpoint = load_checkpoint(Path(folder) / DIFFUSION_FILE)
+    model = make_denoiser(from_dict(Config, checkpoint["config"]), checkpoint["latent_mean"].shape)
+    model.load_state_dict(checkpoint["ema"])
+    return model.eval(), checkpoint
+
+
+def fingerprint(model: nn.Module) -> str:
+    """SHA-256 of the weights, by which a denoiser knows the encoder of its latents."""
+    digest = hashlib.sha256()
+    for tensor in model.state_dict().values():
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""The loss curves of a training: as CSV, for TensorBoard where it is installed, and as running means."""
+
+import contextlib
+import csv
+from pathlib import Path
+
+import torch
+
+from icegen.files import replacing
+
+
+class Curves:
+    """The scores of each step."""
+
+    def __init__(self, path: Path, first: int):
+        self.path = path.with_suffix(".csv")
+        self.folder = path.with_suffix(".tensorboard")
+        self.first = first
+        self.running: dict[str, float] = {}
+
+    def __enter__(self) -> "Curves":
+        self._cut()
+        self.file = open(self.path, "a", newline="")
+        self.csv = csv.writer(self.file)
+        self.board = None
+        with contextlib.suppress(ImportError):
+            from torch.utils.tensorboard import SummaryWriter
+
+            self.board = SummaryWriter(self.folder, purge_step=self.first)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+        if self.board:
+            self.board.close()
+
+    def add(self, step: int, scores: dict[str, torch.Tensor]) -> None:
+        if self.file.tell() == 0:
+            self.csv.writerow(["step", *scores])
+        values = {name: score.item() for name, score in scores.items()}
+        self.csv.writerow([step, *(f"{value:.8g}" for value in values.values())])
+        for name, value in values.items():
+            self.running[name] = 0.98 * self.running.get(name, value) + 0.02 * value
+            if self.board:
+                self.board.add_scalar(name, value, step)
+
+    def flush(self) -> None:
+        self.file.flush()
+
+    def _cut(self) -> None:
+        """Keep the header and the first steps of the curve: those after the checkpoint will be done again."""
+        lines = self.path.read_text().splitlines(keepends=True) if self.path.exists() else []
+        if len(lines) > self.first + 1 or (lines and not self.first):
+            with replacing(self.path) as partial:
+                partial.write_text("".join(lines[: self.first + 1] if self.first else []))

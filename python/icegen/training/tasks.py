@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT
+"""What is trained: each task draws its batches and scores its model on them.
+
+A task draws from torch's global generator alone, which the training loop seeds at every step.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from icegen.data.grid import Grid
+from icegen.data.prepared_file import PreparedData
+from icegen.model.autoencoder import Autoencoder, AutoencoderConfig
+from icegen.model.denoiser import condition_features, network_ocean
+from icegen.model.likelihoods import censored_gaussian_nll, gaussian_nll, kl_to_standard_normal, masked_mean
+from icegen.training.checkpoints import make_denoiser
+from icegen.training.config import AutoencoderTrainingConfig, Config
+from icegen.training.diffusion_loss import NoiseDensity, v_error
+
+
+class AutoencoderTask(nn.Module):
+    """Reconstruct random crops: negative log-likelihood of the observed ocean cells + beta KL."""
+
+    mean: Tensor
+    std: Tensor
+    lower: Tensor
+    upper: Tensor
+
+    def __init__(self, model: AutoencoderConfig, training: AutoencoderTrainingConfig, data: PreparedData):
+        super().__init__()
+        self.model = Autoencoder(len(data.variables), model)
+        self.censored = model.likelihood == "censored"
+        self.config = training
+        self.data = data
+        self.times = np.flatnonzero(data.training)
+        self.ocean = torch.from_numpy(data.grid.ocean)
+        self.ids = [v.id for v in data.variables]
+        # Rows against y: what was along x comes to lie against y when rows and columns change places.
+        self.turn_sign = -1 if isinstance(data.grid, Grid) and data.grid.dx * data.grid.dy < 0 else 1
+        columns = (torch.tensor(np.asarray(a), dtype=torch.float32)[:, None, None]
+                   for a in (data.mean, data.std, *data.bounds))  # fmt: skip
+        mean, std, lower, upper = columns
+        # The bounds are normalised as states are, so that a state on its bound compares equal to it.
+        for name, column in (("mean", mean), ("std", std), ("lower", (lower - mean) / std),
+                             ("upper", (upper - mean) / std)):  # fmt: skip
+            self.register_buffer(name, column, persistent=False)
+
+    def draw(self) -> list[Tensor]:
+        """A batch of crops of e x e cells: states [n, v, e, e], observed cells [n, v, e, e], ocean [n, 1, e, e]."""
+        crops = [self._crop() for _ in range(self.config.batch)]
+        return [torch.stack(parts) for parts in zip(*crops, strict=True)]
+
+    def forward(self, state: Tensor, seen: Tensor, ocean: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        x = (state - self.mean) / self.std * ocean
+        mean, log_var = self.model.encoder(x, ocean)
+        z = mean + torch.exp(0.5 * log_var) * torch.randn_like(mean)
+        noise = torch.zeros(len(z), device=z.device)
+        if self.model.decoder.latent_noise > 0:
+            noise = self.model.decoder.latent_noise * torch.rand_like(noise) ** 2
+            z = z + noise[:, None, None, None] * like_noise(mean, ocean)
+        mu, relative = (output.float() for output in self.model.decoder(z, ocean, noise))
+        log_s = self.model.decoder.log_s + relative
+        if self.censored:
+            nll = censored_gaussian_nll(x, mu, log_s, self.lower, self.upper)
+        else:
+            nll = gaussian_nll(x, mu, log_s)
+        # Cells of small s would take all the weight: beta-NLL of Seitzer et al. 2022 (doi:10.48550/arXiv.2203.09168)
+        # with their beta = 1/2; no change where s is one number a variable.
+        nll = masked_mean(nll * torch.exp(relative.detach()), seen)
+        kl = kl_to_standard_normal(mean.float(), log_var.float()).mean()
+        with torch.no_grad():
+            clipped = torch.minimum(torch.maximum(mu, self.lower), self.upper)
+            scores = {"nll": nll, "kl": kl}
+            for i, v in enumerate(self.data.variables):
+                scores[f"rmse_{v.id}"] = self.std[i, 0, 0] * masked_mean((clipped - x)[:, i] ** 2, seen[:, i]).sqrt()
+        return nll + self.config.kl_weight * kl, scores
+
+    def _crop(self) -> list[Tensor]:
+        """One crop with at least a tenth of ocean, flipped and transposed at random, and drift with it."""
+        edge = self.config.crop
+        for _ in range(1000):  # a map with hardly any ocean gets what comes
+            y, x = (8 * int(torch.randint((n - edge) // 8 + 1, (1,))) for n in self.ocean.shape)
+            window = (slice(y, y + edge), slice(x, x + edge))
+            if self.ocean[window].float().mean() >= 0.1:
+                break
+        t = self.times[int(torch.randint(len(self.times), (1,)))]
+        ocean = self.ocean[window][None]
+        state = torch.tensor(self.data.state[t][:, *window], dtype=torch.float32)  # a copy
+        seen = ocean & ~torch.from_numpy(self.data.filled[t][:, *window])
+        flips = [axis for axis in (1, 2) if torch.rand(()) < 0.5]
+        turned = bool(torch.rand(()) < 0.5) and ("siu" in self.ids) == ("siv" in self.ids)
+        for name, axis in (("siv", 1), ("siu", 2)):
+            if name in self.ids and axis in flips:
+                state[self.ids.index(name)] *= -1
+        parts = [torch.flip(part, flips) for part in (state, seen, ocean.float())]
+        if turned:
+            parts = [part.transpose(1, 2) for part in parts]
+            if "siu" in self.ids:
+                drift = [self.ids.index("siu"), self.ids.index("siv")]
+                parts[0][drift] = self.turn_sign * parts[0][drift[::-1]]
+                parts[1][drift] = parts[1][drift[::-1]]
+        return parts
+
+
+@torch.no_grad()
+def like_noise(latent: Tensor, ocean: Tensor) -> Tensor:
+    """Noise with each channel's standard deviation of ``latent`` [n, z, y/8, x/8] over the cells that hold ocean."""
+    cells = network_ocean(ocean, ocean.shape[2] // latent.shape[2])[1]
+    count = cells.sum()
+    mean = (latent * cells).sum((0, 2, 3), keepdim=True) / count
+    variance = ((latent - mean) ** 2 * cells).sum((0, 2, 3), keepdim=True) / count
+    return variance.sqrt() * torch.randn_like(latent)
+
+
+class DiffusionTask(nn.Module):
+    """Predict v of standardised states, be they latents or, in data space, the variables themselves."""
+
+    ocean: Tensor
+    cells: Tensor
+
+    def __init__(self, config: Config, data: PreparedData, states: Tensor):
+        super().__init__()
+        self.config = config.diffusion_training
+        self.conditional = config.condition == "date"
+        self.states = states[torch.from_numpy(data.training)]
+        self.date = torch.from_numpy(np.stack([data.year, data.day_of_year], 1)[data.training]).double()
+        self.year_mean, self.year_scale = year_normalisation(data)
+        self.model = make_denoiser(config, states.shape[1:])
+        with torch.no_grad():
+            self.model.set_eofs(self.states)
+        self.density = NoiseDensity(self.config)
+        ocean = torch.from_numpy(data.grid.ocean)[None, None].float()
+        features, cells = network_ocean(ocean, ocean.shape[2] // states.shape[2])
+        self.register_buffer("ocean", features, persistent=False)
+        self.register_buffer("cells", cells, persistent=False)
+
+    def draw(self) -> list[Tensor]:
+        """A batch of states [n, channel, y, x] and of condition features [n, 6]."""
+        c = self.config
+        chosen = torch.randint(len(self.states), (c.batch,))
+        date = self.date[chosen]
+        jitter = torch.randn(c.batch, 2, dtype=torch.float64) * torch.tensor([c.year_jitter, c.day_jitter])
+        kept = torch.rand(c.batch, 1) >= c.condition_dropout
+        features = condition_features(
+            date + jitter if self.conditional else date[:, :0], self.year_mean, self.year_scale
+        )
+        return [self.states[chosen].float(), features * kept]
+
+    def forward(self, x: Tensor, features: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        gamma, density = self.density.draw(len(x))
+        error = v_error(self.model, x, gamma, features, self.ocean, self.cells)
+        weighted = self.density.weight(gamma) * error
+        self.density.update(gamma, weighted.detach())
+        return (weighted / density).mean(), {"v_error": error.detach().mean()}
+
+
+def year_normalisation(data: PreparedData) -> tuple[float, float]:
+    """Centre and half width of the training years."""
+    years = data.year[data.training]
+    return float(years.min() + years.max()) / 2, max(float(years.max() - years.min()) / 2, 1.0)
+
+
+@torch.no_grad()
+def standardised_states(encoder: nn.Module, data: PreparedData, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Latent means float16 [time, z, y, x] less the training mean of each pixel, over the ocean deviation of each
+    channel; zero where a latent cell holds no ocean. Also that mean [z, y, x] and deviation [z, 1, 1], float32.
+
+    The encoder is an autoencoder's, or the identity for diffusion in data space.
+    """
+    ocean = torch.from_numpy(data.grid.ocean)[None, None].float().to(device)
+    mean, std = (torch.tensor(np.asarray(a), dtype=torch.float32, device=device)[:, None, None]
+                 for a in (data.mean, data.std))  # fmt: skip
+    encoder = encoder.to(device)
+
+    def latent(t: int) -> Tensor:
+        x = (torch.from_numpy(data.state[t])[None].float().to(device) - mean) / std * ocean
+        return encoder(x, ocean)[0][0].cpu()
+
+    latents = torch.stack([latent(t) for t in range(len(data.training))])
+    cells = network_ocean(ocean, ocean.shape[2] // latents.shape[2])[1].cpu()[0]
+    times = np.flatnonzero(data.training)
+    zero = torch.zeros((), dtype=torch.float64)
+    center = sum((latents[t].double() for t in times), zero) / len(times)
+    squares = sum((((latents[t].double() - center) ** 2 * cells).sum((1, 2)) for t in times), zero)
+    deviation = (squares / (len(times) * cells.sum())).sqrt()[:, None, None]
+    center, deviation = center.float(), deviation.float()
+    return ((latents - center) / deviation * cells).half(), center, deviation

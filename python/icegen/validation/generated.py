@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""A model's samples on demand, kept on disk so that a validation that was cut goes on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from icegen.archive import Archive, autocast
+from icegen.files import replacing
+from icegen.model.generative_model import GenerativeModel
+
+if TYPE_CHECKING:
+    from icegen.host import bridge
+
+PARTS = ("sample_latent", "encode", "decode", "decode_mean", "features", "latent_noise")
+
+
+@dataclass(frozen=True)
+class SampleKey:
+    """One sample: the member's number and its date, or no date for a sample without condition."""
+
+    member: int
+    year: int | None = None
+    day_of_year: int | None = None
+
+    @property
+    def name(self) -> str:
+        date = "free" if self.year is None else f"{self.year}_{self.day_of_year:03d}"
+        return f"{date}_member{self.member:04d}"
+
+
+class Sampler:
+    """Samples of one model at one seed, number of steps, and precision.
+
+    model: a module with the methods and attributes of the archive's contract.
+    folder: where latents are kept, a file each; none are without it. A latent is a pure function of model, seed,
+    steps, precision and request, so a kept one is as good as a new one: give each but the last a folder of its own.
+    """
+
+    def __init__(
+        self,
+        model: GenerativeModel | torch.jit.ScriptModule,
+        seed: int,
+        steps: int,
+        device: torch.device | str = "cpu",
+        folder: Path | None = None,
+        precision: str = "float32",
+    ):
+        missing = [name for name in PARTS if not hasattr(model, name)]
+        if missing:
+            raise ValueError(f"the archive lacks {missing[0]}; export it anew with this icegen")
+        self.model = model
+        self.seed = seed
+        self.steps = steps
+        self.device = torch.device(device)
+        self.precision = precision
+        self.folder = folder
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def sample(self, request: SampleKey) -> tuple[np.ndarray, np.ndarray | None]:
+        """The state, and it before the cut to its bounds: each float32 [variable, y, x], physical units."""
+        latent = torch.from_numpy(self._kept(request, self._latent))[None].to(self.device)
+        with torch.inference_mode():
+            state, mean = (
+                _array(decode(latent, self.model.latent_noise)[0])
+                for decode in (self.model.decode, self.model.decode_mean)
+            )
+        return state, mean
+
+    def close(self) -> None:
+        """Let go of what sampling took."""
+
+    def reconstruct(self, state: np.ndarray) -> np.ndarray:
+        """A state [variable, y, x] encoded and decoded."""
+        with torch.inference_mode():
+            return _array(self.model.decode(self.model.encode(self._batch(state)))[0])
+
+    def features(self, state: np.ndarray) -> np.ndarray:
+        """Features [feature] of a state [variable, y, x]; none if the model has no encoder for them."""
+        with torch.inference_mode():
+            return _array(self.model.features(self._batch(state))[0])
+
+    def _batch(self, state: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.array(state, np.float32))[None].to(self.device)
+
+    def _latent(self, request: SampleKey) -> np.ndarray:
+        key = [] if request.year is None else [request.year, request.day_of_year]
+        member = torch.tensor([request.member], dtype=torch.int64, device=self.device)
+        condition = torch.tensor([key], dtype=torch.int64, device=self.device).reshape(1, -1)
+        with torch.inference_mode(), autocast(self.precision, self.device):
+            return _array(self.model.sample_latent(self.seed, member, condition, self.steps)[0])
+
+    def _kept(self, request: SampleKey, make: Callable[[SampleKey], np.ndarray]) -> np.ndarray:
+        """What is kept of a request, made first if there is none yet."""
+        path = self.folder / f"{request.name}.npy" if self.folder else None
+        if path is not None and path.exists():
+            return np.load(path)
+        made = make(request)
+        if path is not None:
+            with replacing(path) as partial, partial.open("wb") as file:
+                np.save(file, made)
+        return made
+
+
+class BridgeSampler(Sampler):
+    """The same samples as a host receives them: asked of the compiled bridge, at the centres of the archive's cells.
+
+    They are states; what lies beyond the bounds never leaves the archive. To be closed.
+    """
+
+    def __init__(self, archive: Archive, seed: int, steps: int, folder: Path):
+        super().__init__(archive.module, seed, steps, archive.device, folder, archive.precision)
+        self.archive = archive
+        self._hosts: dict[str, bridge.Emulator] = {}
+        self._namelists = TemporaryDirectory(prefix="icegen_")
+
+    def sample(self, request: SampleKey) -> tuple[np.ndarray, np.ndarray | None]:
+        return self._kept(request, self._received), None
+
+    def close(self) -> None:
+        for host in self._hosts.values():
+            host.close()
+        self._namelists.cleanup()
+
+    def _received(self, request: SampleKey) -> np.ndarray:
+        host = self._host("none" if request.year is None else "date")
+        host.request(1, request.year or 1, request.day_of_year or 1, first_member=request.member)
+        fields = [host.receive("cells", v.id, request.member) for v in self.archive.variables]
+        return np.nan_to_num(np.stack(fields).astype(np.float32).reshape(-1, *self.archive.grid.shape))
+
+    def _host(self, condition: str) -> "bridge.Emulator":
+        from icegen.host import bridge
+
+        if condition not in self._hosts:
+            namelist = Path(self._namelists.name) / f"{condition}.nml"
+            namelist.write_text(
+                f"&icegen_nml\n  archive = '{self.archive.path}'\n  condition = '{condition}'\n  seed = {self.seed}\n"
+                f"  steps = {self.steps}\n  device = '{self.device}'\n"
+                f"  precision = '{self.precision}'\n  threads = {torch.get_num_threads()}\n/\n"
+            )
+            host = self._hosts[condition] = bridge.Emulator(namelist)
+            host.add_target("cells", *self.archive.grid.lonlat)
+        return self._hosts[condition]
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.float().cpu().numpy()

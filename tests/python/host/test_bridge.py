@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""icegen.bridge: Python drives the Fortran module, and gets the archive's own bits."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+
+import numpy as np
+import pytest
+
+import icegen
+from compiled import BUILD, ENVIRONMENT, require_built
+
+EXTENSION = BUILD / "lib" / f"_icegen_flat{sysconfig.get_config_var('EXT_SUFFIX')}"
+
+
+@pytest.fixture(scope="module")
+def bridge():
+    require_built(EXTENSION)
+    patch = pytest.MonkeyPatch()
+    for name, value in (ENVIRONMENT | {"ICEGEN_BUILD": str(BUILD)}).items():
+        patch.setenv(name, value)
+    from icegen.host import bridge
+
+    yield bridge
+    patch.undo()
+
+
+@pytest.fixture
+def ice(bridge, tiny):
+    with bridge.Emulator(tiny / "icegen.nml") as emulator:
+        yield emulator
+
+
+def test_the_same_bits_as_the_archive(ice, tiny):
+    """At the archive's own cell centres; NaN where it has no ocean."""
+    archive = icegen.load(tiny / "tiny.pt")
+    ice.add_target("cells", *archive.grid.lonlat)
+    ice.request(3, 2001, 75)
+    states = archive.sample(3, seed=7, year=2001, day_of_year=75)
+    for member in (1, 3):
+        for variable in ("sic", "sit"):
+            wanted = states[variable].sel(realization=member).values
+            received = ice.receive("cells", variable, member).reshape(wanted.shape)
+            np.testing.assert_array_equal(received, wanted.astype(np.float64))
+    assert np.nanstd(received) > 0.01
+
+
+def test_slots_and_first_member(ice, tiny):
+    archive = icegen.load(tiny / "tiny.pt")
+    lon, lat = archive.grid.lonlat
+    ice.add_target("cells", lon, lat)
+    ice.request(1, 2001, 75)
+    ice.request(2, 2002, 10, slot=2, first_member=5)
+    for slot, member, date in ((2, 6, (2002, 10)), (1, 1, (2001, 75))):
+        wanted = archive.sample([member], seed=7, year=date[0], day_of_year=date[1]).sit.values[0]
+        np.testing.assert_array_equal(ice.receive("cells", "sit", member, slot=slot).reshape(lat.shape), wanted)
+        assert ice.ready(slot)
+
+
+def test_no_points(ice):
+    ice.add_target("none", [], [])
+    ice.request(1, 2001, 75)
+    assert ice.receive("none", "sic", 1).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda ice: ice.request(0, 2001, 75), "members"),
+        (lambda ice: ice.request(1, 1066, 75), "1066"),
+        (lambda ice: ice.add_target("T", [0.0, 1.0], [80.0]), "T"),
+        (lambda ice: ice.receive("nowhere", "sic", 1), "nowhere"),
+    ],
+)
+def test_refusals_are_exceptions_and_leave_it_usable(bridge, ice, call, words):
+    with pytest.raises(bridge.BridgeError, match=words) as refusal:
+        call(ice)
+    assert refusal.value.status > 0
+    assert str(refusal.value) == str(refusal.value).strip()
+    ice.add_target("pole", [0.0], [90.0])
+    ice.request(1, 2001, 75)
+    assert 0 <= ice.receive("pole", "sic", 1)[0] <= 1
+
+
+def test_closed(bridge, tiny):
+    ice = bridge.Emulator(tiny / "icegen.nml")
+    ice.close()
+    ice.close()
+    with pytest.raises(bridge.BridgeError, match="closed"):
+        ice.request(1, 2001, 75)
+
+
+def test_missing_namelist_and_damaged_archive(bridge, tiny, tmp_path):
+    with pytest.raises(bridge.BridgeError, match=r"nowhere\.nml"):
+        bridge.Emulator(tmp_path / "nowhere.nml")
+    (tmp_path / "icegen.nml").write_text(f"&icegen_nml archive = '{tiny / 'flipped.pt'}' /\n")
+    with pytest.raises(bridge.BridgeError, match="damaged"):
+        bridge.Emulator(tmp_path / "icegen.nml")
+
+
+def test_says_what_is_missing(tmp_path):
+    """Where it was not built: which of the things that it is built with are not here."""
+    environment = os.environ | {"ICEGEN_BUILD": str(tmp_path), "FC": "nagfor", "PATH": str(tmp_path)}
+    command = [sys.executable, "-c", "from icegen import bridge"]
+    run = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    last = run.stderr.splitlines()[-1]
+    assert last.startswith("ImportError: icegen was installed without its Fortran bridge; install CMake and ")
+    assert "a Fortran compiler ($FC or gfortran) and MPI (mpifort)" in last

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+"""EOFs of training states."""
+
+import pytest
+import torch
+
+from icegen.model.eofs import leading_eofs
+
+
+def test_leading_eofs_are_those_of_a_known_covariance():
+    torch.manual_seed(0)
+    patterns = torch.linalg.qr(torch.randn(30, 2, dtype=torch.float64))[0].t()
+    amplitudes = torch.randn(500, 2, dtype=torch.float64) * torch.tensor([3.0, 1.0])
+    amplitudes -= amplitudes.mean(0)
+    eofs, variance = leading_eofs((amplitudes @ patterns).reshape(500, 2, 3, 5), 2)
+    assert eofs.shape == (2, 30)
+    covariance = amplitudes.t() @ amplitudes / 500
+    values, vectors = torch.linalg.eigh(covariance)
+    torch.testing.assert_close(variance.double(), values.flip(0), rtol=1e-5, atol=0)
+    wanted = vectors.flip(1).t() @ patterns
+    torch.testing.assert_close((eofs.double() * wanted).sum(1).abs(), torch.ones(2).double())
+
+
+def test_refuses_more_eofs_than_states():
+    with pytest.raises(ValueError, match="eofs is 5; wanted at most the number of training states, 4"):
+        leading_eofs(torch.randn(4, 3, 2, 2), 5)

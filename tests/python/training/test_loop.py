@@ -1,0 +1,355 @@
+# SPDX-License-Identifier: MIT
+"""Training: runs that stop and resume repeat the uninterrupted run; what does not fit is refused."""
+
+import csv
+import dataclasses
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import tiny as making
+from icegen.archive import export
+from icegen.data import prepared_file
+from icegen.model.sampler import SamplerConfig
+from icegen.training import checkpoints, trainings
+from icegen.training.config import AutoencoderTrainingConfig, DiffusionTrainingConfig
+
+STEPS, EVERY = 8, 3
+ON_CROPS = AutoencoderTrainingConfig(steps=STEPS, batch=2, crop=16, warmup=2, checkpoint_every=EVERY)
+CONFIG = dataclasses.replace(
+    making.CONFIG,
+    autoencoder_training=ON_CROPS,
+    decoder_training=ON_CROPS,
+    diffusion_training=DiffusionTrainingConfig(steps=STEPS, batch=4, warmup=2, checkpoint_every=EVERY),
+)
+KINDS = {
+    "autoencoder": (trainings.train_autoencoder, "autoencoder.pt", checkpoints.load_autoencoder),
+    "decoder": (trainings.train_decoder, "decoder.pt", checkpoints.load_autoencoder),
+    "diffusion": (trainings.train_diffusion, "diffusion.pt", checkpoints.load_denoiser),
+}
+
+
+def on(folder, progress=None, resume=False):
+    """A run in ``folder``, on the CPU, which is where the tests compare bits."""
+    return trainings.Run(folder, resume, "cpu", "1", progress)
+
+
+class Stop(Exception):
+    """As if the run were killed."""
+
+
+def stop_at(last):
+    def progress(step, steps, scores):
+        if step == last:
+            raise Stop
+
+    return progress
+
+
+@pytest.fixture(scope="module")
+def prepared(tiny):
+    return prepared_file.load(tiny / "prepared.nc")
+
+
+@pytest.fixture(params=list(KINDS))
+def kind(request):
+    return request.param
+
+
+def start(tiny, folder, kind):
+    """A folder to train ``kind`` in; all but an autoencoder need one."""
+    folder.mkdir()
+    if kind != "autoencoder":
+        shutil.copy(tiny / "autoencoder.pt", folder)
+    return folder
+
+
+@pytest.fixture
+def uninterrupted(tiny, tmp_path, prepared, kind):
+    folder = start(tiny, tmp_path / "whole", kind)
+    KINDS[kind][0](CONFIG, prepared, on(folder))
+    return folder
+
+
+def files(folder):
+    """Checkpoints and curves; TensorBoard's files carry the time of day."""
+    return {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def assert_same_checkpoint(a, b):
+    a, b = (torch.load(path, weights_only=True) for path in (a, b))
+    assert a["step"] == b["step"] == STEPS
+    for part in ("task", "ema"):
+        assert a[part].keys() == b[part].keys()
+        assert all(torch.equal(tensor, b[part][name]) for name, tensor in a[part].items())
+
+
+@pytest.mark.parametrize("stop", [EVERY, EVERY + 1])
+def test_a_stopped_and_resumed_run_repeats_the_whole_one(tiny, tmp_path, prepared, kind, uninterrupted, stop):
+    """Whether it stopped at a checkpoint or after, when some steps are done twice."""
+    train, name, _ = KINDS[kind]
+    folder = start(tiny, tmp_path / "stopped", kind)
+    with pytest.raises(Stop):
+        train(CONFIG, prepared, on(folder, stop_at(stop)))
+    assert checkpoints.load_checkpoint(folder / name)["step"] == EVERY
+    torch.manual_seed(99)  # another process has another random state
+    steps = []
+    train(CONFIG, prepared, on(folder, lambda step, *rest: steps.append(step), resume=True))
+    assert steps == list(range(EVERY + 1, STEPS + 1))
+    assert_same_checkpoint(folder / name, uninterrupted / name)
+    curves = [(f / name).with_suffix(".csv").read_text() for f in (folder, uninterrupted)]
+    assert curves[0] == curves[1]
+
+
+def test_losses_are_written_for_each_step(uninterrupted, kind):
+    rows = list(csv.reader((uninterrupted / f"{kind}.csv").open()))
+    names = ["loss", "v_error"] if kind == "diffusion" else ["loss", "nll", "kl", "rmse_sic", "rmse_sit"]
+    assert rows.pop(0) == ["step", *names]
+    assert [int(row[0]) for row in rows] == list(range(STEPS))
+    scores = np.array([[float(value) for value in row[1:]] for row in rows])
+    assert np.isfinite(scores).all()
+    assert len(set(scores[:, 0])) == STEPS
+
+
+def test_a_finished_run_stays_as_it_is(uninterrupted, prepared, kind):
+    train, name, _ = KINDS[kind]
+    before = files(uninterrupted)
+    assert train(CONFIG, prepared, on(uninterrupted, resume=True)) == uninterrupted / name
+    assert files(uninterrupted) == before
+
+
+def test_a_longer_run_goes_on_from_a_finished_one(uninterrupted, prepared, kind):
+    train, name, _ = KINDS[kind]
+    part = f"{kind}_training"
+    longer = dataclasses.replace(CONFIG, **{part: dataclasses.replace(getattr(CONFIG, part), steps=STEPS + 2)})
+    train(longer, prepared, on(uninterrupted, resume=True))
+    assert checkpoints.load_checkpoint(uninterrupted / name)["step"] == STEPS + 2
+
+
+def test_seeds_differ(tiny, tmp_path, prepared, uninterrupted, kind):
+    part = f"{kind}_training"
+    other = dataclasses.replace(CONFIG, **{part: dataclasses.replace(getattr(CONFIG, part), seed=1)})
+    folder = start(tiny, tmp_path / "other", kind)
+    KINDS[kind][0](other, prepared, on(folder))
+    assert (folder / f"{kind}.csv").read_text() != (uninterrupted / f"{kind}.csv").read_text()
+
+
+def test_training_lowers_the_loss(tiny, tmp_path, prepared):
+    losses = np.loadtxt(tiny / "autoencoder.csv", delimiter=",", skiprows=1)[:, 1]
+    assert losses[-10:].mean() < 0.5 * losses[:10].mean()
+    # The loss of diffusion varies with the noise drawn, so that a fall takes longer to show.
+    longer = dataclasses.replace(
+        CONFIG.diffusion_training, steps=200, batch=16, learning_rate=0.01, checkpoint_every=200
+    )
+    folder = start(tiny, tmp_path / "run", "diffusion")
+    trainings.train_diffusion(dataclasses.replace(CONFIG, diffusion_training=longer), prepared, on(folder))
+    losses = np.loadtxt(folder / "diffusion.csv", delimiter=",", skiprows=1)[:, 2]
+    assert losses[-50:].mean() < 0.8 * losses[:20].mean(), (losses[-50:].mean(), losses[:20].mean())
+
+
+def test_checkpoint_is_plain_tensors_and_whole(uninterrupted, kind):
+    _, name, load = KINDS[kind]
+    checkpoint = torch.load(uninterrupted / name, weights_only=True)
+    assert {"task", "ema", "optimiser", "step", "config", "scores"} <= set(checkpoint)
+    assert checkpoint["config"] == dataclasses.asdict(CONFIG)
+    kept = {"latent_mean", "latent_std", "year"} if kind == "diffusion" else {"normalisation"}
+    assert kept <= set(checkpoint)
+    model, _ = load(uninterrupted)
+    assert not model.training
+    assert all(torch.equal(tensor, checkpoint["ema"][key]) for key, tensor in model.state_dict().items())
+    trained = {key: checkpoint["task"][f"model.{key}"] for key in model.state_dict()}
+    assert any(not torch.equal(tensor, trained[key]) for key, tensor in model.state_dict().items())
+    extra = set() if kind == "autoencoder" else {"autoencoder.pt"}
+    assert {path.name for path in files(uninterrupted)} == {name, f"{kind}.csv"} | extra
+    board = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    events = board.EventAccumulator(str(uninterrupted / f"{kind}.tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("loss")] == list(range(STEPS))
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("autoencoder", {"autoencoder": dataclasses.replace(CONFIG.autoencoder, blocks=(1, 1, 2))}),
+        ("diffusion", {"denoiser": dataclasses.replace(CONFIG.denoiser, dropout=0.2)}),
+        ("diffusion", {"condition": "none"}),
+    ],
+)
+def test_refuses_to_resume_with_another_network(uninterrupted, prepared, kind, change):
+    train, name, _ = KINDS[kind]
+    before = files(uninterrupted)
+    with pytest.raises(ValueError, match=rf"{name} was trained with another {next(iter(change))}: .*; wanted "):
+        train(dataclasses.replace(CONFIG, **change), prepared, on(uninterrupted, resume=True))
+    assert files(uninterrupted) == before
+
+
+def test_the_decoder_learns_on_and_the_latents_stay(tiny, tmp_path, prepared):
+    folder = start(tiny, tmp_path / "run", "decoder")
+    before, _ = checkpoints.load_autoencoder(folder)
+    trainings.train_decoder(CONFIG, prepared, on(folder))
+    after, _ = checkpoints.load_autoencoder(folder)
+    same = {key: torch.equal(tensor, after.state_dict()[key]) for key, tensor in before.state_dict().items()}
+    assert all(equal for key, equal in same.items() if key.startswith("encoder."))
+    assert not any(equal for key, equal in same.items() if key.startswith("decoder."))
+    assert checkpoints.load_autoencoder(folder, further=False)[0].decoder.log_s.equal(before.decoder.log_s)
+    shutil.copy(tiny / "diffusion.pt", folder)  # of the same latents
+    emulator, _ = export.build_model(folder, prepared)
+    wanted = after.decoder.head.weight.half().float()
+    assert torch.equal(emulator.decoder.head.weight, wanted)
+
+
+def test_refuses_a_decoder_of_another_autoencoder(tiny, tmp_path, prepared):
+    folder = start(tiny, tmp_path / "run", "decoder")
+    other = dataclasses.replace(CONFIG, autoencoder=dataclasses.replace(CONFIG.autoencoder, blocks=(1, 1, 2)))
+    with pytest.raises(ValueError, match=r"autoencoder\.pt was trained with another autoencoder: .*; wanted "):
+        trainings.train_decoder(other, prepared, on(folder))
+    trainings.train_decoder(CONFIG, prepared, on(folder))
+    checkpoint = torch.load(folder / "autoencoder.pt")
+    checkpoint["ema"]["encoder.head.bias"] += 1
+    torch.save(checkpoint, folder / "autoencoder.pt")
+    with pytest.raises(ValueError, match=r"decoder\.pt is of another autoencoder; move it away"):
+        checkpoints.load_autoencoder(folder)
+    with pytest.raises(ValueError, match=r"decoder\.pt was trained on other data, or another autoencoder"):
+        trainings.train_decoder(CONFIG, prepared, on(folder, resume=True))
+
+
+def test_what_a_training_does_not_use_may_change(uninterrupted, prepared, kind):
+    change = {"denoiser": dataclasses.replace(CONFIG.denoiser, dropout=0.2)}
+    if kind == "diffusion":
+        change = {"features": dataclasses.replace(CONFIG.features, blocks=(1, 1, 2))}
+    KINDS[kind][0](dataclasses.replace(CONFIG, **change), prepared, on(uninterrupted, resume=True))
+
+
+def test_a_checkpoint_from_before_a_setting_existed_goes_on(uninterrupted, prepared, tmp_path):
+    shutil.copy(uninterrupted / "autoencoder.pt", tmp_path)
+    checkpoint = torch.load(tmp_path / "autoencoder.pt")
+    del checkpoint["config"]["autoencoder"]["latent_noise"]
+    torch.save(checkpoint, tmp_path / "autoencoder.pt")
+    trainings.train_autoencoder(CONFIG, prepared, on(tmp_path, resume=True))
+
+
+def test_another_sampler_is_no_reason_to_refuse(uninterrupted, prepared, kind):
+    KINDS[kind][0](
+        dataclasses.replace(CONFIG, sampler=SamplerConfig(steps=9)), prepared, on(uninterrupted, resume=True)
+    )
+
+
+def test_refuses_to_resume_on_other_data(uninterrupted, prepared, kind):
+    """Weights trained for one normalisation, or one set of latents, mean nothing for another."""
+    other = dataclasses.replace(prepared, mean=prepared.mean + 0.1, std=2 * prepared.std)
+    if kind == "diffusion":
+        other = dataclasses.replace(prepared, split=np.where(prepared.year < 2002, b"t", b"v"))
+    before = (uninterrupted / KINDS[kind][1]).read_bytes()
+    part = f"{kind}_training"
+    longer = dataclasses.replace(CONFIG, **{part: dataclasses.replace(getattr(CONFIG, part), steps=STEPS + 1)})
+    with pytest.raises(ValueError, match="other data"):
+        KINDS[kind][0](longer, other, on(uninterrupted, resume=True))
+    assert (uninterrupted / KINDS[kind][1]).read_bytes() == before
+
+
+def test_nan_in_the_data_is_an_error(tiny, tmp_path, prepared, kind):
+    state = prepared.state.copy()
+    state[:, :, prepared.grid.ocean] = np.nan
+    folder = start(tiny, tmp_path / "run", kind)
+    with pytest.raises(ValueError, match="the loss is nan at step 0"):
+        KINDS[kind][0](CONFIG, dataclasses.replace(prepared, state=state), on(folder))
+    assert not (folder / KINDS[kind][1]).exists()
+
+
+def test_an_exploding_run_keeps_its_last_checkpoint(tiny, tmp_path, prepared, kind):
+    train, name, _ = KINDS[kind]
+    folder = start(tiny, tmp_path / "run", kind)
+    with pytest.raises(Stop):
+        train(CONFIG, prepared, on(folder, stop_at(EVERY)))
+    before = (folder / name).read_bytes()
+    part = f"{kind}_training"
+    wild = dataclasses.replace(CONFIG, **{part: dataclasses.replace(getattr(CONFIG, part), learning_rate=1e30)})
+    with pytest.raises(ValueError, match=r"the loss is (nan|inf) at step \d; the last checkpoint is kept"):
+        train(wild, prepared, on(folder, resume=True))
+    assert (folder / name).read_bytes() == before
+
+
+def test_refuses_missing_and_foreign_checkpoints(tmp_path, prepared):
+    with pytest.raises(ValueError, match=r"no checkpoint .*autoencoder\.pt; train first"):
+        trainings.train_diffusion(CONFIG, prepared, on(tmp_path))
+    with pytest.raises(ValueError, match=r"no checkpoint .*diffusion\.pt; train first"):
+        checkpoints.load_denoiser(tmp_path)
+    (tmp_path / "autoencoder.pt").write_text("weights")
+    with pytest.raises(ValueError, match=r"autoencoder\.pt is not a checkpoint") as refusal:
+        trainings.train_autoencoder(CONFIG, prepared, on(tmp_path, resume=True))
+    assert "\n" not in str(refusal.value)
+
+
+def test_never_unpickles_a_class(tmp_path):
+    torch.save({"config": CONFIG}, tmp_path / "autoencoder.pt")
+    with pytest.raises(ValueError, match=r"autoencoder\.pt is not a checkpoint"):
+        checkpoints.load_autoencoder(tmp_path)
+
+
+def test_refuses_a_crop_beyond_the_grid(tmp_path, prepared):
+    large = dataclasses.replace(CONFIG, autoencoder_training=AutoencoderTrainingConfig(crop=48))
+    with pytest.raises(ValueError, match=r"crop is 48; the grid has only \(40, 56\) cells"):
+        trainings.train_autoencoder(large, prepared, on(tmp_path))
+
+
+def test_refuses_data_of_other_variables(tmp_path, prepared):
+    other = dataclasses.replace(CONFIG, variables=("sit", "sic"))
+    with pytest.raises(ValueError, match="sit, sic"):
+        trainings.train_autoencoder(other, prepared, on(tmp_path))
+    assert not (tmp_path / "autoencoder.pt").exists()
+
+
+def test_a_checkpoint_is_not_trained_over_unasked(uninterrupted, prepared, kind):
+    before = files(uninterrupted)
+    with pytest.raises(ValueError, match=rf"{kind}.pt exists; go on from it with --resume, or move it away"):
+        KINDS[kind][0](CONFIG, prepared, on(uninterrupted))
+    assert files(uninterrupted) == before
+
+
+def train_command(kind, tiny, folder, *options):
+    """icegen train, in a process of its own."""
+    command = [sys.executable, "-m", "icegen", "train", kind, "--data", tiny / "prepared.nc", "--out", folder]
+    return [str(part) for part in (*command, "--accelerator", "cpu", *options)]
+
+
+def test_goes_on_after_kill_9_to_the_same_losses(tiny, tmp_path):
+    settings = tmp_path / "config.yaml"
+    shipped = Path(trainings.__file__).parent / "configs" / "tiny.yaml"
+    text = shipped.read_text().replace("  steps: 40", "  steps: 150\n  checkpoint_every: 5")
+    settings.write_text(text)
+    curves = []
+    for folder, kill in ((tmp_path / "whole", False), (tmp_path / "killed", True)):
+        start(tiny, folder, "diffusion")
+        command = train_command("diffusion", tiny, folder, "--config", settings, "--devices", "1")
+        if kill:
+            process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+            while not (folder / "diffusion.pt").exists():
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.kill()
+            assert process.wait() == -9
+            assert checkpoints.load_checkpoint(folder / "diffusion.pt")["step"] < 150
+            command.append("--resume")
+        subprocess.run(command, check=True, capture_output=True)
+        curves.append((folder / "diffusion.csv").read_text())
+        assert not list(folder.glob(".*partial"))
+    assert len(curves[0].splitlines()) == 151
+    assert curves[0] == curves[1]
+
+
+def test_two_devices_train_one_model(tiny, tmp_path):
+    start(tiny, tmp_path / "run", "diffusion")
+    command = train_command("diffusion", tiny, tmp_path / "run", "--config", "tiny", "--devices", "2")
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Starting with 2 processes" in done.stderr
+    assert len((tmp_path / "run" / "diffusion.csv").read_text().splitlines()) == 41
+    one = torch.load(tiny / "diffusion.pt", weights_only=True)
+    two = checkpoints.load_checkpoint(tmp_path / "run" / "diffusion.pt")
+    assert two["task"].keys() == one["task"].keys()  # no trace of how many trained it
+    assert not torch.equal(two["task"]["model.stem.weight"], one["task"]["model.stem.weight"])
