@@ -160,7 +160,7 @@ NETCDF = [
     netcdf("unknown split", lambda nc: put(nc, "split", 2, b"q"), "split holds b'q'; wanted b't', b'v', b'x'"),
     netcdf("nothing to train", lambda nc: put(nc, "split", slice(None), b"v"), "the training split is empty; the 48 times are of 2000 to 2003"),
     netcdf("a month without ice", lambda nc: put(nc, "ice", 4, np.ma.masked), "sic has no value on the ocean at time index 4, 2000-05-15"),
-    netcdf("the same everywhere", lambda nc: put(nc, "sit", slice(None), 1.0), "sit is the same everywhere in the training split: 1.0"),
+    netcdf("the same everywhere", lambda nc: put(nc, "ice", slice(None), 50.0), "sic is the same everywhere in the training split: 0.5"),
     Case("NetCDF: not prepared", "train autoencoder --data {tiny}/source.nc --out run", ("source.nc is not a prepared file; make one with: icegen prepare",)),
     Case("NetCDF: prepared and cut", "train autoencoder --data cut.nc --out run", ("cut.nc cannot be read as NetCDF",),
          lambda tiny: Path("cut.nc").write_bytes((tiny / "prepared.nc").read_bytes()[:5000])),

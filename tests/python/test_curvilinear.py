@@ -15,6 +15,7 @@ from compiled import BUILD, ENVIRONMENT, require_built
 from icegen.archive import export
 from icegen.command.main import commands
 from icegen.data import prepared_file
+from icegen.data.consistency import MODELLED
 from icegen.data.grid import CurvilinearGrid, Grid
 from icegen.data.variables import variables
 from icegen.maps import plot
@@ -28,6 +29,7 @@ class Ice:
 
     variables = variables(IDS)
     split = None
+    thickness = MODELLED
 
     def __init__(self):
         self.attributes = {}

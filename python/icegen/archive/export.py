@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from icegen.archive.format import CONTRACT, FORMAT, save
-from icegen.data.extent import extent_climatology
+from icegen.data.climatology import extent_climatology
 from icegen.data.grid import FACTOR, CurvilinearGrid, Grid
 from icegen.data.prepared_file import PreparedData
 from icegen.data.variables import Variable

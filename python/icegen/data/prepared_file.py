@@ -5,6 +5,7 @@ A prepared file holds the wanted variables on one grid with every ocean cell fil
 filled in, the split of the times into training, validation and test, and the statistics of the training ocean cells.
 """
 
+import dataclasses
 import logging
 import math
 from collections.abc import Collection
@@ -16,6 +17,8 @@ import netCDF4
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
+from icegen.data import consistency
+from icegen.data.consistency import ThicknessRange
 from icegen.data.grid import FACTOR, CurvilinearGrid, Grid
 from icegen.data.netcdf import open_file, read_grid, read_times
 from icegen.data.sources import Source
@@ -38,6 +41,7 @@ class PreparedData:
     filled: bool [time, variable, y, x], true where the source had no value.
     year, month, day_of_year: int64 [time].  split: S1 [time], of SPLITS.
     mean, std: float64 [variable], over observed ocean cells of the training times; NaN without such times.
+    thickness: the range of sit / sic in every cell with ice; None without both variables.
     """
 
     variables: tuple[Variable, ...]
@@ -51,6 +55,7 @@ class PreparedData:
     mean: np.ndarray
     std: np.ndarray
     source: dict
+    thickness: ThicknessRange | None = None
 
     @property
     def training(self) -> np.ndarray:
@@ -85,9 +90,11 @@ def prepare(
 ) -> Path:
     """Write the states of a source as a prepared file.
 
-    Values are cut to their bounds; missing ocean values take the nearest value of the same time. The years named
-    are split off for validation and test; without them the source's own split holds. ``progress`` wraps the loop
-    over times. A file to score against needs no training times: without a split, all its times are for test then.
+    Values are cut to their bounds; missing ocean values take the nearest value of the same time. Where there are both
+    concentration and thickness, they are reconciled (`icegen.data.consistency`), and the file says what that changed.
+    The years named are split off for validation and test; without them the source's own split holds. ``progress``
+    wraps the loop over times. A file to score against needs no training times: without a split, all its times are for
+    test then.
     Raises ValueError for a source that does not fit; nothing is left behind then.
     """
     if any(size % FACTOR for size in source.grid.shape):
@@ -112,6 +119,10 @@ def load(path: Path, in_memory: float = IN_MEMORY) -> PreparedData:
         if "split" not in nc.variables:
             raise ValueError(f"{path} was prepared by an older icegen; prepare it anew")
         wanted = variables(nc.icegen_prepared.split())
+        if consistency.applies(wanted) and "reconciliation" not in nc.ncattrs():
+            raise ValueError(
+                f"{path} was prepared by an older icegen, without reconciling sic and sit; prepare it anew"
+            )
         grid, _ = read_grid(nc, path)
         times = read_times(nc, path)
         state: np.ndarray | StatesOnDisk = StatesOnDisk(path, [v.id for v in wanted], np.float16)
@@ -130,7 +141,15 @@ def load(path: Path, in_memory: float = IN_MEMORY) -> PreparedData:
             mean=np.array([nc[v.id].training_mean for v in wanted]),
             std=np.array([nc[v.id].training_std for v in wanted]),
             source={name: nc.getncattr(name) for name in ("title", "source", "references") if name in nc.ncattrs()},
+            thickness=_thickness_range(nc),
         )
+
+
+def _thickness_range(nc: netCDF4.Dataset) -> ThicknessRange | None:
+    """The range that the states were reconciled to; None if they were not."""
+    if "reconciliation" not in nc.ncattrs():
+        return None
+    return ThicknessRange(*(float(bound) for bound in nc["sit"].thickness_range))
 
 
 def _split(
@@ -182,10 +201,21 @@ def _define(target: netCDF4.Dataset, source: Source, split: np.ndarray) -> None:
     target["ocean"].standard_name = "sea_binary_mask"
 
 
+def _define_changes(target: netCDF4.Dataset) -> None:
+    """Variables over time for what reconciling concentration and thickness changes."""
+    for name, dtype, units, text in (
+        ("cells", "i4", "1", "ocean cells with another concentration or thickness"),
+        ("extent", "f8", "m2", "change of the sea-ice extent"),
+        ("volume", "f8", "m3", "change of the sea-ice volume"),
+    ):
+        count = target.createVariable(f"reconciled_{name}", dtype, ("time",))
+        count.setncatts({"units": units, "long_name": f"{text}, where sources contradicted each other"})
+
+
 def _copy_states(target: netCDF4.Dataset, source: Source, training: np.ndarray, progress: Wrap) -> None:
     """Stream the states, one time after the other, filling gaps and summing the training statistics."""
     wanted, ocean = source.variables, source.grid.ocean
-    # Twelve bits of mantissa are more than what float16 keeps in memory, and half the size of all of them.
+    # Twelve bits of mantissa hold every float16, which is what is kept in memory, in half the size of all of them.
     packed: dict[str, Any] = {"zlib": True, "complevel": 1, "chunksizes": (1, *ocean.shape)}
     for v in wanted:
         data = target.createVariable(v.id, "f4", ("time", "y", "x"), fill_value=np.float32(9.96921e36),
@@ -193,20 +223,36 @@ def _copy_states(target: netCDF4.Dataset, source: Source, training: np.ndarray, 
         names = {"standard_name": v.standard_name, "long_name": v.long_name, "units": v.units}
         data.setncatts({key: text for key, text in names.items() if text} | source.grid.cf_attributes)
         target.createVariable(v.id + "_filled", "i1", ("time", "y", "x"), **packed)
+    reconciles = consistency.applies(wanted)
+    if reconciles:
+        _define_changes(target)
     sums = np.zeros((len(wanted), 3))  # count, sum, sum of squares; float64
     for t in progress(range(len(training))):
-        for i, (v, values) in enumerate(zip(wanted, source.read(t).astype(np.float64), strict=True)):
-            missing = ~np.isfinite(values)
-            if missing[ocean].all():
+        state = source.read(t).astype(np.float64)
+        missing = ~np.isfinite(state) & ocean
+        for v, values, gaps in zip(wanted, state, missing, strict=True):
+            if gaps[ocean].all():
                 raise ValueError(f"{v.id} has no value on the ocean at time index {t}, {source.times[t]}")
-            if missing[ocean].any():
-                values = values[tuple(distance_transform_edt(missing, return_distances=False, return_indices=True))]
-            values = np.clip(values, v.lower, v.upper)
+            if gaps.any():
+                nearest = distance_transform_edt(~np.isfinite(values), return_distances=False, return_indices=True)
+                values[...] = values[tuple(nearest)]
+            values[...] = np.where(ocean, np.clip(values, v.lower, v.upper), 0.0)
+        state = state.astype(np.float16)  # as it is read
+        if reconciles:
+            before, state = state, consistency.reconcile(state, wanted, source.thickness)
+            changes = consistency.changes(before, state, wanted, source.grid.cell_area * ocean)
+            for name, value in dataclasses.asdict(changes).items():
+                target[f"reconciled_{name}"][t] = value
+        for i, (v, values) in enumerate(zip(wanted, state, strict=True)):
+            values = values.astype(np.float64)
             target[v.id][t] = np.ma.masked_where(~ocean, values)
-            target[v.id + "_filled"][t] = missing & ocean
+            target[v.id + "_filled"][t] = missing[i]
             if training[t]:
-                observed = values[ocean & ~missing]
+                observed = values[ocean & ~missing[i]]
                 sums[i] += observed.size, observed.sum(), (observed**2).sum()
+    if reconciles:
+        target.reconciliation = consistency.describe(source.thickness)
+        target["sit"].thickness_range = [source.thickness.thinnest, source.thickness.thickest]
     for v, (count, total, squares) in zip(wanted, sums, strict=True):
         if not training.any():
             target[v.id].setncatts({"training_mean": np.nan, "training_std": np.nan})

@@ -14,7 +14,7 @@ import tiny as making
 from icegen import archive
 from icegen.archive import export
 from icegen.data import prepared_file
-from icegen.data.extent import extent_climatology
+from icegen.data.climatology import extent_climatology
 from icegen.data.sources.cf import CFFile
 from icegen.model.sampler import SamplerConfig
 from icegen.training import trainings

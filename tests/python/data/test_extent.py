@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from icegen.data import prepared_file
-from icegen.data.extent import extent, extent_climatology, marginal_ice_zone, volume
+from icegen.data.climatology import extent_climatology
+from icegen.data.extent import extent, marginal_ice_zone, volume
 
 OCEAN = np.ones((3, 4), bool)
 OCEAN[0, 3] = False

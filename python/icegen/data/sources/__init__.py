@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
+from icegen.data.consistency import ThicknessRange
 from icegen.data.grid import CurvilinearGrid, Grid
 from icegen.data.variables import Variable
 
@@ -14,6 +15,7 @@ class Source(Protocol):
 
     times: dates with ``year``, ``month`` and ``day`` (``datetime`` or ``cftime``), strictly increasing.
     attributes: ``title``, ``source`` and ``references`` for the prepared file, as far as known.
+    thickness: the range of sit / sic that its states are brought to.
     split: what the source itself says of its times, int8 [time] of
         ``icegen.data.prepared_file.SPLITS``; None if nothing.
     """
@@ -22,6 +24,7 @@ class Source(Protocol):
     times: list
     attributes: dict[str, str]
     split: np.ndarray | None
+    thickness: ThicknessRange
 
     @property
     def grid(self) -> Grid | CurvilinearGrid:

@@ -8,6 +8,7 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
+from icegen.data.consistency import OBSERVED
 from icegen.data.grid import CurvilinearGrid, Grid
 from icegen.data.netcdf import open_file, read_grid, read_times, read_values, unit_factor
 from icegen.data.sources.regrid import Regridding
@@ -35,6 +36,8 @@ class CFFile:
     The file's grid may be projected, of 1-D or of 2-D longitude and latitude. ``target`` is the grid wanted; without
     one, states stay on the file's. Drift is turned to the grid's axes. Raises ValueError for a file that does not fit.
     """
+
+    thickness = OBSERVED
 
     def __init__(self, path: Path, ids: Collection[str] = ("sic", "sit"), target: Grid | None = None):
         self.variables = variables(ids)

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 from scipy import fft, ndimage
 
+from icegen.data.consistency import MODELLED
 from icegen.data.grid import ease2_north
 from icegen.data.variables import variables
 
@@ -31,6 +32,7 @@ class Idealised:
 
     variables = variables(("sic", "sit", "sid", "siu", "siv"))
     split: np.ndarray | None = None
+    thickness = MODELLED
 
     def __init__(
         self,

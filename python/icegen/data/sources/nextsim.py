@@ -9,6 +9,7 @@ from typing import Any
 import netCDF4
 import numpy as np
 
+from icegen.data.consistency import MODELLED
 from icegen.data.grid import CurvilinearGrid
 from icegen.data.netcdf import open_file, read_times, read_values, refuse_repeated, unit_factor
 from icegen.data.variables import variables
@@ -25,6 +26,7 @@ class NextSIM:
     """
 
     split: np.ndarray | None = None
+    thickness = MODELLED
 
     def __init__(self, folder: Path, ids: Collection[str] = tuple(NAMES)):
         self.variables = variables(ids)
