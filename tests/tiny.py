@@ -5,7 +5,6 @@ import datetime
 import json
 import sys
 import warnings
-from importlib import resources
 from pathlib import Path
 
 import netCDF4
@@ -18,11 +17,11 @@ from icegen.archive import export
 from icegen.data import prepared_file
 from icegen.data.sources.cf import CFFile
 from icegen.training import checkpoints, trainings
-from icegen.training.config import load_config
+from icegen.training.config_file import load_config
 
 ROWS, COLUMNS, SPACING = 40, 56, 100e3  # unequal, so that a swapped axis shows; m
 
-CONFIG = load_config(resources.files("icegen.training") / "configs" / "tiny.yaml")
+CONFIG = load_config("tiny")
 
 
 def write_source(path: Path, years=range(2000, 2004)) -> Path:

@@ -1,56 +1,61 @@
 # SPDX-License-Identifier: MIT
-"""Settings as dataclasses, built strictly: a misspelt key or a value of the wrong type is refused."""
+"""Settings: frozen dataclasses of pydantic, which refuse unknown keys, other types and numbers that are not finite.
 
-import dataclasses
-import math
-import types
-import typing
+A class of settings is declared with ``@dataclass(frozen=True, config=STRICT)`` of `pydantic.dataclasses`.
+"""
+
+import json
 from typing import Any, TypeVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+# What a message says was wanted, where pydantic's own words are not those of YAML.
+WANTED = {
+    "dataclass_type": "a mapping",
+    "tuple_type": "a list",
+    "too_short": "at least {min_length} items",
+    "too_long": "at most {max_length} items",
+    "greater_than_equal": "at least {ge}",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "a text",
+}
 
 Settings = TypeVar("Settings")
 
 
-def require(condition: bool, message: str) -> None:
-    """Raise ValueError with a message unless a condition holds."""
-    if not condition:
-        raise ValueError(message)
+def from_dict(cls: type[Settings], tree: Any) -> Settings:
+    """Build the settings ``cls`` from nested dictionaries, such as YAML or JSON gives them.
+
+    Raises ValueError with one line that names the key, the value seen and the value wanted.
+    """
+    try:
+        # Read as JSON, so that a list may stand for a tuple and a mapping for a dataclass although types are strict.
+        return TypeAdapter(cls).validate_json(json.dumps(tree, default=str))
+    except ValidationError as error:
+        raise ValueError(_message(cls, error.errors()[0])) from None
 
 
-def at_least_one(config: object, *names: str) -> None:
-    """Raise ValueError for a setting of these names below 1."""
-    for name in names:
-        require(getattr(config, name) >= 1, f"{name} is {getattr(config, name)}; wanted at least 1")
+def require_increasing_gamma(low: float, high: float) -> None:
+    """Raise ValueError unless a range of log-SNR increases."""
+    if not low < high:
+        raise ValueError(f"gamma_low is {low}; wanted less than gamma_high, {high}")
 
 
-def one_of(config: object, name: str, choices: tuple[str, ...]) -> None:
-    """Raise ValueError for a setting that is none of its choices."""
-    value = getattr(config, name)
-    require(value in choices, f"{name} is {value!r}; wanted one of {', '.join(choices)}")
-
-
-def increasing_gamma(config: Any) -> None:
-    """Raise ValueError unless the range of log-SNR of some settings, gamma_low to gamma_high, increases."""
-    require(config.gamma_low < config.gamma_high,
-            f"gamma_low is {config.gamma_low}; wanted less than gamma_high, {config.gamma_high}")  # fmt: skip
-
-
-def from_dict(cls: type[Settings], tree: Any, where: str = "") -> Settings:
-    """Build dataclass ``cls`` from nested dictionaries; ``where`` is the path of keys for messages."""
-    require(isinstance(tree, dict), f"{where or 'the configuration'} is {tree!r}; wanted a mapping")
-    hints = typing.get_type_hints(cls)
-    unknown = [key for key in tree if key not in hints]
-    require(not unknown, f"unknown key {where}{unknown[0] if unknown else ''}; known: {', '.join(sorted(hints))}")
-    return cls(**{key: _convert(hints[key], value, where + key) for key, value in tree.items()})
-
-
-def _convert(kind: Any, value: Any, where: str) -> Any:
-    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-        return from_dict(kind, value, where + ".")
-    if isinstance(kind, types.GenericAlias):  # tuple[item, ...]
-        require(isinstance(value, list | tuple), f"{where} is {value!r}; wanted a list")
-        return tuple(_convert(typing.get_args(kind)[0], item, where) for item in value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    require(type(value) is kind, f"{where} is {value!r}; wanted {kind.__name__}")
-    require(kind is not float or math.isfinite(value), f"{where} is {value!r}; wanted a number with an end")
-    return value
+def _message(cls: Any, error: ErrorDetails) -> str:
+    """One line for an error in the settings ``cls``."""
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
+    if error["type"] == "unexpected_keyword_argument":
+        for part in error["loc"][:-1]:
+            cls = cls.__pydantic_fields__[part].annotation
+        return f"unknown key {path}; known: {', '.join(sorted(cls.__pydantic_fields__))}"
+    context = error.get("ctx", {})
+    if error["type"] == "value_error":  # raised by a check of several settings together, which names them
+        return f"{path}: {context['error']}" if path else str(context["error"])
+    template = WANTED.get(error["type"])
+    wanted = template.format(**context) if template else error["msg"].removeprefix("Input should be ")
+    return f"{path or 'the configuration'} is {error['input']!r}; wanted {wanted}"

@@ -17,8 +17,7 @@ from icegen.archive.archive import Archive, autocast, load
 from icegen.archive.format import save
 from icegen.model.autoencoder import Decoder
 from icegen.model.denoiser import CONDITION_FEATURES, UViT, network_ocean
-from icegen.settings import from_dict
-from icegen.training.config import Config
+from icegen.training.config import from_stored
 
 # Of the networks' outputs, whose standard deviations are about 1, at most.
 TOLERANCE = {"float32": 1e-4, "bfloat16": 0.1}
@@ -60,7 +59,7 @@ def add(source: Path, out: Path, precision: str = "float32") -> str:
 def _networks(source: Archive) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
     """The networks of an archive as the compiler takes them, with the archive's own weights, and inputs such as the
     sampler gives them."""
-    config = from_dict(Config, source.metadata["provenance"]["configuration"])
+    config = from_stored(source.metadata["provenance"]["configuration"], source.path)
     channels, y, x = source.metadata["latent"]["shape"]
     module = source.module
     factor = module.ocean.shape[2] // y

@@ -22,10 +22,16 @@ from icegen.data.variables import Variable
 from icegen.files import require_folder
 from icegen.model.autoencoder import IdentityDecoder, IdentityEncoder
 from icegen.model.generative_model import Constraints, GenerativeModel, Normalisation
-from icegen.settings import from_dict
 from icegen.training.calibration import calibrate
-from icegen.training.checkpoints import FEATURES_FILE, fingerprint, load_autoencoder, load_denoiser, load_features
-from icegen.training.config import Config
+from icegen.training.checkpoints import (
+    DIFFUSION_FILE,
+    FEATURES_FILE,
+    fingerprint,
+    load_autoencoder,
+    load_denoiser,
+    load_features,
+)
+from icegen.training.config import Config, from_stored
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +46,7 @@ def build_model(folder: Path, data: PreparedData, settings: Config | None = None
     Raises ValueError if a checkpoint is missing or does not belong to the data.
     """
     denoiser, checkpoint = load_denoiser(folder)
-    config = from_dict(Config, checkpoint["config"])
+    config = from_stored(checkpoint["config"], folder / DIFFUSION_FILE)
     if settings is not None:
         config = dataclasses.replace(config, calibration=settings.calibration, sampler=settings.sampler)
     encoder: nn.Module = IdentityEncoder()

@@ -8,18 +8,18 @@ from torch import nn
 from icegen.archive import Archive
 from icegen.model.autoencoder import Autoencoder, IdentityDecoder, IdentityEncoder
 from icegen.model.generative_model import Constraints, GenerativeModel, Normalisation
-from icegen.settings import from_dict
+from icegen.model.sampler import SamplerName
 from icegen.training.checkpoints import make_denoiser
-from icegen.training.config import Config
+from icegen.training.config import from_stored
 
 
-def eager(archive: Archive, sampler: str = "heun") -> GenerativeModel:
+def eager(archive: Archive, sampler: SamplerName = "heun") -> GenerativeModel:
     """The archive's modules as plain PyTorch in its default layout, with one of the samplers.
 
     Raises ValueError for an archive that another icegen's modules made.
     """
     try:
-        config = from_dict(Config, archive.metadata["provenance"]["configuration"])
+        config = from_stored(archive.metadata["provenance"]["configuration"], archive.path)
         state = archive.module.state_dict()
         encoder: nn.Module = IdentityEncoder()
         decoder: nn.Module = IdentityDecoder()
@@ -53,6 +53,7 @@ def eager(archive: Archive, sampler: str = "heun") -> GenerativeModel:
             sampler=dataclasses.replace(config.sampler, name=sampler),
         )
         model.load_state_dict({name: tensor.contiguous() for name, tensor in state.items()})
-    except (KeyError, AttributeError, RuntimeError, ValueError) as error:
-        raise ValueError(f"{archive.path} is of another icegen: {' '.join(str(error).split())[:120]}") from None
+    except (KeyError, AttributeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise ValueError(f"{archive.path} is of another version of icegen: {reason}") from None
     return model.eval()

@@ -12,6 +12,7 @@ from icegen.archive import Archive, load
 from icegen.bench.eager import eager
 from icegen.bench.rows import Row, Work, paired
 from icegen.model.denoiser import DenoiserConfig, UViT, network_ocean
+from icegen.model.sampler import SamplerName
 from icegen.validation.generated import BridgeSampler, SampleKey
 
 PAPER_STEPS = 20  # of Heun's method: 39 evaluations
@@ -63,7 +64,7 @@ def half_precision(archive: Archive, pairs: int) -> Row:
     )
 
 
-def _sampling(archive: Archive, sampler: str, steps: int) -> Work:
+def _sampling(archive: Archive, sampler: SamplerName, steps: int) -> Work:
     plain = eager(archive, sampler)
     member, condition = torch.tensor([1]), torch.zeros(1, 0, dtype=torch.int64)
 

@@ -6,11 +6,17 @@ import sys
 import tempfile
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from icegen.command.options import out_option, path_type, precisions, settings_named
+from icegen.command.options import changes_option, out_option, path_type, precisions
 from icegen.command.terminal import Bar, show_archive
+
+if TYPE_CHECKING:
+    from icegen.training.config import Config
+
+CHANGEABLE = ("sampler", "calibration")  # the rest of a configuration is fixed by training
 
 
 @click.command()
@@ -19,6 +25,7 @@ from icegen.command.terminal import Bar, show_archive
 @out_option
 @click.option("--name", default="", help="Name that the archive gives itself; by default the file's.")
 @click.option("--config", help="Take calibration and sampler from this one; by default from the training's.")
+@changes_option
 @click.option("--samples", type=click.IntRange(0), default=1, show_default=True, help="Members per validation time.")
 @click.option("--backend", type=click.Choice(["torch", "aoti"]), default="torch", show_default=True,
               help="aoti: the archive also holds its networks compiled for processors like this one.")  # fmt: skip
@@ -30,6 +37,7 @@ def export(
     out: Path,
     name: str,
     config: str | None,
+    changes: tuple[str, ...],
     samples: int,
     backend: str,
     precision: str | None,
@@ -47,10 +55,14 @@ def export(
 
     if backend == "torch" and precision:
         raise click.UsageError("--precision is for --backend aoti; a host chooses it in its namelist.")
-    if run.is_file() and (backend == "torch" or data or name or config):
-        raise click.UsageError(f"{run} is an archive, which takes --backend aoti without --data, --name or --config.")
+    if run.is_file() and (backend == "torch" or data or name or config or changes):
+        raise click.UsageError(
+            f"{run} is an archive, which takes --backend aoti without --data, --name, --config or --set."
+        )
+    for change in changes:
+        if not change.startswith(tuple(f"{part}." for part in CHANGEABLE)):
+            raise click.UsageError(f"--set {change} is fixed by training; wanted sampler.* or calibration.*")
     command = shlex.join(["icegen", *sys.argv[1:]])
-    settings = settings_named(config) if config else None
     with tempfile.TemporaryDirectory() as folder, Bar() as bar:
         written = run
         if not run.is_file():
@@ -59,7 +71,16 @@ def export(
             prepared = prepared_file.load(data)
             written = out if backend == "torch" else Path(folder) / out.name
             score = partial(validation.score, samples=samples, progress=bar.wrap("scoring")) if samples else None
+            settings = _settings(run, config, changes)
             exporting.export(run, prepared, written, name or out.stem, command, settings, score)
         if backend == "aoti":
             aoti.add(written, out, precision or "float32")
     show_archive(archive.describe(out))
+
+
+def _settings(run: Path, config: str | None, changes: tuple[str, ...]) -> "Config":
+    """The configuration with calibration and sampler: the one that is named, or the training's."""
+    from icegen.training import config_file
+    from icegen.training.checkpoints import trained_config
+
+    return config_file.load_config(config, changes) if config else config_file.change(trained_config(run), changes)

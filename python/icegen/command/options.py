@@ -2,7 +2,6 @@
 """Options that several commands share, and what their values mean."""
 
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,6 @@ import click
 
 if TYPE_CHECKING:
     from icegen.archive import Archive
-    from icegen.training.config import Config
 
 Command = Callable[..., None]
 
@@ -22,6 +20,10 @@ precision_option = click.option(
 )  # fmt: skip
 device_option = click.option("--device", type=click.Choice(["cpu", "cuda"]), help="By default cuda where there is one.")
 data_option = click.option("--data", type=path_type, required=True, help="Prepared NetCDF file.")
+changes_option = click.option(
+    "--set", "changes", multiple=True, metavar="KEY=VALUE",
+    help="Change one setting of the configuration, such as sampler.steps=12; may be repeated.",
+)  # fmt: skip
 out_option = click.option("--out", type=path_type, required=True, help="File to write.")
 
 
@@ -55,14 +57,6 @@ def split_options(validation: str, test: str) -> Callable[[Command], Command]:
         return command
 
     return add
-
-
-def settings_named(config: str) -> "Config":
-    """A configuration by the name of a shipped one, or from a file."""
-    from icegen.training.config import load_config
-
-    shipped = resources.files("icegen.training") / "configs" / f"{config}.yaml"
-    return load_config(str(shipped) if "/" not in config and shipped.is_file() else config)
 
 
 def load_archive(archive: str | None, device: str | None, precision: str, threads: int, local_rank: int) -> "Archive":

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from icegen.command.options import data_option, path_type, settings_named
+from icegen.command.options import changes_option, data_option, path_type
 from icegen.command.terminal import Bar
 
 
@@ -19,15 +19,19 @@ def _training_command(name: str, run_name: str, help_text: str) -> None:
     @data_option
     @click.option("--out", type=path_type, required=True, help="Folder of checkpoints and loss curves.")
     @click.option("--config", default="observed", show_default=True, help="A YAML file, or the name of a shipped one.")
+    @changes_option
     @click.option("--resume", is_flag=True, help="Go on from the folder's last checkpoint.")
     @click.option("--accelerator", default="auto", show_default=True, help="cpu, cuda, ..., as Lightning Fabric says.")
     @click.option("--devices", default="auto", show_default=True, help="How many of them.")
-    def command(data: Path, out: Path, config: str, resume: bool, accelerator: str, devices: str) -> None:
+    def command(
+        data: Path, out: Path, config: str, changes: tuple[str, ...], resume: bool, accelerator: str, devices: str
+    ) -> None:
         from icegen.data import prepared_file
         from icegen.training import trainings
+        from icegen.training.config_file import load_config
         from icegen.training.run import Run
 
-        settings = settings_named(config)
+        settings = load_config(config, changes)
         prepared = prepared_file.load(data)
         with Bar() as bar:
             run = Run(out, resume, accelerator, devices, bar.reporter(name))

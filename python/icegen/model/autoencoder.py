@@ -6,40 +6,47 @@ Fully convolutional, so it trains on crops and runs on any grid divisible by 8. 
 """
 
 import math
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from icegen.model.layers import ConvBlock
-from icegen.settings import at_least_one, one_of, require
-
-LIKELIHOODS = ("censored", "gaussian")
-SCALES = ("variable", "cell")
+from icegen.settings import STRICT
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class AutoencoderConfig:
-    """The variational autoencoder (1/8 of the resolution)."""
+    """The variational autoencoder, whose latents have 1/8 of the resolution."""
 
-    likelihood: str = "censored"  # or "gaussian", which knows no bounds
-    scale: str = "variable"  # the likelihood's s: one learned number a variable, or predicted for each "cell"
-    latent_channels: int = 16
-    widths: tuple[int, ...] = (32, 64, 128)  # at 1/2, 1/4, 1/8 of the resolution
-    blocks: tuple[int, ...] = (1, 2, 2)  # residual blocks at each
-    initial_scale: float = 0.1  # first guess of the likelihood's s, in standard deviations
-    latent_noise: float = 0.0  # most noise that the decoder learns to bear, over the deviation of the latents
-
-    def __post_init__(self) -> None:
-        one_of(self, "likelihood", LIKELIHOODS)
-        one_of(self, "scale", SCALES)
-        at_least_one(self, "latent_channels")
-        require(self.initial_scale > 0, f"initial_scale is {self.initial_scale}; wanted more than 0")
-        require(self.latent_noise >= 0, f"latent_noise is {self.latent_noise}; wanted at least 0")
-        for name in ("widths", "blocks"):
-            require(len(getattr(self, name)) == 3, f"{name} has {len(getattr(self, name))} entries; wanted 3")
+    likelihood: Literal["censored", "gaussian"] = Field(
+        default="censored",
+        description="censored: probability beyond a bound lies on the bound (Finn et al. 2024); gaussian: no bounds",
+    )
+    scale: Literal["variable", "cell"] = Field(
+        default="variable",
+        description="the likelihood's s: one learned number for each variable, or predicted for each cell, which "
+        "tells thin ice from open water",
+    )
+    latent_channels: int = Field(default=16, ge=1, description="channels of the latents")
+    widths: tuple[PositiveInt, ...] = Field(
+        default=(32, 64, 128), min_length=3, max_length=3, description="channels at 1/2, 1/4, 1/8 of the resolution"
+    )
+    blocks: tuple[NonNegativeInt, ...] = Field(
+        default=(1, 2, 2), min_length=3, max_length=3, description="residual blocks at 1/2, 1/4, 1/8 of the resolution"
+    )
+    initial_scale: float = Field(
+        default=0.1, gt=0, description="first guess of the likelihood's s, in standard deviations of the variable"
+    )
+    latent_noise: float = Field(
+        default=0.0,
+        ge=0,
+        description="largest noise added to latents in training, over their standard deviation; the decoder learns "
+        "to bear the errors of a sampler (Ho et al. 2022)",
+    )
 
 
 class Encoder(nn.Module):

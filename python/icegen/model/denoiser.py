@@ -6,40 +6,49 @@ gamma the log signal-to-noise ratio. The network predicts v = alpha eps - sigma 
 """
 
 import math
-from dataclasses import dataclass
 from typing import Final
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from icegen.model.eofs import leading_eofs
 from icegen.model.layers import ModulatedConvBlock, TransformerBlock, zero_init
-from icegen.settings import at_least_one, require
+from icegen.settings import STRICT
 
 CONDITION_FEATURES = 6  # two harmonics of the day of year, the year, and the flag "conditioned"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class DenoiserConfig:
     """The U-ViT: convolutional levels, each half as fine as the one before, and a transformer on the coarsest."""
 
-    widths: tuple[int, ...] = (64, 128, 256)  # at 1, 1/2, 1/4, ... of the grid
-    blocks: tuple[int, ...] = (2, 2, 6)  # the last counts transformer blocks
-    embedding: int = 256
-    position_channels: int = 8
-    eofs: int = 8  # leading EOFs of the training states whose coefficients the network sees and predicts
-    heads: int = 8
-    dropout: float = 0.1
+    widths: tuple[PositiveInt, ...] = Field(
+        default=(64, 128, 256), min_length=2, description="channels at 1, 1/2, 1/4, ... of the denoiser's grid"
+    )
+    blocks: tuple[NonNegativeInt, ...] = Field(
+        default=(2, 2, 6), description="blocks at each level: convolutional ones, and transformer blocks at the last"
+    )
+    embedding: int = Field(default=256, ge=1, description="width of the embedding of noise level, date and EOFs")
+    position_channels: int = Field(
+        default=8, ge=0, description="channels of the learned map of position: convolutions are translation-invariant"
+    )
+    eofs: int = Field(
+        default=8,
+        ge=0,
+        description="leading EOFs of the training states whose coefficients the network sees and predicts; "
+        "they carry the large scale through high noise",
+    )
+    heads: int = Field(default=8, ge=1, description="attention heads of the transformer")
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="share of the transformer's activations dropped")
 
     def __post_init__(self) -> None:
-        at_least_one(self, "embedding", "heads")
-        require(0 <= self.dropout < 1, f"dropout is {self.dropout}; wanted 0 to below 1")
-        require(self.eofs >= 0, f"eofs is {self.eofs}; wanted at least 0")
-        levels = len(self.widths)
-        require(levels >= 2, f"widths has {levels} entries; wanted at least 2")
-        require(len(self.blocks) == levels, f"blocks has {len(self.blocks)} entries; wanted {levels}, as widths has")
-        require(self.widths[-1] % self.heads == 0, f"width {self.widths[-1]} is not a multiple of {self.heads} heads")
+        if len(self.blocks) != len(self.widths):
+            raise ValueError(f"blocks has {len(self.blocks)} entries; wanted {len(self.widths)}, as widths has")
+        if self.widths[-1] % self.heads:
+            raise ValueError(f"width {self.widths[-1]} is not a multiple of {self.heads} heads")
 
 
 def condition_features(condition: Tensor, year_mean: float, year_scale: float) -> Tensor:

@@ -6,33 +6,42 @@ dy/ds = (y - D(y; s)) / s (Karras et al. 2022), D being the denoised state that 
 """
 
 import math
-from dataclasses import dataclass
+from typing import Literal
 
 import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from icegen.settings import at_least_one, increasing_gamma, one_of, require
+from icegen.settings import STRICT, require_increasing_gamma
 
-SAMPLERS = ("heun", "dpmpp_2m")
+SamplerName = Literal["heun", "dpmpp_2m"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class SamplerConfig:
     """The deterministic sampler: Heun's method, or DPM-Solver++(2M)."""
 
-    name: str = "heun"
-    steps: int = 20  # noise levels: 2 * steps - 1 network evaluations with heun, steps with dpmpp_2m
-    gamma_low: float = -13.8  # where sampling starts: pure noise (sigma 1000)
-    gamma_high: float = 12.0  # the last level before the denoised state
-    rho: float = 7.0  # spacing of the levels (Karras et al. 2022)
-    latent_noise: float = 0.0  # what the decoder is told of sampled latents, over the deviation of the encoder's
+    name: SamplerName = Field(
+        default="heun", description="Heun's method (Karras et al. 2022) or DPM-Solver++(2M) (Lu et al. 2022)"
+    )
+    steps: int = Field(
+        default=20,
+        ge=1,
+        description="noise levels; heun evaluates the network 2 * steps - 1 times, dpmpp_2m steps times",
+    )
+    gamma_low: float = Field(default=-13.8, description="log-SNR at which sampling starts: pure noise, sigma 1000")
+    gamma_high: float = Field(default=12.0, description="log-SNR of the last level before the denoised state")
+    rho: float = Field(default=7.0, gt=0, description="spacing of the noise levels (Karras et al. 2022, eq. 5)")
+    latent_noise: float = Field(
+        default=0.0,
+        ge=0,
+        description="noise level that the decoder assumes in sampled latents, over the standard deviation of the "
+        "encoder's latents; a sampler's latents are never exact",
+    )
 
     def __post_init__(self) -> None:
-        one_of(self, "name", SAMPLERS)
-        at_least_one(self, "steps")
-        require(self.rho > 0, f"rho is {self.rho}; wanted more than 0")
-        require(self.latent_noise >= 0, f"latent_noise is {self.latent_noise}; wanted at least 0")
-        increasing_gamma(self)
+        require_increasing_gamma(self.gamma_low, self.gamma_high)
 
 
 def noise_levels(steps: int, gamma_low: float, gamma_high: float, rho: float) -> Tensor:

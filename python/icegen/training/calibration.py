@@ -7,31 +7,40 @@ nearly full cells into full ones: a cut and a shoulder at the bounds keep them.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from icegen.data.prepared_file import PreparedData
 from icegen.model.generative_model import GenerativeModel
-from icegen.settings import require
+from icegen.settings import STRICT
 
 MOST_STATES = 60  # for the bounds, whose cells are many
 MOST_STATES_FOR_GAIN = 400
 PRIOR_STATES = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class CalibrationConfig:
-    """What export sets in decoding, so that training states come back as they are. No training depends on it."""
+    """Corrections that export fits to decoding, so that training states come back. No training depends on them."""
 
-    gain: bool = False  # what mu lacks in a cell all the time, in proportion to it, is added
-    zeros_kept: float = 0.0  # share of the training states' cells at their lower bound that decoding is made to keep
-    ones_matched: bool = False  # decoding is made to give no more cells at their upper bound than training states have
-
-    def __post_init__(self) -> None:
-        require(0 <= self.zeros_kept < 1, f"zeros_kept is {self.zeros_kept}; wanted 0 to below 1")
+    gain: bool = Field(
+        default=False,
+        description="fit a gain for each cell: traces of the data's grid are the same at all times, and convolutions "
+        "are translation-invariant",
+    )
+    zeros_kept: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share of the training states' cells at the lower bound that decode to exactly that bound",
+    )
+    ones_matched: bool = Field(
+        default=False, description="decode no more cells to the upper bound than the training states have there"
+    )
 
 
 def calibrate(model: GenerativeModel, data: PreparedData, config: CalibrationConfig) -> None:

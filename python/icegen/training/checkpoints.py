@@ -10,8 +10,7 @@ from torch import nn
 from icegen.data.grid import FACTOR
 from icegen.model.autoencoder import Autoencoder
 from icegen.model.denoiser import UViT
-from icegen.settings import from_dict
-from icegen.training.config import Config
+from icegen.training.config import Config, from_stored
 
 AUTOENCODER_FILE = "autoencoder.pt"
 DECODER_FILE = "decoder.pt"  # the autoencoder once more, after its decoder was trained further
@@ -56,7 +55,7 @@ def load_features(folder: Path) -> tuple[Autoencoder, dict]:
 
 def _autoencoder(path: Path, part: str) -> tuple[Autoencoder, dict]:
     checkpoint = load_checkpoint(path)
-    config = from_dict(Config, checkpoint["config"])
+    config = from_stored(checkpoint["config"], path)
     model = Autoencoder(len(config.variables), getattr(config, part))
     model.load_state_dict(checkpoint["ema"])
     return model.eval(), checkpoint
@@ -70,10 +69,17 @@ def make_denoiser(config: Config, shape: torch.Size) -> UViT:
 
 def load_denoiser(folder: Path) -> tuple[UViT, dict]:
     """The denoiser with its averaged weights, ready to run, and its checkpoint."""
-    checkpoint = load_checkpoint(Path(folder) / DIFFUSION_FILE)
-    model = make_denoiser(from_dict(Config, checkpoint["config"]), checkpoint["latent_mean"].shape)
+    path = Path(folder) / DIFFUSION_FILE
+    checkpoint = load_checkpoint(path)
+    model = make_denoiser(from_stored(checkpoint["config"], path), checkpoint["latent_mean"].shape)
     model.load_state_dict(checkpoint["ema"])
     return model.eval(), checkpoint
+
+
+def trained_config(folder: Path) -> Config:
+    """The configuration that the folder's diffusion model was trained with."""
+    path = Path(folder) / DIFFUSION_FILE
+    return from_stored(load_checkpoint(path)["config"], path)
 
 
 def fingerprint(model: nn.Module) -> str:

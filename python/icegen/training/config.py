@@ -1,60 +1,50 @@
 # SPDX-License-Identifier: MIT
-"""The settings of a training, read from YAML."""
+"""The settings of a training. `icegen.training.config_file` reads them from YAML."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
-import yaml
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from icegen.data.variables import variables
 from icegen.model.autoencoder import AutoencoderConfig
 from icegen.model.denoiser import DenoiserConfig
 from icegen.model.sampler import SamplerConfig
-from icegen.settings import at_least_one, from_dict, increasing_gamma, one_of, require
+from icegen.settings import STRICT, from_dict, require_increasing_gamma
 from icegen.training.calibration import CalibrationConfig
 
-PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")  # of Lightning Fabric
-SPACES = ("latent", "data")
-CONDITIONS = ("date", "none")
+# Settings that icegen no longer has, with the value at which they changed nothing.
+RETIRED = {("denoiser", "filtered_eofs"): 0}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class TrainingConfig:
-    """One training run, of the autoencoder or of the diffusion model."""
+    """One training run, of an autoencoder or of the diffusion model."""
 
-    steps: int = 5000
-    batch: int = 8
-    learning_rate: float = 1e-3
-    warmup: int = 100  # steps of linear warm-up before the cosine decay
-    weight_decay: float = 0.01
-    clip: float = 1.0  # largest norm of the gradient
-    ema_decay: float = 0.999
-    precision: str = "bf16-mixed"  # as Lightning Fabric names it
-    checkpoint_every: int = 250
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        at_least_one(self, "steps", "batch", "warmup", "checkpoint_every")
-        for name in ("learning_rate", "clip"):
-            require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; wanted more than 0")
-        require(0 <= self.ema_decay < 1, f"ema_decay is {self.ema_decay}; wanted 0 to below 1")
-        wanted = ", ".join(PRECISIONS)
-        require(self.precision in PRECISIONS, f"precision is {self.precision!r}; wanted one of {wanted}")
+    steps: int = Field(default=5000, ge=1, description="optimiser steps")
+    batch: int = Field(default=8, ge=1, description="crops or states of a step, on each device")
+    learning_rate: float = Field(default=1e-3, gt=0, description="largest learning rate of AdamW, after the warm-up")
+    warmup: int = Field(default=100, ge=1, description="steps of linear warm-up before the cosine decay")
+    weight_decay: float = Field(default=0.01, ge=0, description="decoupled weight decay of AdamW")
+    clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
+    ema_decay: float = Field(default=0.999, ge=0, lt=1, description="decay of the averaged weights, for each step")
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
+        default="bf16-mixed", description="number format of the training, as Lightning Fabric names it"
+    )
+    checkpoint_every: int = Field(default=250, ge=1, description="steps between checkpoints")
+    seed: int = Field(default=0, description="key of all randomness of the training")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class AutoencoderTrainingConfig(TrainingConfig):
-    """Training of the autoencoder on crops."""
+    """Training of an autoencoder on crops."""
 
-    crop: int = 256  # edge of the training crops, cells; a multiple of 8
-    kl_weight: float = 1e-3  # beta
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.crop % 8 == 0 and self.crop > 0, f"crop is {self.crop}; wanted a positive multiple of 8")
+    crop: int = Field(default=256, gt=0, multiple_of=8, description="edge of the training crops, cells")
+    kl_weight: float = Field(default=1e-3, ge=0, description="beta: weight of the KL divergence in the loss")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class DiffusionTrainingConfig(TrainingConfig):
     """Training of the diffusion model.
 
@@ -62,74 +52,70 @@ class DiffusionTrainingConfig(TrainingConfig):
     and width 1 are the weight exp(-gamma/2) on the error of eps (Kingma and Gao 2023).
     """
 
-    weight_centre: float = 0.0
-    weight_width: float = 1.0
-    gamma_low: float = -20.0
-    gamma_high: float = 20.0
-    density_decay: float = 0.999  # of the running errors that the density of gamma follows
-    condition_dropout: float = 0.1  # share of the cases trained without condition
-    year_jitter: float = 2.0  # years; against memorising one state per date
-    day_jitter: float = 3.0  # days
+    weight_centre: float = Field(default=0.0, description="log-SNR at which the weight of the loss is largest")
+    weight_width: float = Field(default=1.0, gt=0, description="width of that weight, in log-SNR")
+    gamma_low: float = Field(default=-20.0, description="lowest log-SNR of training")
+    gamma_high: float = Field(default=20.0, description="highest log-SNR of training")
+    density_decay: float = Field(
+        default=0.999, ge=0, lt=1, description="decay of the running errors that the density of the log-SNR follows"
+    )
+    condition_dropout: float = Field(
+        default=0.1, ge=0, le=1, description="share of the cases trained without date, for unconditional samples"
+    )
+    year_jitter: float = Field(
+        default=2.0, ge=0, description="standard deviation of noise on the year, years; keeps the network from "
+        "memorising one state for each date",
+    )  # fmt: skip
+    day_jitter: float = Field(default=3.0, ge=0, description="standard deviation of noise on the day of year, days")
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        require(0 <= self.density_decay < 1, f"density_decay is {self.density_decay}; wanted 0 to below 1")
-        require(self.weight_width > 0, f"weight_width is {self.weight_width}; wanted more than 0")
-        require(0 <= self.condition_dropout <= 1, f"condition_dropout is {self.condition_dropout}; wanted 0 to 1")
-        increasing_gamma(self)
+        require_increasing_gamma(self.gamma_low, self.gamma_high)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Config:
     """All that a training needs besides its data."""
 
-    variables: tuple[str, ...] = ("sic", "sit")
-    space: str = "latent"  # where diffusion runs; "data" needs no autoencoder
-    condition: str = "date"  # year and day of year, or "none"
-    autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
-    features: AutoencoderConfig = field(
-        default_factory=lambda: AutoencoderConfig("gaussian", latent_channels=8, widths=(16, 32, 64), blocks=(1, 1, 1))
+    variables: tuple[str, ...] = Field(default=("sic", "sit"), description="ids of the variables, in their order")
+    space: Literal["latent", "data"] = Field(
+        default="latent", description="where diffusion runs; data: on the variables themselves, without autoencoder"
     )
-    denoiser: DenoiserConfig = field(default_factory=DenoiserConfig)
-    autoencoder_training: AutoencoderTrainingConfig = field(default_factory=AutoencoderTrainingConfig)
+    condition: Literal["date", "none"] = Field(
+        default="date", description="what the model is conditioned on; date: year and day of year"
+    )
+    autoencoder: AutoencoderConfig = Field(default_factory=AutoencoderConfig)
+    features: AutoencoderConfig = Field(
+        default=AutoencoderConfig("gaussian", latent_channels=8, widths=(16, 32, 64), blocks=(1, 1, 1)),
+        description="a small autoencoder whose latents serve as features of the scores",
+    )
+    denoiser: DenoiserConfig = Field(default_factory=DenoiserConfig)
+    autoencoder_training: AutoencoderTrainingConfig = Field(default_factory=AutoencoderTrainingConfig)
     decoder_training: AutoencoderTrainingConfig = AutoencoderTrainingConfig(learning_rate=5e-4, seed=2)
     features_training: AutoencoderTrainingConfig = AutoencoderTrainingConfig(steps=1500, batch=4, seed=1)
-    diffusion_training: DiffusionTrainingConfig = field(default_factory=DiffusionTrainingConfig)
-    calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
-    sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    diffusion_training: DiffusionTrainingConfig = Field(default_factory=DiffusionTrainingConfig)
+    calibration: CalibrationConfig = Field(default_factory=CalibrationConfig)
+    sampler: SamplerConfig = Field(default_factory=SamplerConfig)
 
     def __post_init__(self) -> None:
-        one_of(self, "space", SPACES)
-        one_of(self, "condition", CONDITIONS)
-        variables(self.variables)
-        require(self.space == "latent" or self.calibration == CalibrationConfig(),
-                 "calibration is given; wanted none where space is data, in which nothing is decoded")  # fmt: skip
+        variables(self.variables)  # raises ValueError for an unknown id
+        if self.space == "data" and self.calibration != CalibrationConfig():
+            raise ValueError("calibration is given; wanted none where space is data, in which nothing is decoded")
 
 
-def load_config(path: str | Path) -> Config:
-    """Read a YAML file. Raises ValueError naming the file and the key that does not fit."""
+def from_stored(tree: dict[str, Any], path: str | Path) -> Config:
+    """The configuration in the checkpoint or archive ``path``, which may be of an earlier version.
+
+    Settings that did not exist then get their defaults. Raises ValueError for a setting that no longer exists, unless
+    it has the value at which it changed nothing.
+    """
+    known = dict(tree)
     try:
-        tree = yaml.load(Path(path).read_text(), Loader=_StrictLoader)
-    except FileNotFoundError:
-        raise ValueError(f"configuration file {path} does not exist") from None
-    except OSError as error:
-        raise ValueError(f"configuration file {path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"configuration file {path} is not text in UTF-8") from None
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
-    try:
-        return from_dict(Config, {} if tree is None else tree)
+        for (part, key), neutral in RETIRED.items():
+            if key in known.get(part, {}):
+                known[part] = {name: value for name, value in known[part].items() if name != key}
+                if tree[part][key] != neutral:
+                    raise ValueError(f"{part}.{key} is {tree[part][key]!r}; wanted {neutral!r}, "
+                                     "since this version no longer has that setting")  # fmt: skip
+        return from_dict(Config, known)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """Of a key that stands twice in a mapping, YAML would keep the last value."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key} stands there twice", node.start_mark)
-        return super().construct_mapping(node, deep)
+        raise ValueError(f"{path} is of another version of icegen: {error}") from None

@@ -18,9 +18,8 @@ import torch
 from torch import nn
 
 from icegen.files import replacing
-from icegen.settings import from_dict
 from icegen.training.checkpoints import load_checkpoint
-from icegen.training.config import Config, TrainingConfig
+from icegen.training.config import Config, TrainingConfig, from_stored
 from icegen.training.curves import Curves
 from icegen.training.run import Run
 from icegen.training.tasks import AutoencoderTask, DiffusionTask
@@ -107,7 +106,7 @@ def _checkpoint_to_resume(path: Path, config: Config, same: tuple[str, ...], ext
         raise ValueError(f"{path} exists; go on from it with --resume, or move it away")
     checkpoint = load_checkpoint(path)
     # A checkpoint made before a setting existed has its default.
-    trained, settings = (dataclasses.asdict(c) for c in (from_dict(Config, checkpoint["config"]), config))
+    trained, settings = (dataclasses.asdict(c) for c in (from_stored(checkpoint["config"], path), config))
     for key in same:
         if trained[key] != settings[key]:
             raise ValueError(f"{path} was trained with another {key}: {trained[key]}; "

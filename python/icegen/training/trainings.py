@@ -8,7 +8,6 @@ from torch import nn
 
 from icegen.data.prepared_file import PreparedData
 from icegen.model.autoencoder import Autoencoder, IdentityEncoder
-from icegen.settings import from_dict
 from icegen.training.checkpoints import (
     AUTOENCODER_FILE,
     DECODER_FILE,
@@ -17,7 +16,7 @@ from icegen.training.checkpoints import (
     fingerprint,
     load_autoencoder,
 )
-from icegen.training.config import Config
+from icegen.training.config import Config, from_stored
 from icegen.training.loop import train
 from icegen.training.run import Run
 from icegen.training.tasks import AutoencoderTask, DiffusionTask, standardised_states, year_normalisation
@@ -39,7 +38,7 @@ def train_decoder(config: Config, data: PreparedData, run: Run) -> Path:
     Returns the checkpoint's path.
     """
     autoencoder, checkpoint = load_autoencoder(run.folder, further=False)
-    trained = from_dict(Config, checkpoint["config"]).autoencoder
+    trained = from_stored(checkpoint["config"], run.folder / AUTOENCODER_FILE).autoencoder
     if trained != config.autoencoder:
         raise ValueError(f"{run.folder / AUTOENCODER_FILE} was trained with another autoencoder: {trained}; "
                          f"wanted {config.autoencoder}")  # fmt: skip

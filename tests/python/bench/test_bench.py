@@ -63,7 +63,7 @@ def test_ratio_is_the_median_of_pairs(monkeypatch):
 def test_an_archive_of_another_icegen_is_named(archive, monkeypatch):
     metadata = archive.metadata | {"provenance": {"configuration": {"denoiser": {"width": 3}}}}
     monkeypatch.setattr(archive, "metadata", metadata)
-    with pytest.raises(ValueError, match=r"tiny.pt is of another icegen: unknown key denoiser.width"):
+    with pytest.raises(ValueError, match=r"tiny.pt is of another version of icegen: unknown key denoiser.width"):
         eager.eager(archive)
 
 

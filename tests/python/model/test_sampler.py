@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from icegen.model.autoencoder import IdentityDecoder, IdentityEncoder
 from icegen.model.denoiser import network_ocean
 from icegen.model.generative_model import Constraints, GenerativeModel, Normalisation
-from icegen.model.sampler import SAMPLERS, SamplerConfig, denoised_from_v, multistep, noise_levels
+from icegen.model.sampler import SamplerConfig, denoised_from_v, multistep, noise_levels
 
 GAMMA_LOW, GAMMA_HIGH, RHO = -13.8, 12.0, 7.0
 SHAPE = (16, 24)  # of the latent grid
@@ -99,7 +99,7 @@ def test_denoised_from_v_undoes_the_definition_of_v():
     torch.testing.assert_close(denoised_from_v(alpha * x + sigma * eps, alpha * eps - sigma * x, gamma), x)
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", ["heun", "dpmpp_2m"])
 def test_samples_have_the_mean_and_covariance_of_the_data(sampler):
     x = sample(toy(sampler=sampler), members=40, steps=80).double()
     x = x.transpose(0, 1).flatten(1)  # [channel, case]: 15,360 independent cases
@@ -111,7 +111,7 @@ def test_samples_have_the_mean_and_covariance_of_the_data(sampler):
     assert ((x.cov() - COVARIANCE).abs() < 4 * error + 0.01 * deviation[:, None] * deviation).all()
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", ["heun", "dpmpp_2m"])
 def test_converges_at_second_order(sampler):
     emulator = toy(sampler=sampler)
     reference = exact(emulator, 4)
@@ -136,7 +136,7 @@ def test_cells_without_ocean_stay_zero():
     ocean = torch.ones(1, 1, 8 * SHAPE[0], 8 * SHAPE[1])
     ocean[..., :32, :40] = 0
     cells = network_ocean(ocean, 8)[1].bool().expand(2, 3, -1, -1)
-    for sampler in SAMPLERS:
+    for sampler in ("heun", "dpmpp_2m"):
         x = sample(toy(ocean, sampler), 2, 5)
         assert (x[~cells] == 0).all()
         assert (x[cells] != 0).all()

@@ -199,5 +199,5 @@ def test_year_normalisation(prepared):
 
 
 def test_configured_likelihoods_are_known():
-    with pytest.raises(ValueError, match="likelihood is 'normal'; wanted one of censored, gaussian"):
+    with pytest.raises(ValueError, match="Input should be 'censored' or 'gaussian'"):
         AutoencoderConfig(likelihood="normal")
