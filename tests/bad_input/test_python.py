@@ -214,7 +214,7 @@ YAML = [
 ]  # fmt: skip
 
 COMMANDS = [
-    Case("train: crop larger than the grid", "train autoencoder --data {tiny}/prepared.nc --out run", ("crop is 256; the grid has only",)),
+    Case("train: crop larger than the grid", "train autoencoder --data {tiny}/prepared.nc --out run", ("crop is 256; wanted at most the grid's 40 x 56",)),
     Case("train: no autoencoder yet", "train diffusion --data {tiny}/prepared.nc --out run", ("no checkpoint run/autoencoder.pt",)),
     Case("train: unknown configuration", "train diffusion --config mine --data x --out run", ("configuration file mine does not exist",)),
     Case("export: nothing trained", "export run --data {tiny}/prepared.nc --out x.pt", ("no checkpoint run/diffusion.pt",)),

@@ -15,7 +15,7 @@ from typing import Any
 
 import lightning_fabric
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from icegen.files import replacing
 from icegen.training.checkpoints import load_checkpoint
@@ -30,94 +30,134 @@ log = logging.getLogger(__name__)
 def train(
     fabric: lightning_fabric.Fabric,
     task: AutoencoderTask | DiffusionTask,
-    c: TrainingConfig,
+    settings: TrainingConfig,
     config: Config,
     run: Run,
     name: str,
-    same: tuple[str, ...],
-    extra: dict,
-    learn_faster: nn.Parameter | None = None,
+    same_parts: tuple[str, ...],
+    origin: dict,
+    fast_parameter: nn.Parameter | None = None,
 ) -> Path:
-    """The loop: AdamW, warm-up and cosine decay, clipped gradients, averaged weights, atomic checkpoints.
+    """Train with AdamW, warm-up and cosine decay, clipped gradients, averaged weights and atomic checkpoints.
 
-    same: parts of the configuration that a run must share with the checkpoint it goes on from;
-    extra: what the checkpoint holds besides, which must agree too;  learn_faster: gets ten times the learning rate.
+    name: file of the checkpoint in the run's folder.
+    same_parts: parts of the configuration that must be those of the checkpoint when a run is resumed.
+    origin: what the checkpoint says of its data and its encoder; it must be the same when a run is resumed.
+    fast_parameter: gets ten times the learning rate, and no weight decay.
+    Returns the checkpoint's path. Raises ValueError if a loss or gradient is not finite.
     """
     path = run.folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    slow = [p for p in task.parameters() if p.requires_grad and p is not learn_faster]
-    groups = [{"params": slow, "factor": 1.0}]
-    if learn_faster is not None:
-        groups.append({"params": [learn_faster], "factor": 10.0, "weight_decay": 0.0})
-    optimiser = torch.optim.AdamW(groups, lr=c.learning_rate, weight_decay=c.weight_decay, betas=(0.9, 0.99))
-    ema = copy.deepcopy(task.model).requires_grad_(False).to(fabric.device)
+    optimiser = make_optimiser(task, settings, fast_parameter)
+    averaged = copy.deepcopy(task.model).requires_grad_(False).to(fabric.device)
     first = 0
     if path.exists():
-        checkpoint = _checkpoint_to_resume(path, config, same, extra, run.resume)
+        checkpoint = _checkpoint_to_resume(path, config, same_parts, origin, run.resume)
         task.load_state_dict(checkpoint["task"])
-        ema.load_state_dict(checkpoint["ema"])
+        averaged.load_state_dict(checkpoint["ema"])
         optimiser.load_state_dict(checkpoint["optimiser"])
         first = checkpoint["step"]
-        log.info("resuming %s at step %d of %d", path, first, c.steps)
+        log.info("resuming %s at step %d of %d", path, first, settings.steps)
     task.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]  # torch declares other forms only
     wrapped, optimiser = fabric.setup(task, optimiser)
+
     with contextlib.ExitStack() as stack:
         curves = stack.enter_context(Curves(path, first)) if fabric.is_global_zero else None
-        for step in range(first, c.steps):
-            torch.manual_seed((c.seed * 1_000_003 + step) * 4096 + fabric.global_rank)
-            rate = min(1.0, (step + 1) / c.warmup) * 0.5 * (1.0 + math.cos(math.pi * step / c.steps))
-            for group in optimiser.param_groups:
-                group["lr"] = c.learning_rate * rate * group["factor"]
-            optimiser.zero_grad()
-            value, scores = wrapped(*(tensor.to(fabric.device) for tensor in task.draw()))
-            if not torch.isfinite(value):
-                raise ValueError(f"the loss is {value.item()} at step {step}; the last checkpoint is kept")
-            fabric.backward(value)
-            norm = fabric.clip_gradients(wrapped, optimiser, max_norm=c.clip, error_if_nonfinite=False)
-            if norm is not None and not torch.isfinite(norm):
-                raise ValueError(f"the gradient is {norm.item()} at step {step}; the last checkpoint is kept")
-            optimiser.step()
-            decay = min(c.ema_decay, (step + 1) / (step + 10))
-            for average, current in zip(ema.parameters(), task.model.parameters(), strict=True):
-                average.lerp_(current.detach(), 1.0 - decay)
-            if curves is None:
+        for step in range(first, settings.steps):
+            torch.manual_seed((settings.seed * 1_000_003 + step) * 4096 + fabric.global_rank)
+            set_learning_rate(optimiser, settings, step)
+            scores = take_step(fabric, wrapped, task, optimiser, settings, step)
+            update_average(averaged, task.model, settings, step)
+            if curves is None:  # only the first rank keeps curves and checkpoints
                 continue
-            curves.add(step, {"loss": value, **scores})
-            if (step + 1) % c.checkpoint_every == 0 or step + 1 == c.steps:
+            curves.add(step, scores)
+            done = step + 1
+            if done % settings.checkpoint_every == 0 or done == settings.steps:
                 curves.flush()
                 content = {
                     "task": task.state_dict(),
-                    "ema": ema.state_dict(),
+                    "ema": averaged.state_dict(),
                     "optimiser": optimiser.state_dict(),
-                    "step": step + 1,
+                    "step": done,
                     "config": dataclasses.asdict(config),
                     "scores": curves.running,
-                    **extra,
+                    **origin,
                 }
                 with replacing(path) as partial:
                     torch.save(content, partial)
             if run.progress:
-                run.progress(step + 1, c.steps, curves.running)
+                run.progress(done, settings.steps, curves.running)
     return path
 
 
-def _checkpoint_to_resume(path: Path, config: Config, same: tuple[str, ...], extra: dict, resume: bool) -> dict:
+def make_optimiser(
+    task: nn.Module, settings: TrainingConfig, fast_parameter: nn.Parameter | None
+) -> torch.optim.Optimizer:
+    """AdamW over the trainable parameters; ``factor`` of a group multiplies its learning rate."""
+    others = [p for p in task.parameters() if p.requires_grad and p is not fast_parameter]
+    groups: list[dict[str, Any]] = [{"params": others, "factor": 1.0}]
+    if fast_parameter is not None:
+        groups.append({"params": [fast_parameter], "factor": 10.0, "weight_decay": 0.0})
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.99))
+
+
+def set_learning_rate(optimiser: torch.optim.Optimizer, settings: TrainingConfig, step: int) -> None:
+    """Linear warm-up, and cosine decay to zero over the whole training."""
+    warmup = min(1.0, (step + 1) / settings.warmup)
+    decay = 0.5 * (1.0 + math.cos(math.pi * step / settings.steps))
+    for group in optimiser.param_groups:
+        group["lr"] = settings.learning_rate * (warmup * decay) * group["factor"]
+
+
+def take_step(
+    fabric: lightning_fabric.Fabric,
+    wrapped: nn.Module,
+    task: AutoencoderTask | DiffusionTask,
+    optimiser: torch.optim.Optimizer,
+    settings: TrainingConfig,
+    step: int,
+) -> dict[str, Tensor]:
+    """Draw a batch and update the weights. Returns the loss and the scores of the batch by name.
+
+    wrapped: the task as Fabric runs it.
+    """
+    optimiser.zero_grad()
+    batch = [tensor.to(fabric.device) for tensor in task.draw()]
+    loss, scores = wrapped(*batch)
+    if not torch.isfinite(loss):
+        raise ValueError(f"the loss is {loss.item()} at step {step}; the last checkpoint is kept")
+    fabric.backward(loss)
+    norm = fabric.clip_gradients(wrapped, optimiser, max_norm=settings.clip, error_if_nonfinite=False)
+    if norm is not None and not torch.isfinite(norm):
+        raise ValueError(f"the gradient is {norm.item()} at step {step}; the last checkpoint is kept")
+    optimiser.step()
+    return {"loss": loss, **scores}
+
+
+def update_average(averaged: nn.Module, model: nn.Module, settings: TrainingConfig, step: int) -> None:
+    """Move the averaged weights towards the model's, faster in the first steps."""
+    decay = min(settings.ema_decay, (step + 1) / (step + 10))
+    for average, current in zip(averaged.parameters(), model.parameters(), strict=True):
+        average.lerp_(current.detach(), 1.0 - decay)
+
+
+def _checkpoint_to_resume(path: Path, config: Config, same_parts: tuple[str, ...], origin: dict, resume: bool) -> dict:
+    """The checkpoint to resume from. Raises ValueError if it does not belong to this training."""
     if not resume:
-        raise ValueError(f"{path} exists; go on from it with --resume, or move it away")
+        raise ValueError(f"{path} exists; use --resume to continue from it, or move it away")
     checkpoint = load_checkpoint(path)
-    # A checkpoint made before a setting existed has its default.
-    trained, settings = (dataclasses.asdict(c) for c in (from_stored(checkpoint["config"], path), config))
-    for key in same:
-        if trained[key] != settings[key]:
-            raise ValueError(f"{path} was trained with another {key}: {trained[key]}; "
-                             f"wanted {settings[key]}")  # fmt: skip
-    if not _agree({key: checkpoint[key] for key in extra}, extra):
-        raise ValueError(f"{path} was trained on other data, or another autoencoder; move it away")
+    trained = from_stored(checkpoint["config"], path)
+    for part in same_parts:
+        seen, wanted = getattr(trained, part), getattr(config, part)
+        if seen != wanted:
+            raise ValueError(f"{path} was trained with another {part}: {seen}; wanted {wanted}")
+    if not _agree({key: checkpoint[key] for key in origin}, origin):
+        raise ValueError(f"{path} was trained on other data, or on another autoencoder; move it away")
     return checkpoint
 
 
 def _agree(a: Any, b: Any) -> bool:
-    """Equal but for rounding."""
+    """Whether two values, or dictionaries of them, are equal but for rounding."""
     if isinstance(a, dict):
         return all(_agree(value, b[key]) for key, value in a.items())
     if isinstance(a, str):

@@ -33,36 +33,36 @@ def train_features(config: Config, data: PreparedData, run: Run) -> Path:
 
 
 def train_decoder(config: Config, data: PreparedData, run: Run) -> Path:
-    """Train the decoder of the folder's autoencoder further, whose encoder stays as it is, and with it the latents.
+    """Train the decoder of the folder's autoencoder further. Its encoder, and with it the latents, stay as they are.
 
     Returns the checkpoint's path.
     """
     autoencoder, checkpoint = load_autoencoder(run.folder, further=False)
-    trained = from_stored(checkpoint["config"], run.folder / AUTOENCODER_FILE).autoencoder
-    if trained != config.autoencoder:
-        raise ValueError(f"{run.folder / AUTOENCODER_FILE} was trained with another autoencoder: {trained}; "
-                         f"wanted {config.autoencoder}")  # fmt: skip
+    path = run.folder / AUTOENCODER_FILE
+    seen = from_stored(checkpoint["config"], path).autoencoder
+    if seen != config.autoencoder:
+        raise ValueError(f"{path} was trained with another autoencoder: {seen}; wanted {config.autoencoder}")
     return _train_autoencoder(config, "autoencoder", data, run, DECODER_FILE, autoencoder)
 
 
 def _train_autoencoder(
-    config: Config, part: str, data: PreparedData, run: Run, name: str, begun: Autoencoder | None = None
+    config: Config, part: str, data: PreparedData, run: Run, name: str, trained: Autoencoder | None = None
 ) -> Path:
-    """Train an autoencoder, or the decoder of one that is ``begun``."""
-    c = config.decoder_training if begun else getattr(config, f"{part}_training")
+    """Train the autoencoder of a part of the configuration, or only the decoder of one that is already trained."""
+    settings = config.decoder_training if trained else getattr(config, f"{part}_training")
     _require_variables(config, data)
-    if c.crop > min(data.grid.shape):
-        raise ValueError(f"crop is {c.crop}; the grid has only {data.grid.shape} cells")
-    fabric = run.fabric(c.precision)
-    torch.manual_seed(c.seed)
-    task = AutoencoderTask(getattr(config, part), c, data)
-    extra: dict = {"normalisation": {"mean": data.mean.tolist(), "std": data.std.tolist()}}
-    if begun:
-        task.model.load_state_dict(begun.state_dict())
+    if settings.crop > min(data.grid.shape):
+        raise ValueError(f"crop is {settings.crop}; wanted at most the grid's {' x '.join(map(str, data.grid.shape))}")
+    fabric = run.fabric(settings.precision)
+    torch.manual_seed(settings.seed)
+    task = AutoencoderTask(getattr(config, part), settings, data)
+    origin = _origin_of(data)
+    if trained:
+        task.model.load_state_dict(trained.state_dict())
         task.model.encoder.requires_grad_(False)
-        extra["encoder"] = fingerprint(begun.encoder)
-    same = ("variables", part)
-    return train(fabric, task, c, config, run, name, same, extra, learn_faster=task.model.decoder.log_s)
+        origin["encoder"] = fingerprint(trained.encoder)
+    same_parts = ("variables", part)
+    return train(fabric, task, settings, config, run, name, same_parts, origin, fast_parameter=task.model.decoder.log_s)
 
 
 def train_diffusion(config: Config, data: PreparedData, run: Run) -> Path:
@@ -70,30 +70,35 @@ def train_diffusion(config: Config, data: PreparedData, run: Run) -> Path:
 
     Returns the checkpoint's path.
     """
-    c = config.diffusion_training
+    settings = config.diffusion_training
     _require_variables(config, data)
     encoder: nn.Module = IdentityEncoder()
-    trained = ""
+    encoder_fingerprint = ""
     if config.space == "latent":
-        autoencoder, _ = load_autoencoder(run.folder)
-        encoder, trained = autoencoder.encoder, fingerprint(autoencoder.encoder)
-    fabric = run.fabric(c.precision)
+        encoder = load_autoencoder(run.folder)[0].encoder
+        encoder_fingerprint = fingerprint(encoder)
+    fabric = run.fabric(settings.precision)
     states, mean, std = standardised_states(encoder, data, fabric.device)
-    torch.manual_seed(c.seed)
+    torch.manual_seed(settings.seed)
     task = DiffusionTask(config, data, states)
     years = data.year[data.training]
-    extra = {
-        "autoencoder": trained,
-        "normalisation": {"mean": data.mean.tolist(), "std": data.std.tolist()},
+    origin = _origin_of(data) | {
+        "autoencoder": encoder_fingerprint,
         "latent_mean": mean,
         "latent_std": std,
         "year": [*year_normalisation(data), int(years.min()), int(years.max())],
     }
-    same = ("variables", "space", "condition", "denoiser")
-    return train(fabric, task, c, config, run, DIFFUSION_FILE, same, extra)
+    same_parts = ("variables", "space", "condition", "denoiser")
+    return train(fabric, task, settings, config, run, DIFFUSION_FILE, same_parts, origin)
+
+
+def _origin_of(data: PreparedData) -> dict:
+    """What a checkpoint says of its data."""
+    return {"normalisation": {"mean": data.mean.tolist(), "std": data.std.tolist()}}
 
 
 def _require_variables(config: Config, data: PreparedData) -> None:
+    """Raise ValueError unless the data hold the configuration's variables in the same order."""
     ids = tuple(v.id for v in data.variables)
     if ids != config.variables:
-        raise ValueError(f"the configuration wants {', '.join(config.variables)}; the data hold {', '.join(ids)}")
+        raise ValueError(f"the data hold {', '.join(ids)}; the configuration wants {', '.join(config.variables)}")

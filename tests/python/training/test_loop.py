@@ -293,7 +293,7 @@ def test_never_unpickles_a_class(tmp_path):
 
 def test_refuses_a_crop_beyond_the_grid(tmp_path, prepared):
     large = dataclasses.replace(CONFIG, autoencoder_training=AutoencoderTrainingConfig(crop=48))
-    with pytest.raises(ValueError, match=r"crop is 48; the grid has only \(40, 56\) cells"):
+    with pytest.raises(ValueError, match=r"crop is 48; wanted at most the grid's 40 x 56"):
         trainings.train_autoencoder(large, prepared, on(tmp_path))
 
 
@@ -306,7 +306,7 @@ def test_refuses_data_of_other_variables(tmp_path, prepared):
 
 def test_a_checkpoint_is_not_trained_over_unasked(uninterrupted, prepared, kind):
     before = files(uninterrupted)
-    with pytest.raises(ValueError, match=rf"{kind}.pt exists; go on from it with --resume, or move it away"):
+    with pytest.raises(ValueError, match=rf"{kind}.pt exists; use --resume to continue from it, or move it away"):
         KINDS[kind][0](CONFIG, prepared, on(uninterrupted))
     assert files(uninterrupted) == before
 
