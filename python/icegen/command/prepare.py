@@ -102,10 +102,11 @@ def _show_figures(path: Path, most: int = 240) -> None:
     from icegen.data import prepared_file
     from icegen.data.grid import Grid
     from icegen.data.sources.targets import figures
+    from icegen.thinning import evenly
 
     prepared = prepared_file.load(path, in_memory=0)
     assert isinstance(prepared.grid, Grid)
-    times = range(0, len(prepared.month), -(-len(prepared.month) // most))
+    times = evenly(len(prepared.month), most).tolist()
     table = Table("of the idealised states", "value", "neXtSIM", "wanted", "", box=None, padding=(0, 2, 0, 0))
     for row in figures(prepared.state, prepared.grid, prepared.month, times, [v.id for v in prepared.variables]):
         within = f"{row.low:.3g} to {row.high:.3g}"

@@ -13,20 +13,18 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from icegen.data.extent import ICE_EDGE
+from icegen.data.extent import extent as sea_ice_extent
 from icegen.files import replacing
 from icegen.maps import polar
-from icegen.maps.polar import INK, LINES, NO_DATA
+from icegen.maps.style import BLUE, GREEN, INK, LINES, MONTHS, NO_DATA, ORANGE, PURPLE, SKY_BLUE, VERMILION, tidy
 
 log = logging.getLogger(__name__)
 
 HOST_DIMENSIONS = ("time", "member", "lat", "lon")
 HOST_UNITS = {"sic": "1", "sit": "m", "extent": "m2"}
-MONTHS = ("January", "February", "March", "April", "May", "June",
-          "July", "August", "September", "October", "November", "December")  # fmt: skip
 MAPPED_MONTHS = (3, 9)  # most and least ice
 MAPPED_MEMBERS = 6  # a page holds no more rows; the seasonal cycle shows all members
-MEMBER_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito (2008)
+MEMBER_COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY_BLUE)
 
 WIDTH, DPI = 9.0, 200  # inches; 1800 pixels
 LARGEST_MAP = 3.6  # inches
@@ -139,13 +137,10 @@ def of_states(states: xr.Dataset, variables: Sequence[str] | None = None, whole:
     land = np.isnan(shown[names[0]].values).all(axis=(0, 1))
     extent = None
     if whole and "sic" in names and "cell_area" in states:
-        extent = np.array([_extent(states.sic.isel(time=t), states.cell_area) for t in range(fields.sizes["time"])])
+        area = states.cell_area.transpose("y", "x").values
+        everywhere = np.ones(area.shape, bool)  # land has no concentration
+        extent = np.array([sea_ice_extent(sic.values, area, everywhere) for sic in fields.sic])
     return Scene(fields, (x, y), land, extent)
-
-
-def _extent(sic: xr.DataArray, area: xr.DataArray) -> np.ndarray:
-    """Extent [member] in m2 of concentration over (realization, y, x)."""
-    return ((sic >= ICE_EDGE) * area).sum(("y", "x")).values
 
 
 def of_host(opened: xr.Dataset) -> Scene:
@@ -306,13 +301,9 @@ def draw_cycle(panel: Axes, scene: Scene, extent: np.ndarray, observed: dict[str
     step = math.ceil(len(when) / 12)
     panel.set_xticks(when[::step], [MONTHS[month - 1][:3] for month in months[::step]])
     panel.set(xlim=(-0.3, len(when) - 0.7), ylim=(0, 1.06 * highest))
-    panel.set_xlabel(span(scene.fields.time.dt.year.values), fontsize=9, labelpad=3, color=INK)
-    panel.set_ylabel("Sea-ice extent (million km²)", fontsize=9, color=INK)
-    panel.tick_params(labelsize=8, length=3, color=LINES, labelcolor=INK)
-    panel.grid(axis="y", color="#e3e5e7", linewidth=0.6)
-    panel.set_axisbelow(True)
-    panel.spines[["top", "right"]].set_visible(False)
-    panel.spines[["left", "bottom"]].set(color=LINES, linewidth=0.6)
+    panel.set_xlabel(span(scene.fields.time.dt.year.values), labelpad=3)
+    panel.set_ylabel("Sea-ice extent (million km²)")
+    tidy(panel, rules="y")
     entries = (0 if observed is None else 2) + min(extent.shape[1], MAPPED_MEMBERS + 1)
     panel.legend(loc="lower left", fontsize=8, frameon=False, ncols=1 if entries <= 5 else 2, labelcolor=INK)
 

@@ -12,9 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, to_rgba
 from numpy.typing import ArrayLike
 
+from icegen.maps.style import COAST, INK, LAND, LINES, NO_DATA
+
 SOUTHERNMOST = 50.0  # degrees north, reached in the corners of a map or along its sides
 HALF_WIDTH = 3.2e6  # m; the corners of this square lie at 49 N
-LAND, COAST, NO_DATA, LINES, INK = "#cbc8c1", "#6f6b64", "#8d98a3", "#5b6166", "#333333"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@
 import torch
 from torch import Tensor
 
+from icegen.thinning import evenly
+
 
 def leading_eofs(states: Tensor, count: int, most_states: int = 2000) -> tuple[Tensor, Tensor]:
     """Orthonormal EOFs [count, values] of states [time, ...], and their variances [count], largest first.
@@ -12,7 +14,7 @@ def leading_eofs(states: Tensor, count: int, most_states: int = 2000) -> tuple[T
     """
     if len(states) < count:
         raise ValueError(f"eofs is {count}; wanted at most the number of training states, {len(states)}")
-    x = states[:: -(-len(states) // most_states)].flatten(1).double()
+    x = states[torch.from_numpy(evenly(len(states), most_states))].flatten(1).double()
     variance, vectors = torch.linalg.eigh(x @ x.t() / len(x))  # ascending
     variance, vectors = variance.flip(0)[:count], vectors.flip(1)[:, :count]
     eofs = vectors.t() @ x

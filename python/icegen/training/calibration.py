@@ -17,6 +17,7 @@ from torch import Tensor
 from icegen.data.prepared_file import PreparedData
 from icegen.model.generative_model import GenerativeModel
 from icegen.settings import STRICT
+from icegen.thinning import evenly
 
 MOST_STATES = 60  # for the bounds, whose cells are many
 MOST_STATES_FOR_GAIN = 400
@@ -105,7 +106,7 @@ def observed_cells(model: GenerativeModel, data: PreparedData) -> list[tuple[Ten
 def decoded_states(model: GenerativeModel, data: PreparedData, most: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """mu, true state, and where it was observed, each [variable, y, x], of evenly spread training states."""
     times = np.flatnonzero(data.training)
-    for t in times[:: -(-len(times) // most)]:
+    for t in times[evenly(len(times), most)]:
         state = torch.from_numpy(data.state[t]).float()
         seen = torch.from_numpy(data.grid.ocean & ~data.filled[t])
         yield model.decode_mean(model.encode(state[None]))[0], state, seen

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from icegen.thinning import evenly
 from icegen.validation import scores, spectra
 from icegen.validation.evidence import TREND_PERIODS, Evidence
-from icegen.validation.reference import evenly
 from icegen.validation.tally import BIN_STD, Tally
 
 SEASONS = ("DJF", "MAM", "JJA", "SON")

@@ -15,9 +15,10 @@ from icegen.data.extent import extent
 from icegen.data.grid import CurvilinearGrid, Grid
 from icegen.data.variables import Variable
 from icegen.progress import Stages, Wrap
+from icegen.thinning import evenly
 from icegen.validation.generated import SampleKey, Sampler
 from icegen.validation.reconstruction import Reconstruction
-from icegen.validation.reference import Record, balanced_order, evenly, floor_candidates
+from icegen.validation.reference import Record, balanced_order, floor_candidates
 from icegen.validation.scores import nearest_distance
 from icegen.validation.spectra import PairedSpectra
 from icegen.validation.tally import Tally

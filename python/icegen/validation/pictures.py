@@ -2,27 +2,21 @@
 """The report's pictures, each a matplotlib figure."""
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from icegen.data.grid import CurvilinearGrid, Grid
 from icegen.maps import polar
+from icegen.maps.style import BLUE, GREEN, INK, LAND, MONTHS, VERMILION, tidy
 from icegen.validation import spectra
 from icegen.validation.evidence import Evidence, make_key
 from icegen.validation.generated import Sampler
 from icegen.validation.reference import Record, floor_candidates
 from icegen.validation.tally import BIN_STD
 
-COLOURS = {
-    "real": "#222222",
-    "generated": "#d55e00",
-    "floor": "#0072b2",
-    "reconstruction": "#009e73",
-}  # of Okabe and Ito (2008)
+COLOURS = {"real": INK, "generated": VERMILION, "floor": BLUE, "reconstruction": GREEN}
 NAMES = {"real": "real", "generated": "generated", "floor": "floor: other real years",
          "reconstruction": "real, encoded and decoded"}  # fmt: skip
-MAPPED_MEMBERS = 3
-MONTHS = "JFMAMJJASOND"
+MAPPED_SAMPLES = 3  # generated states in a row of maps
 
 
 def draw(
@@ -79,7 +73,7 @@ def maps(evidence: Evidence, evaluation: Record, training: Record | None, sample
             date = evaluation.year[t], evaluation.month[t], evaluation.day_of_year[t]
             other = floor_candidates(training, *date)[0]
             column.append((f"floor, {training.year[other]}-{training.month[other]:02d}", training.state(other)))
-        for i in np.flatnonzero(evidence.time == t)[:MAPPED_MEMBERS]:
+        for i in np.flatnonzero(evidence.time == t)[:MAPPED_SAMPLES]:
             request = make_key(evidence, evaluation, i)
             column.append((f"generated, member {request.member}", sampler.sample(request)[0]))
         columns.append(column)
@@ -97,7 +91,7 @@ def maps(evidence: Evidence, evaluation: Record, training: Record | None, sample
             for panel, (title, state) in zip(line, column, strict=False):
                 image = panel.imshow(np.where(ocean, state[v], np.nan), origin=_origin(evidence.grid),
                                      cmap=style.colours, vmin=style.lower, vmax=style.upper)  # fmt: skip
-                panel.set_facecolor(polar.LAND)
+                panel.set_facecolor(LAND)
                 if v == 0:
                     panel.set_title(title, fontsize=9)
             figure.colorbar(image, ax=list(line), label=style.label, extend=style.extend, shrink=0.9, pad=0.01)
@@ -125,8 +119,8 @@ def seasons(evidence: Evidence) -> Figure:
             axis.plot(
                 where, [x.mean() for x in by_month], "o", ms=4, color=COLOURS[who], label=NAMES[who], zorder=3 + k
             )
-        axis.set(xticks=range(1, 13), xticklabels=MONTHS, ylabel=label, ylim=(0, None))
-        _tidy(axis)
+        axis.set(xticks=range(1, 13), xticklabels=[name[0] for name in MONTHS], ylabel=label, ylim=(0, None))
+        tidy(axis)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=len(labels), frameon=False, fontsize=8)
     return figure
@@ -164,7 +158,7 @@ def power(evidence: Evidence) -> Figure:
         below.set_xticks(ticks, [str(x) for x in ticks])
         below.minorticks_off()
         for axis in (above, below):
-            _tidy(axis)
+            tidy(axis)
     for axis in axes[:, 0]:
         axis.legend(frameon=False, fontsize=8)
     return figure
@@ -205,7 +199,7 @@ def histograms(evidence: Evidence) -> Figure:
         below.margins(y=0.15)
         below.set_visible(bool(bounds))
         for axis in (above, below):
-            _tidy(axis)
+            tidy(axis)
     axes[0, 0].legend(frameon=False, fontsize=8)
     return figure
 
@@ -223,7 +217,7 @@ def unconditional(evidence: Evidence) -> Figure:
                 (np.arange(len(values)) + 0.5) / len(values), np.sort(values) * 1e-12, color=COLOURS[who], label=text
             )
         axis.set(xlabel="share of states below", ylabel=label, xlim=(0, 1), ylim=(0, None))
-        _tidy(axis)
+        tidy(axis)
     figure.axes[0].legend(frameon=False, fontsize=8)
     return figure
 
@@ -238,18 +232,10 @@ def memorisation(evidence: Evidence) -> Figure:
         axis.axvline(values.mean(), color=COLOURS[name], ls="--", lw=1)
     axis.set(xlabel="distance to the nearest training state", ylabel="states (dashed: mean)")
     axis.legend(frameon=False, fontsize=8)
-    _tidy(axis)
+    tidy(axis)
     return figure
 
 
 def _origin(grid: Grid | CurvilinearGrid) -> str:
     """Where the first row of an image goes so that the picture is no mirror image."""
     return "upper" if getattr(grid, "dy", 1.0) < 0 else "lower"
-
-
-def _tidy(axis: Axes) -> None:
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.grid(alpha=0.25, lw=0.6)
-    axis.tick_params(labelsize=8)
-    axis.xaxis.label.set_fontsize(9)
-    axis.yaxis.label.set_fontsize(9)

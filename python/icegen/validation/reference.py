@@ -115,11 +115,6 @@ def balanced_order(month: np.ndarray) -> np.ndarray:
     return np.lexsort((month, rank))
 
 
-def evenly(count: int, most: int) -> np.ndarray:
-    """Indices of at most ``most`` of ``count`` things, evenly spread."""
-    return np.arange(count) if count <= most else np.arange(most) * count // most
-
-
 def floor_candidates(training: Record, year: int, month: int, day_of_year: int) -> np.ndarray:
     """Indices of the training states that may stand for a date, the best first.
 

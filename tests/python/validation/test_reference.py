@@ -10,7 +10,7 @@ import pytest
 
 from icegen.data import prepared_file
 from icegen.data.grid import CurvilinearGrid
-from icegen.validation.reference import Record, balanced_order, evenly, floor_candidates, read, split
+from icegen.validation.reference import Record, balanced_order, floor_candidates, read, split
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +56,6 @@ def test_order_is_spread_over_months_and_years():
         years = year[order][month[order] == m]
         assert np.ptp(years[:2]) >= 2
     assert len(set(year[order[:12]])) >= 5
-
-
-def test_evenly():
-    assert evenly(3, 5).tolist() == [0, 1, 2]
-    assert evenly(10, 5).tolist() == [0, 2, 4, 6, 8]
 
 
 def test_floor_is_of_the_same_month_within_four_years_the_nearest_first(prepared):
