@@ -13,7 +13,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from icegen.data.extent import extent as sea_ice_extent
+from icegen.data.extent import ICE_EDGE
 from icegen.files import replacing
 from icegen.maps import polar
 from icegen.maps.style import BLUE, GREEN, INK, LINES, MONTHS, NO_DATA, ORANGE, PURPLE, SKY_BLUE, VERMILION, tidy
@@ -137,10 +137,13 @@ def of_states(states: xr.Dataset, variables: Sequence[str] | None = None, whole:
     land = np.isnan(shown[names[0]].values).all(axis=(0, 1))
     extent = None
     if whole and "sic" in names and "cell_area" in states:
-        area = states.cell_area.transpose("y", "x").values
-        everywhere = np.ones(area.shape, bool)  # land has no concentration
-        extent = np.array([sea_ice_extent(sic.values, area, everywhere) for sic in fields.sic])
+        extent = np.array([_extent(states.isel(time=t)) for t in range(fields.sizes["time"])])
     return Scene(fields, (x, y), land, extent)
+
+
+def _extent(states: xr.Dataset) -> np.ndarray:
+    """Extent [member] in m2 of the states of one time."""
+    return ((states.sic >= ICE_EDGE) * states.cell_area).sum(("y", "x")).values
 
 
 def of_host(opened: xr.Dataset) -> Scene:
