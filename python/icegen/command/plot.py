@@ -12,11 +12,21 @@ from icegen.command.options import out_option, path_type
 @click.argument("path", type=path_type)
 @out_option
 @click.option("--archive", type=click.Path(), help="Archive, path or name, whose observed extent to draw behind.")
-def plot(path: Path, out: Path, archive: str | None) -> None:
-    """Draw maps of March and September and the seasonal cycle of extent, from a file of samples or of a host.
+@click.option("--variables", help="Ids of the variables on the maps, with commas between; by default the first two.")
+@click.option("--month", type=click.IntRange(1, 12), help="Month of the maps; by default March and September.")
+@click.option(
+    "--dpi",
+    type=click.IntRange(min=1),
+    default=200,
+    show_default=True,
+    help="Pixels per inch; the picture is 9 inches wide.",
+)
+def plot(path: Path, out: Path, archive: str | None, variables: str | None, month: int | None, dpi: int) -> None:
+    """Draw maps and the seasonal cycle of extent, from a file of samples or of a host.
 
     \b
     Example: icegen plot ensemble/seaice_2007.nc --archive arctic_observed --out seaice.png
+             icegen plot ensemble/seaice_2007.nc --variables sit --month 9 --out thickness.png
              icegen plot demo_output/seaice.nc --archive torchscript/arctic_observed.pt --out demo_output/seaice.png
     """
     from icegen import archive as archives
@@ -24,5 +34,6 @@ def plot(path: Path, out: Path, archive: str | None) -> None:
     from icegen.maps import plot as plotting
 
     reference = archives.describe(shipped.find(archive)).metadata["reference"] if archive else None
-    plotting.plot(path, out, reference)
+    names = [name.strip() for name in variables.split(",")] if variables else None
+    plotting.plot(path, out, reference, names, month, dpi)
     click.echo(out)

@@ -98,7 +98,7 @@ def test_sample_and_plot(icegen, tiny, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("ensemble/*")}
     assert icegen("sample", *arguments, "--out", "ensemble")[0] == 0
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("ensemble/*")} == before, "finished files are kept"
-    for extra in ([], ["--archive", tiny / "tiny.pt"]):
+    for extra in ([], ["--archive", tiny / "tiny.pt"], ["--variables", "sit,sic", "--month", 9, "--dpi", 150]):
         status, out, err = icegen("plot", "ensemble/seaice_2001.nc", *extra, "--out", "seaice.png")
         assert (status, out) == (0, "seaice.png\n"), err
     assert (tmp_path / "seaice.png").stat().st_size > 20_000

@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.image import imread
 
 from icegen.maps import polar
-from icegen.maps.plot import maps, of_states, plot, season
+from icegen.maps.plot import draw, maps, of_states, plot, read, season
 
 
 def host_file(path, months=range(1, 13), members=2, **changes):
@@ -142,6 +142,14 @@ def test_maps_of_one_date_and_of_none():
     assert panels(maps(states().isel(time=0, drop=True)))[0].get_title() == ""
 
 
+def test_members_with_one_map_each_stand_side_by_side():
+    drawn = panels(maps(states(members=3).isel(time=1), ["sit"]))
+    assert [axes.get_title() for axes in drawn] == ["Member 1", "Member 2", "Member 3"]
+    bottoms, lefts = ([getattr(axes.get_position(), side) for axes in drawn] for side in ("y0", "x0"))
+    assert len(set(bottoms)) == 1
+    assert lefts == sorted(set(lefts))
+
+
 def test_extent():
     scene = of_states(states())
     sic = states().sic.values
@@ -163,6 +171,31 @@ def test_plots_a_file_of_samples(tmp_path, reference):
     states(months=range(1, 13), members=7).to_netcdf(tmp_path / "seaice_2007.nc")
     plot(tmp_path / "seaice_2007.nc", tmp_path / "year.png", reference)
     assert imread(tmp_path / "year.png").shape[1] == 1800
+
+
+@pytest.mark.parametrize("source", [states, host_file])
+def test_plots_the_month_and_the_variables_asked_for(tmp_path, source):
+    path = tmp_path / "year.nc"
+    if source is states:
+        states(months=range(1, 13)).to_netcdf(path)
+    else:
+        host_file(path)
+    plot(path, tmp_path / "one.png", variables=["sit"], month=5, dpi=100)
+    assert imread(tmp_path / "one.png").shape[1] <= 900
+    scene = read(path, ["sit"])
+    assert list(scene.fields) == ["sit"]
+    assert scene.extent is not None, "the season is drawn even if no map shows concentration"
+    titles = [text.get_text() for text in draw(scene, None, month=5).texts]
+    assert titles == ["Effective sea-ice thickness, May 2007"]
+    with pytest.raises(ValueError, match=r"there is no variable snow; the states hold sic, sit"):
+        plot(path, tmp_path / "none.png", variables=["snow"])
+    assert not (tmp_path / "none.png").exists()
+
+
+def test_refuses_a_month_that_is_not_there(tmp_path):
+    states(months=(3, 9)).to_netcdf(tmp_path / "seaice_2007.nc")
+    with pytest.raises(ValueError, match=r"month is 5; the states are of the months \[3, 9\]"):
+        plot(tmp_path / "seaice_2007.nc", tmp_path / "year.png", month=5)
 
 
 @pytest.mark.parametrize(
