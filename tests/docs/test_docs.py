@@ -19,6 +19,7 @@ PAGES = ("README.md", "torchscript/README.md", "docs/tutorial.md", "docs/guide.m
 # Commands that set up or test the checkout itself: which tests run them instead.
 ELSEWHERE = {
     "git clone ": None,
+    "pip install ": "ci/setup",
     "ci/demo": "tests/coupled/test_demo_host.py",
     "ci/test": ".ci/run",
     "cmake ": "tests/install",
