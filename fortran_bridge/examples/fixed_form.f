@@ -1,13 +1,14 @@
 C     SPDX-License-Identifier: MIT
-C     A host in fixed form: one sea-ice state a month, asked for a
-C     month ahead.
+C     Example 2, a host in fixed form: it asks for one sea-ice state a
+C     month, a month ahead.
 C
 C         mpif77 fixed_form.f -o fixed_form \
 C             $(pkg-config --libs icegen)
 C         mpirun -n 4 fixed_form icegen.nml 2007
 C
 C     The host's points are circles of latitude, dealt to the ranks in
-C     turn. It prints the ice area and volume of the year.
+C     turn. It prints the ice area and volume of each month; README.md
+C     has the expected output.
       PROGRAM FIXED
       IMPLICIT NONE
       INCLUDE 'mpif.h'

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A host in C: one sea-ice state a month, asked for a month ahead.
+ * Example 3, a host in C: it asks for one sea-ice state a month, a month ahead.
  *
  *     mpicc host.c -o host $(pkg-config --cflags --libs icegen) -lm
  *     mpirun -n 4 host icegen.nml 2007
  *
- * The host's points are circles of latitude, dealt to the ranks in turn. It prints the ice area and volume of the year.
+ * The host's points are circles of latitude, dealt to the ranks in turn.
+ * It prints the ice area and volume of each month; README.md has the expected output.
  */
 #include <icegen.h>
 #include <math.h>

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""A host in Python, with mpi4py: one sea-ice state a month, asked for a month ahead.
+"""Example 4, a host in Python with mpi4py: it asks for one sea-ice state a month, a month ahead.
 
     mpirun -n 4 python host.py icegen.nml 2007
 
-The host's points are circles of latitude, dealt to the ranks in turn. It prints the ice area and volume of the year.
-What runs is the code that a Fortran host calls; to sample on the archive's own grid, see icegen.load.
+The host's points are circles of latitude, dealt to the ranks in turn.
+It prints the ice area and volume of each month; README.md has the expected output.
+It calls the code that a Fortran host calls; to sample on the archive's own grid, use icegen.load.
 """
 
 import sys

@@ -1,10 +1,11 @@
 ! SPDX-License-Identifier: MIT
-!> A host in modern Fortran: one sea-ice state a month, asked for a month ahead.
+!> Example 1, a host in modern Fortran: it asks for one sea-ice state a month, a month ahead.
 !>
 !>     mpif90 modern.f90 -o modern $(pkg-config --cflags --libs icegen)
 !>     mpirun -n 4 modern icegen.nml 2007
 !>
-!> The host's points are circles of latitude, dealt to the ranks in turn. It prints the ice area and volume of the year.
+!> The host's points are circles of latitude, dealt to the ranks in turn.
+!> It prints the ice area and volume of each month; README.md has the expected output.
 program modern
   use, intrinsic :: iso_fortran_env, only: error_unit, real64
   use mpi
