@@ -125,9 +125,17 @@ def test_reference_follows_the_sources(tmp_path):
 
 
 def test_links_lead_somewhere():
-    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+    pages = [ROOT / name for name in ("README.md", "torchscript/README.md", "fortran_bridge/examples/README.md")]
+    for page in [*pages, *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page}: {target}"
+
+
+def test_examples_expected_output_is_of_the_shipped_archive():
+    """A new archive makes other numbers: run an example and write its output down again."""
+    text = (ROOT / "fortran_bridge/examples/README.md").read_text()
+    (digest,) = re.findall(r"`arctic_observed` ([0-9a-f]{12})", text)
+    assert archive.describe(ROOT / "torchscript/arctic_observed.pt").sha256.startswith(digest)
 
 
 def test_design_names_every_file():
