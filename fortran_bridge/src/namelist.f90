@@ -10,17 +10,17 @@ module icegen_namelist
 
   !> As declared in configuration.cpp.
   type, bind(c), public :: namelist_values
-    character(kind=c_char) :: archive(path_length)
-    character(kind=c_char) :: archive_sha256(word_length)
-    character(kind=c_char) :: backend(path_length)
-    character(kind=c_char) :: device(word_length)
-    character(kind=c_char) :: precision(word_length)
-    character(kind=c_char) :: condition(word_length)
-    integer(c_int64_t) :: seed
-    integer(c_int32_t) :: steps
-    integer(c_int32_t) :: generators
-    integer(c_int32_t) :: threads
-    integer(c_int32_t) :: batch
+    character(kind=c_char) :: archive(path_length)  !> Path of the archive; a key that every file must give.
+    character(kind=c_char) :: archive_sha256(word_length)  !> SHA-256 that the archive must have; empty: any archive.
+    character(kind=c_char) :: backend(path_length)  !> `torch`, `aoti` for compiled networks, or the path of a shared library.
+    character(kind=c_char) :: device(word_length)  !> `cpu`, `cuda`, or `cuda:N` with N the first GPU of a node's generators.
+    character(kind=c_char) :: precision(word_length)  !> Of the products in the networks: `float32` or `bfloat16`.
+    character(kind=c_char) :: condition(word_length)  !> `date`: samples follow the date of the request; `none`: they do not.
+    integer(c_int64_t) :: seed  !> Key of the noise, from 0; another seed gives another ensemble.
+    integer(c_int32_t) :: steps  !> Noise levels of the sampler; 0: as many as the archive says.
+    integer(c_int32_t) :: generators  !> Ranks per node that generate, from 1; more than there are means all of them.
+    integer(c_int32_t) :: threads  !> CPU threads of each generator, from 1.
+    integer(c_int32_t) :: batch  !> Members that a generator makes in one call of the model, from 1; more need more memory.
   end type namelist_values
 
 contains
