@@ -8,7 +8,9 @@ from reference.text import ROOT, markdown, note
 
 INCLUDE = ROOT / "fortran_bridge/include"
 BLOCK = re.compile(r"^/\* ?(.*?)\*/\n(.*?)(?=^/\*|\Z)", re.M | re.S)
-PREPROCESSOR = re.compile(r"^(?:#(?:ifndef|ifdef|if|else|elif|endif|include|define ICEGEN_\w*(?:H|API)\b).*|extern \"C\" \{|\})\n", re.M)
+PREPROCESSOR = re.compile(
+    r"^(?:#(?:if|ifdef|ifndef|else|endif|include|define ICEGEN_\w*(?:H|API)\b).*|extern \"C\" \{|\})\n", re.M
+)
 
 
 def pages() -> dict[str, str]:

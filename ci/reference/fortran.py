@@ -2,6 +2,7 @@
 """The page of the Fortran module, and that of the external procedures for fixed-form hosts."""
 
 import re
+import textwrap
 from pathlib import Path
 
 from reference.text import ROOT, note
@@ -47,8 +48,9 @@ def module(path: Path) -> str:
         shown = re.sub(r"&\s*", "", arguments)
         if procedure in bound:
             shown = shown.removeprefix("self, ").removeprefix("self")
-        call = ("" if function else "call ") + ("ice%" if procedure in bound else "") + f"{name}({shown})"
-        parts.append(f"### `{call}`\n\n{words(above, names)}\n\n{declared(inside)}")
+        name = f"ice%{name}" if procedure in bound else name
+        call = f"version = {name}({shown})" if function else f"call {name}({shown})"
+        parts.append(f"### `{name}`\n\n{words(above, names)}\n\n{code(call, inside)}")
     return "".join(parts)
 
 
@@ -72,17 +74,23 @@ def external_page() -> str:
     parts.append(comment([line.removeprefix("! ") for line in introduction]) + "\n\n")
     for above, _, procedure, arguments, inside in PROCEDURE.findall(rest):
         shown = re.sub(r"&\s*", "", arguments)
-        call = f"CALL {procedure}({shown})".upper()
+        name = procedure.upper()
         said = re.sub(r"^CALL \w+\([^)]*\): ?", "", comment(re.findall(r"!> ?(.*)", above)))
-        parts.append(f"## `{call}`\n\n{said[:1].upper()}{said[1:]}\n\n{declared(inside)}")
+        parts.append(f"## `{name}`\n\n{said[:1].upper()}{said[1:]}\n\n{code(f'CALL {name}({shown.upper()})', inside)}")
     return "".join(parts)
 
 
-def declared(inside: str) -> str:
-    """The declarations of arguments in a procedure, with their comments."""
+def code(call: str, inside: str) -> str:
+    """A call, and the declarations of its arguments with their comments."""
     lines = [line.strip() for line in inside.splitlines()]
     kept = [line for line in lines if line.startswith("!>") or ("intent(" in line and ":: self" not in line)]
-    return "```fortran\n" + "\n".join(kept) + "\n```\n\n" if kept else ""
+    return "```fortran\n" + "\n".join([*folded(call), *kept]) + "\n```\n\n"
+
+
+def folded(call: str) -> list[str]:
+    """A call on lines of at most 88 characters, each continued by an ampersand."""
+    lines = textwrap.wrap(call, 86, subsequent_indent="  ", break_long_words=False)
+    return [f"{line} &" for line in lines[:-1]] + lines[-1:]
 
 
 def words(above: str, names: dict[str, str]) -> str:

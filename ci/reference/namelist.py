@@ -6,6 +6,11 @@ import re
 from reference.text import ROOT, note, table
 
 KINDS = {"character": "text", "integer": "integer", "real": "number", "logical": "true or false"}
+INTRODUCTION = """The keys of the group `&icegen_nml` in the file that a host names when it opens an emulator.
+The first rank of the communicator reads the file.
+A key that the file leaves out has its default; a key that is not listed here is refused.
+
+"""
 
 
 def pages() -> dict[str, str]:
@@ -14,7 +19,8 @@ def pages() -> dict[str, str]:
     body = source.read_text()
     group = re.search(r"namelist /icegen_nml/((?:.*&\n)*.*)\n", body)
     members = re.search(r"(?s)type, bind\(c\), public :: namelist_values\n(.*?)end type", body)
-    assert group and members, f"{source} has no namelist or no type of its values"
+    assert group, f"{source} has no namelist"
+    assert members, f"{source} has no type of the namelist's values"
     declared = {
         name: (KINDS[kind], meaning or "")
         for kind, name, meaning in re.findall(r"(\w+)\([^)]*\) :: (\w+)(?:\(\w+\))?(?:  !> (.*))?", members[1])
@@ -25,9 +31,5 @@ def pages() -> dict[str, str]:
         assert default, f"{source}: {key} has no default"
         kind, meaning = declared[key]
         rows.append([f"`{key}`", kind, f"`{default[1]}`", meaning])
-    text = "# Namelist\n\n" + note(str(source.relative_to(ROOT))) + (
-        "The keys of the group `&icegen_nml` in the file that a host names when it opens an emulator. "
-        "The first rank of the communicator reads the file. "
-        "A key that the file leaves out has its default; a key that is not listed here is refused.\n\n"
-    )
-    return {"namelist.md": text + table(["key", "kind", "default", "meaning"], rows)}
+    head = "# Namelist\n\n" + note(str(source.relative_to(ROOT))) + INTRODUCTION
+    return {"namelist.md": head + table(["key", "kind", "default", "meaning"], rows)}

@@ -4,58 +4,74 @@
 import ast
 import dataclasses
 import inspect
-import re
 import textwrap
+import typing
+from typing import Any
 
 from reference.text import note, table
+
+KINDS = {str: "text", int: "integer", float: "number", bool: "true or false"}
+LIMITS = {"ge": "at least ", "gt": "more than ", "le": "at most ", "lt": "less than ", "multiple_of": "a multiple of "}
+INTRODUCTION = """The keys of the YAML file that `--config` names.
+A key that the file leaves out has its default; a key that is not listed here is refused.
+
+"""
 
 
 def pages() -> dict[str, str]:
     """Path of the page below docs/api, and its text."""
     from icegen.training.config import Config
 
-    text = "# Settings\n\n" + note("the classes of settings in python/icegen") + (
-        "The keys of the YAML file that `--config` names. "
-        "A key that the file leaves out has its default; a key that is not listed here is refused.\n\n"
-    )
+    text = "# Settings\n\n" + note("the classes of settings in python/icegen") + INTRODUCTION
     config = Config()
-    fields = dataclasses.fields(config)
-    nested = [f for f in fields if dataclasses.is_dataclass(getattr(config, f.name))]
-    text += f"## The file\n\n{rows(config, [f for f in fields if f not in nested])}\n"
-    for field in nested:
-        settings = getattr(config, field.name)
-        summary = inspect.getdoc(type(settings)) or ""
-        about = comments(type(config)).get(field.name, "")
-        text += f"## `{field.name}`\n\n{sentence(about)}{summary}\n\n{rows(settings, list(dataclasses.fields(settings)))}\n"
+    names = [field.name for field in dataclasses.fields(config)]
+    sections = [name for name in names if dataclasses.is_dataclass(getattr(config, name))]
+    text += f"## The file\n\n{rows(config, [name for name in names if name not in sections])}\n"
+    for section in sections:
+        settings = getattr(config, section)
+        about = meanings(Config)[section] + (inspect.getdoc(type(settings)) or "")
+        keys = [field.name for field in dataclasses.fields(settings)]
+        text += f"## `{section}`\n\n{about}\n\n{rows(settings, keys)}\n"
     return {"settings.md": text}
 
 
-def rows(settings: object, fields: list[dataclasses.Field]) -> str:
+def rows(settings: object, names: list[str]) -> str:
     """The table of some settings."""
-    said = comments(type(settings))
+    fields = {field.name: field for field in dataclasses.fields(settings)}
+    said = meanings(type(settings))
     return table(
         ["key", "kind", "default", "meaning"],
         [
-            [f"`{f.name}`", kind(f.type), f"`{plain(getattr(settings, f.name))}`", said.get(f.name, "").strip()]
-            for f in fields
+            [f"`{name}`", kind(fields[name].type), f"`{plain(getattr(settings, name))}`", said[name].strip()]
+            for name in names
         ],
     )
+
+
+def meanings(cls: type) -> dict[str, str]:
+    """What each key of some settings means, and which values it takes."""
+    found = dict.fromkeys((field.name for field in dataclasses.fields(cls)), "") | comments(cls)
+    for name, field in getattr(cls, "__pydantic_fields__", {}).items():
+        wanted = ", ".join(LIMITS[limit] + str(value) for limit, value in limits(field))
+        found[name] = sentence(field.description or "") + sentence(wanted)
+    return found
+
+
+def limits(field: Any) -> list[tuple[str, Any]]:
+    """The limits of a key's values, by name."""
+    return [(name, getattr(bound, name)) for bound in field.metadata for name in LIMITS if hasattr(bound, name)]
 
 
 def comments(cls: type) -> dict[str, str]:
     """The comment beside each field of a dataclass and of those that it extends."""
     found = {}
-    for base in reversed(cls.__mro__):
-        if not dataclasses.is_dataclass(base):
-            continue
+    for base in filter(dataclasses.is_dataclass, reversed(cls.__mro__)):
         source = textwrap.dedent(inspect.getsource(base))
         lines = source.splitlines()
         for node in ast.parse(source).body[0].body:
-            if isinstance(node, ast.AnnAssign) and node.end_lineno is not None:
-                after = lines[node.end_lineno - 1][node.end_col_offset :].strip()
-                above = lines[node.lineno - 2].strip()
-                comment = after if after.startswith("#") else above if above.startswith("#") else ""
-                found[ast.unparse(node.target)] = sentence(comment.removeprefix("#").strip()).strip()
+            if isinstance(node, ast.AnnAssign):
+                comment = lines[node.end_lineno - 1][node.end_col_offset :].strip()
+                found[ast.unparse(node.target)] = sentence(comment.removeprefix("#").strip())
     return found
 
 
@@ -64,14 +80,13 @@ def sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:].rstrip('.')}. " if text else ""
 
 
-def kind(annotation: object) -> str:
+def kind(annotation: Any) -> str:
     """A type in words."""
-    name = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
-    if isinstance(annotation, type) is False:
-        name = str(annotation)
-    words = {"str": "text", "int": "integer", "float": "number", "bool": "true or false"}
-    item = re.match(r"tuple\[(\w+), \.\.\.\]", str(name))
-    return f"list of {words[item[1]]}s" if item else words.get(str(name), str(name))
+    if typing.get_origin(annotation) is typing.Literal:
+        return " or ".join(f"`{choice}`" for choice in typing.get_args(annotation))
+    if typing.get_origin(annotation) is tuple:
+        return f"list of {KINDS[typing.get_args(annotation)[0]]}s"
+    return KINDS[annotation]
 
 
 def plain(value: object) -> str:

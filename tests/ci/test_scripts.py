@@ -9,7 +9,18 @@ import pytest
 
 from compiled import BUILD, ROOT, require_built
 
-SCRIPTS = ["ci/setup", "ci/demo", "ci/test", "ci/builds", "ci/coverage", "ci/fuzz", "ci/lint", "ci/soak"]
+SCRIPTS = [
+    "ci/api",
+    "ci/docs",
+    "ci/setup",
+    "ci/demo",
+    "ci/test",
+    "ci/builds",
+    "ci/coverage",
+    "ci/fuzz",
+    "ci/lint",
+    "ci/soak",
+]
 
 
 def run(*arguments, **environment):
