@@ -69,6 +69,7 @@ def test_setup_names_what_it_cannot_install(tmp_path):
         assert words in process.stderr
 
 
+@pytest.mark.long
 def test_demo_names_a_missing_mpirun(tmp_path):
     require_built(BUILD / "CMakeCache.txt")
     process = run("ci/demo", "--out", tmp_path, MPIEXEC="/nowhere/mpirun")
@@ -77,6 +78,7 @@ def test_demo_names_a_missing_mpirun(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.long
 def test_style_and_types():
     """What a commit is checked for; clang-tidy apart, which takes long."""
     require_built(BUILD / "compile_commands.json")

@@ -54,6 +54,7 @@ def contents(path):
         return {name: np.ma.filled(v[:]) for name, v in nc.variables.items()}
 
 
+@pytest.mark.long
 def test_any_number_of_ranks_and_any_compiler_options_write_the_same_file(run):
     """demo_host_strict: -fdefault-real-8, big-endian files, floating-point traps, checks, signalling NaN."""
     expected = None

@@ -49,6 +49,7 @@ def test_one_sample_at_all_points(tiny, tmp_path, host, in_degrees, exact):
     assert (values[0] != values[2]).any()
 
 
+@pytest.mark.long
 def test_blocks_on_any_number_of_ranks(tiny, tmp_path):
     """The same points in another order and on other ranks have the same bits."""
 

@@ -72,6 +72,7 @@ def checkout(tiny, tmp_path) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", PAGES)
 def test_page_runs(page, checkout):
     """One Python process runs a page from top to bottom, as a notebook would, with a shell for each of its others."""

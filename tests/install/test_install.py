@@ -18,7 +18,7 @@ CMAKE = """\
 cmake_minimum_required(VERSION 3.22)
 project(outside LANGUAGES {languages})
 {find}
-find_package(icegen 0.1 REQUIRED)
+find_package(icegen 0.2 REQUIRED)
 add_executable(outside {source})
 target_link_libraries(outside PRIVATE icegen::icegen {libraries})
 """
@@ -69,6 +69,7 @@ def test_python_host(outside, year, monkeypatch):
     assert "year is 1900" in finished.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("source", "language"), [("modern.f90", "Fortran"), ("host.c", "C")])
 def test_cmake_project(outside, year, source, language):
     """find_package, one target, and no more languages than the program's own where the library is shared."""

@@ -61,6 +61,7 @@ def test_identical_files(tiny, tmp_path, alone, ranks):
     assert run.stderr.count("sampling 12/12") == 1
 
 
+@pytest.mark.long
 def test_killed_and_resumed(tiny, tmp_path, alone):
     """After kill -9 only whole files are there; they are kept as they are, and the rest is made."""
     out = tmp_path / "out"

@@ -20,6 +20,8 @@ from icegen.archive import aoti
 from icegen.command import main as cli
 from reproducibility.host import CELLS, namelist, play, receive, request, target
 
+pytestmark = pytest.mark.long  # compiling takes half a minute
+
 PROCESSOR = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
 # Largest difference and root mean square of samples, of concentration and of thickness in m.
 DIFFERENCE = {"float32": (1e-5, 1e-6), "bfloat16": (0.02, 0.003)}

@@ -119,6 +119,7 @@ def test_the_model_of_scale():
     assert many["receive"] == few["receive"]
 
 
+@pytest.mark.long
 def test_command(tiny, tmp_path, bridge, monkeypatch):
     monkeypatch.setattr(coupling, "MEMORY_RANKS", 2)
     file = tmp_path / "bench.json"

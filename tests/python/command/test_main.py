@@ -111,6 +111,7 @@ def sampling(tiny, out, **options) -> subprocess.Popen:
     return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("sign", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interrupted(tiny, tmp_path, sign, status):
     """Ctrl-C, or the end of a batch job's time: nothing half-written stays."""
@@ -127,6 +128,7 @@ def test_interrupted(tiny, tmp_path, sign, status):
     assert ("icegen: interrupted" in err) == (sign == signal.SIGINT)
 
 
+@pytest.mark.long
 def test_full_disk(tiny, tmp_path):
     """A disk that takes no more than 100 kB, here by a limit on the size of files."""
 

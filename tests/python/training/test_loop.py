@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -70,11 +71,23 @@ def start(tiny, folder, kind):
     return folder
 
 
+@pytest.fixture(scope="module")
+def trained(tiny, tmp_path_factory, prepared):
+    """The folder of a finished run of a kind, made once; tests read it."""
+
+    @cache
+    def folder_of(kind):
+        folder = start(tiny, tmp_path_factory.mktemp("trained") / kind, kind)
+        KINDS[kind][0](CONFIG, prepared, on(folder))
+        return folder
+
+    return folder_of
+
+
 @pytest.fixture
-def uninterrupted(tiny, tmp_path, prepared, kind):
-    folder = start(tiny, tmp_path / "whole", kind)
-    KINDS[kind][0](CONFIG, prepared, on(folder))
-    return folder
+def uninterrupted(trained, tmp_path, kind):
+    """A copy of a finished run, which a test may change."""
+    return shutil.copytree(trained(kind), tmp_path / "whole")
 
 
 def files(folder):
@@ -140,6 +153,7 @@ def test_seeds_differ(tiny, tmp_path, prepared, uninterrupted, kind):
     assert (folder / f"{kind}.csv").read_text() != (uninterrupted / f"{kind}.csv").read_text()
 
 
+@pytest.mark.long
 def test_training_lowers_the_loss(tiny, tmp_path, prepared):
     losses = np.loadtxt(tiny / "autoencoder.csv", delimiter=",", skiprows=1)[:, 1]
     assert losses[-10:].mean() < 0.5 * losses[:10].mean()
@@ -317,6 +331,7 @@ def train_command(kind, tiny, folder, *options):
     return [str(part) for part in (*command, "--accelerator", "cpu", *options)]
 
 
+@pytest.mark.long
 def test_goes_on_after_kill_9_to_the_same_losses(tiny, tmp_path):
     settings = tmp_path / "config.yaml"
     shipped = Path(trainings.__file__).parent / "configs" / "tiny.yaml"
@@ -342,6 +357,7 @@ def test_goes_on_after_kill_9_to_the_same_losses(tiny, tmp_path):
     assert curves[0] == curves[1]
 
 
+@pytest.mark.long
 def test_two_devices_train_one_model(tiny, tmp_path):
     start(tiny, tmp_path / "run", "diffusion")
     command = train_command("diffusion", tiny, tmp_path / "run", "--config", "tiny", "--devices", "2")

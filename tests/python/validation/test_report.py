@@ -45,6 +45,7 @@ def load(folder):
     return json.loads((folder / "scores.json").read_text())
 
 
+@pytest.mark.long
 def test_a_report_and_its_second_run(icegen, tiny, tmp_path):
     command = ["validate", tiny / "tiny.pt", "--reference", tiny / "prepared.nc", "--out", "report", *RUN]
     status, out, err = icegen(*command)
@@ -89,6 +90,7 @@ def test_a_report_and_its_second_run(icegen, tiny, tmp_path):
     assert {path for path in again if again[path] != samples[path]} == {gone}
 
 
+@pytest.mark.long
 def test_a_cf_file_without_split_is_all_to_evaluate_on(icegen, tiny, tmp_path, unseen):
     command = ["validate", tiny / "tiny.pt", "--reference", unseen, "--out", "report", *RUN]
     assert icegen(*command)[0] == 0
@@ -147,6 +149,7 @@ def test_refuses_an_out_that_is_a_file(icegen, tiny, tmp_path):
     assert (tmp_path / "report").read_text() == "mine"
 
 
+@pytest.mark.long
 def test_through_the_bridge_the_samples_are_the_same(icegen, tiny, tmp_path, monkeypatch):
     require_built(BUILD / "lib" / f"_icegen_flat{sysconfig.get_config_var('EXT_SUFFIX')}")
     for name, value in (ENVIRONMENT | {"ICEGEN_BUILD": str(BUILD)}).items():

@@ -205,6 +205,7 @@ def test_an_archive_without_the_methods_is_refused():
         Sampler(torch.nn.Identity(), seed=0, steps=2)
 
 
+@pytest.mark.long
 def test_an_archive_that_takes_no_date(tiny, tmp_path):
     """Its samples are compared as sets; nothing is said by season."""
     loaded = archive.load(tiny / "tiny.pt")
