@@ -81,6 +81,9 @@ ICEGEN_API int icegen_add_target_weights(icegen_emulator *emulator, const char *
                                          const double *lat, const char *units, const char *weights, const int *cells,
                                          char *message, size_t message_size);
 
+/* Forget a set of points and free its memory. Its name may be given to another. */
+ICEGEN_API int icegen_remove_target(icegen_emulator *emulator, const char *target, char *message, size_t message_size);
+
 /*
  * Ask for a sample of `members` members at a date, which is ignored where samples have no condition. Returns at once;
  * generation goes on beside the caller.

@@ -5,12 +5,13 @@
 #include <cerrno>
 #include <climits>
 #include <cmath>
-#include <cstdint>
+#include <cstdio>
 #include <cstring>
-#include <fstream>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <sstream>
+#include <stdexcept>
+#include <vector>
 
 #include "error.h"
 #include "sha256.h"
@@ -22,36 +23,71 @@ constexpr int kContract = 1;
 const std::string kCommentPrefix = "icegen-archive sha256:";
 const std::size_t kCommentLength = kCommentPrefix.size() + 64;
 
-std::string read_file(const std::string &path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) fail(ICEGEN_BAD_ARCHIVE, "archive ", path, " cannot be read: ", std::strerror(errno));
-  std::ostringstream content;
-  errno = 0;
-  content << file.rdbuf();
-  if (content.fail() && errno != 0)
-    fail(ICEGEN_BAD_ARCHIVE, "archive ", path, " cannot be read: ", std::strerror(errno));
-  return content.str();
-}
+// A file that is read in pieces, since archives are large.
+class ArchiveFile {
+ public:
+  explicit ArchiveFile(const std::string &path) : path_(path), file_(std::fopen(path.c_str(), "rb"), std::fclose) {
+    if (!file_) refuse();
+  }
 
-// Returns the checksum, verified.
-std::string verify(const std::string &content, const std::string &path) {
-  const std::size_t size = content.size();
-  if (size < kCommentLength || content.compare(size - kCommentLength, kCommentPrefix.size(), kCommentPrefix) != 0)
-    fail(ICEGEN_BAD_ARCHIVE, path, " is not a whole icegen archive: it does not end with its checksum");
-  std::string stated = content.substr(size - 64);
-  for (char &digit : stated)  // which may be damaged too
-    if (std::isxdigit(static_cast<unsigned char>(digit)) == 0) digit = '?';
-  const std::string actual = sha256(content.data(), size - kCommentLength);
-  if (stated != actual)
-    fail(ICEGEN_BAD_ARCHIVE, path, " is damaged: its checksum is ", actual.substr(0, 12), "..., it says ",
-         stated.substr(0, 12), "...");
-  return actual;
-}
+  // Read it all. Returns its checksum, verified.
+  std::string verify() {
+    constexpr std::size_t piece = 1 << 20;
+    std::vector<char> buffer(kCommentLength + piece);
+    std::size_t held = 0;  // bytes of the buffer; the last of them may be the comment
+    Sha256 hash;
+    while (const std::size_t read = std::fread(buffer.data() + held, 1, piece, file_.get())) {
+      size_ += read, held += read;
+      if (held <= kCommentLength) continue;
+      hash.add(buffer.data(), held - kCommentLength);
+      std::memmove(buffer.data(), buffer.data() + held - kCommentLength, kCommentLength);
+      held = kCommentLength;
+    }
+    if (std::ferror(file_.get()) != 0) refuse();
+    const std::string comment(buffer.data(), held);
+    if (held < kCommentLength || comment.compare(0, kCommentPrefix.size(), kCommentPrefix) != 0)
+      fail(ICEGEN_BAD_ARCHIVE, path_, " is not a whole icegen archive: it does not end with its checksum");
+    std::string stated = comment.substr(kCommentPrefix.size());
+    for (char &digit : stated)  // which may be damaged too
+      if (std::isxdigit(static_cast<unsigned char>(digit)) == 0) digit = '?';
+    const std::string actual = hash.digest();
+    if (stated != actual)
+      fail(ICEGEN_BAD_ARCHIVE, path_, " is damaged: its checksum is ", actual.substr(0, 12), "..., it says ",
+           stated.substr(0, 12), "...");
+    return actual;
+  }
+
+  // After verify.
+  std::size_t size() const { return size_; }
+  std::string text(std::size_t at, std::size_t size) const {
+    if (at > size_ || size > size_ - at) throw std::out_of_range("zip entry beyond the file");
+    std::string bytes(size, '\0');
+    if (fseeko(file_.get(), static_cast<off_t>(at), SEEK_SET) != 0 ||
+        std::fread(bytes.data(), 1, size, file_.get()) != size)
+      refuse();
+    return bytes;
+  }
+
+ private:
+  [[noreturn]] void refuse() const {
+    fail(ICEGEN_BAD_ARCHIVE, "archive ", path_, " cannot be read: ", std::strerror(errno));
+  }
+
+  std::string path_;
+  std::unique_ptr<std::FILE, int (*)(std::FILE *)> file_;
+  std::size_t size_ = 0;
+};
 
 // The few fields of a zip file that lead to a stored (uncompressed) entry; little-endian, bounds checked.
 class Zip {
  public:
-  explicit Zip(const std::string &content) : content_(content) {}
+  explicit Zip(const ArchiveFile &file) : file_(file) {
+    if (file.size() < kCommentLength + kEndLength) throw std::out_of_range("no zip file");
+    const std::string end = file.text(file.size() - kCommentLength - kEndLength, kEndLength);
+    if (end.compare(0, 4, "PK\5\6") != 0) throw std::out_of_range("no zip file");
+    entries_ = number(end, 10, 2);
+    directory_ = file.text(number(end, 16, 4), number(end, 12, 4));
+  }
 
   // Content of the one entry whose name ends in `suffix`.
   std::string entry(const std::string &suffix) const {
@@ -61,36 +97,39 @@ class Zip {
 
   // The same, or nothing.
   std::optional<std::string> find(const std::string &suffix) const {
-    if (content_.size() < kCommentLength + 22) throw std::out_of_range("no zip file");
-    const std::size_t end = content_.size() - kCommentLength - 22;  // end-of-central-directory record
-    if (text(end, 4) != "PK\5\6") throw std::out_of_range("no zip file");
-    const std::size_t entries = number(end + 10, 2);
-    std::size_t at = number(end + 16, 4);
-    for (std::size_t i = 0; i < entries; ++i) {
-      const std::size_t name_length = number(at + 28, 2);
-      const std::string name = text(at + 46, name_length);
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < entries_; ++i) {
+      const std::size_t name_length = number(directory_, at + 28, 2);
+      const std::string name = part(directory_, at + 46, name_length);
       if (name.size() >= suffix.size() && name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0) {
-        const std::size_t stored = number(at + 20, 4), size = number(at + 24, 4), local = number(at + 42, 4);
-        if (number(at + 10, 2) != 0 || stored != size) throw std::out_of_range("compressed entry " + name);
-        return text(local + 30 + number(local + 26, 2) + number(local + 28, 2), size);
+        const std::size_t stored = number(directory_, at + 20, 4), size = number(directory_, at + 24, 4);
+        if (number(directory_, at + 10, 2) != 0 || stored != size) throw std::out_of_range("compressed entry " + name);
+        const std::size_t local = number(directory_, at + 42, 4);
+        const std::string header = file_.text(local, 30);
+        return file_.text(local + 30 + number(header, 26, 2) + number(header, 28, 2), size);
       }
-      at += 46 + name_length + number(at + 30, 2) + number(at + 32, 2);
+      at += 46 + name_length + number(directory_, at + 30, 2) + number(directory_, at + 32, 2);
     }
     return std::nullopt;
   }
 
  private:
-  std::string text(std::size_t at, std::size_t size) const {
-    if (at > content_.size() || size > content_.size() - at) throw std::out_of_range("zip entry beyond the file");
-    return content_.substr(at, size);
+  static constexpr std::size_t kEndLength = 22;  // of the end-of-central-directory record
+
+  static std::string part(const std::string &bytes, std::size_t at, std::size_t size) {
+    if (at > bytes.size() || size > bytes.size() - at) throw std::out_of_range("zip entry beyond the file");
+    return bytes.substr(at, size);
   }
-  std::size_t number(std::size_t at, int bytes) const {
-    const std::string raw = text(at, bytes);
+  static std::size_t number(const std::string &bytes, std::size_t at, int size) {
+    const std::string raw = part(bytes, at, size);
     std::size_t value = 0;
-    for (int i = bytes - 1; i >= 0; --i) value = value << 8 | static_cast<unsigned char>(raw[i]);
+    for (int i = size - 1; i >= 0; --i) value = value << 8 | static_cast<unsigned char>(raw[i]);
     return value;
   }
-  const std::string &content_;
+
+  const ArchiveFile &file_;
+  std::size_t entries_ = 0;
+  std::string directory_;
 };
 
 int whole(const nlohmann::json &value, const std::string &name, const std::string &path) {
@@ -107,11 +146,13 @@ double bound(const nlohmann::json &variable, const char *key, double unbounded) 
 
 }  // namespace
 
+std::string verified_sha256(const std::string &path) { return ArchiveFile(path).verify(); }
+
 ArchiveHeader read_header(const std::string &path) {
-  const std::string content = read_file(path);
-  const std::string checksum = verify(content, path);
+  ArchiveFile file(path);
+  const std::string checksum = file.verify();
   try {
-    const Zip zip(content);
+    const Zip zip(file);
     return {zip.entry("/extra/icegen.json"), zip.entry("/extra/ocean.u1"), zip.find("/extra/lonlat.f8").value_or(""),
             checksum};
   } catch (const std::out_of_range &error) {
@@ -157,7 +198,7 @@ Archive parse_header(const ArchiveHeader &header, const std::string &path) {
     const auto &grid = json.at("grid");
     const auto &shape = grid.at("shape");
     const int rows = whole(shape.at(0), "rows", path), columns = whole(shape.at(1), "columns", path);
-    archive.mask = Mask(rows, columns, {header.ocean.begin(), header.ocean.end()});
+    archive.mask = Mask(rows, columns, header.ocean);
     archive.mirrored = grid.value("dx", 1.0) < 0;
     if (const auto mapping = grid.find("mapping"); mapping != grid.end() && mapping->contains("grid_mapping_name")) {
       Projection projection;

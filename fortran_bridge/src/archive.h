@@ -30,6 +30,7 @@ struct Archive {
   int steps;                                   // default of the sampler
 
   std::size_t state_size() const { return variables.size() * static_cast<std::size_t>(mask.cells()); }
+  std::size_t ocean_size() const { return variables.size() * static_cast<std::size_t>(mask.ocean_cells()); }
 };
 
 // The parts of the file that the bridge needs, to be sent to other ranks and parsed there.
@@ -40,8 +41,9 @@ struct ArchiveHeader {
   std::string sha256;    // of the file
 };
 
-// Read the file, verify its checksum and return its header. Throws Error(ICEGEN_BAD_ARCHIVE).
+// Read the file, verify its checksum and return its header, or the checksum alone. Throws Error(ICEGEN_BAD_ARCHIVE).
 ArchiveHeader read_header(const std::string &path);
+std::string verified_sha256(const std::string &path);
 
 // Throws Error(ICEGEN_BAD_ARCHIVE) if the file is not the one that the namelist pins; wanted: empty for any.
 void require_sha256(const ArchiveHeader &header, const std::string &wanted, const std::string &path);

@@ -62,18 +62,24 @@ Model::~Model() {
 }
 
 void Model::generate(std::int64_t seed, const std::vector<std::int64_t> &members,
-                     const std::vector<std::int64_t> &condition, int steps, std::vector<float> &state) {
+                     const std::vector<std::int64_t> &condition, int steps, std::vector<float> &states) {
+  states.resize(members.size() * archive_.state_size());
   run("generation failed: ", [&](char *message, std::size_t size) {
     return functions_->generate(handle_, seed, static_cast<std::int64_t>(members.size()), members.data(),
-                                static_cast<std::int64_t>(condition.size()), condition.data(), steps, state.data(),
-                                state.size(), message, size);
+                                static_cast<std::int64_t>(condition.size()), condition.data(), steps, states.data(),
+                                states.size(), message, size);
   });
-  const std::size_t cells = archive_.mask.cells();
-  const float *values = state.data();
+  const std::size_t cells = archive_.mask.cells(), ocean_cells = archive_.mask.ocean_cells();
+  const float *values = states.data();
+  float *ocean = states.data();
   for (const std::int64_t member : members) {
-    for (std::size_t i = 0; i < archive_.variables.size(); ++i, values += cells)
+    for (std::size_t i = 0; i < archive_.variables.size(); ++i, values += cells, ocean += ocean_cells) {
       require_within(archive_.bounds[i], values, cells, archive_.variables[i], member);
+      archive_.mask.pack(values, ocean);
+    }
   }
+  states.resize(members.size() * archive_.ocean_size());
+  states.shrink_to_fit();
 }
 
 }  // namespace icegen

@@ -22,10 +22,10 @@ class Model {
   Model(const Model &) = delete;
   Model &operator=(const Model &) = delete;
 
-  // state: float32 [members, variable, y, x]. Values that are not finite or not within the archive's bounds are an
-  // error.
+  // states: receives float32 [members, variable, ocean cell]. Values that are not finite or not within the archive's
+  // bounds, be it on land, are an error.
   void generate(std::int64_t seed, const std::vector<std::int64_t> &members, const std::vector<std::int64_t> &condition,
-                int steps, std::vector<float> &state);
+                int steps, std::vector<float> &states);
 
  private:
   const Archive &archive_;

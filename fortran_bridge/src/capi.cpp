@@ -130,6 +130,10 @@ int icegen_add_target_weights(icegen_emulator *emulator, const char *target, int
   });
 }
 
+int icegen_remove_target(icegen_emulator *emulator, const char *target, char *message, size_t message_size) {
+  return guarded(message, message_size, [&] { checked(emulator).remove_target(target); });
+}
+
 int icegen_request(icegen_emulator *emulator, int members, int year, int day_of_year, char *message,
                    size_t message_size) {
   return icegen_request_slot(emulator, 1, 1, members, year, day_of_year, message, message_size);

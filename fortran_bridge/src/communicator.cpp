@@ -1,167 +1,128 @@
 // SPDX-License-Identifier: MIT
 #include "communicator.h"
 
-#include <mpi.h>
-
-#include <chrono>
+#include <climits>
 #include <cstdint>
+#include <cstdio>
 #include <functional>
-#include <thread>
+
+#include "mpi_calls.h"
 
 namespace icegen {
 namespace {
 
-void check(int code) {
-  if (code == MPI_SUCCESS) return;
-  char text[MPI_MAX_ERROR_STRING] = "";
-  int length = 0;
-  MPI_Error_string(code, text, &length);
-  fail(ICEGEN_MPI_ERROR, "MPI: ", std::string(text, length));
-}
+// What a rank tells the others in an agreement: they all learn the largest value of each part.
+struct Report {
+  int first_failure;              // minus the rank that failed, or minus the number of ranks
+  int success;                    // 1 where the call did not fail
+  int digest, opposite_digest;    // of the arguments: the largest are opposite to each other if all are equal
+  int unknown_arguments;          // 1 where they could not be described
+  int exception;                  // 1 where the question that is asked is answered by no
+};
+constexpr int kReportSize = sizeof(Report) / sizeof(int);
 
-// Wait without keeping a core busy: a rank that waits for a sample leaves its core to the one that generates.
-void wait(MPI_Request &request) {
-  constexpr auto patience = std::chrono::microseconds(200), nap = std::chrono::microseconds(100);
-  const auto begin = std::chrono::steady_clock::now();
-  int done = 0;
-  while (true) {
-    check(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
-    if (done) return;
-    if (std::chrono::steady_clock::now() - begin > patience) std::this_thread::sleep_for(nap);
-  }
-}
+// A message that the first rank to know it sends to all.
+struct Announcement {
+  int status = ICEGEN_BAD_ARGUMENT;
+  char message[kMessageSize] = "";
+};
 
-bool in_use() {
-  int initialised = 0, finalised = 0;
-  MPI_Initialized(&initialised);
-  MPI_Finalized(&finalised);
-  return initialised && !finalised;
+void free_if_there(MPI_Comm comm) {
+  if (comm != MPI_COMM_NULL) MPI_Comm_free(&comm);
 }
 
 }  // namespace
 
 Communicator::Communicator(int fortran_handle) {
-  if (!in_use()) fail(ICEGEN_MPI_ERROR, "MPI is not initialised; the host calls MPI_Init before it opens icegen");
+  if (!mpi_in_use()) fail(ICEGEN_MPI_ERROR, "MPI is not initialised; the host calls MPI_Init before it opens icegen");
   const MPI_Comm host = MPI_Comm_f2c(fortran_handle);
   if (host == MPI_COMM_NULL) fail(ICEGEN_BAD_ARGUMENT, "comm is MPI_COMM_NULL; wanted a communicator of this rank");
   int between_groups = 0;
   check(MPI_Comm_test_inter(host, &between_groups));
   if (between_groups) fail(ICEGEN_BAD_ARGUMENT, "comm is an inter-communicator; wanted an intra-communicator");
-  MPI_Comm own = MPI_COMM_NULL, node = MPI_COMM_NULL;
-  check(MPI_Comm_dup(host, &own));
+  MPI_Comm all = MPI_COMM_NULL, node = MPI_COMM_NULL, leaders = MPI_COMM_NULL;
+  check(MPI_Comm_dup(host, &all));
   try {
-    check(MPI_Comm_set_errhandler(own, MPI_ERRORS_RETURN));
-    check(MPI_Comm_rank(own, &rank_));
-    check(MPI_Comm_size(own, &size_));
-    check(MPI_Comm_split_type(own, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node));
-    check(MPI_Comm_rank(node, &node_rank_));
+    check(MPI_Comm_set_errhandler(all, MPI_ERRORS_RETURN));
+    check(MPI_Comm_rank(all, &rank_));
+    check(MPI_Comm_size(all, &size_));
+    check(MPI_Comm_split_type(all, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node));
+    check(MPI_Comm_set_errhandler(node, MPI_ERRORS_RETURN));
+    check(MPI_Comm_rank(node, &place_.rank));
     check(MPI_Comm_size(node, &node_size_));
-    check(MPI_Comm_free(&node));
+    check(MPI_Comm_split(all, place_.rank == 0 ? 0 : MPI_UNDEFINED, rank_, &leaders));
+    if (leaders != MPI_COMM_NULL) {
+      check(MPI_Comm_set_errhandler(leaders, MPI_ERRORS_RETURN));
+      check(MPI_Comm_rank(leaders, &place_.node));
+    }
+    check(MPI_Bcast(&place_.node, 1, MPI_INT, 0, node));
   } catch (...) {
-    if (node != MPI_COMM_NULL) MPI_Comm_free(&node);
-    MPI_Comm_free(&own);
+    free_if_there(leaders);
+    free_if_there(node);
+    free_if_there(all);
     throw;
   }
-  comm_ = MPI_Comm_c2f(own);
+  handles_ = {MPI_Comm_c2f(all), MPI_Comm_c2f(node), MPI_Comm_c2f(leaders)};
 }
 
 Communicator::~Communicator() {
-  if (size_ == 0 || !in_use()) return;
-  MPI_Comm own = MPI_Comm_f2c(comm_);
-  MPI_Comm_free(&own);
+  if (size_ == 0 || !mpi_in_use()) return;
+  for (const int handle : {handles_.leaders, handles_.node, handles_.all}) free_if_there(MPI_Comm_f2c(handle));
 }
 
-void Communicator::settle(const Error &outcome, const std::string *arguments, bool name_the_rank) const {
-  if (!in_use()) throw Error(ICEGEN_MPI_ERROR, "MPI is finalised; the host calls icegen before MPI_Finalize");
-  // One reduction tells the first rank that failed, whether some rank did not, the extremes of the arguments, and
-  // whether some rank does not know its own.
-  const bool failed = outcome.status != ICEGEN_SUCCESS;
+bool Communicator::conclude(const Conclusion &here, bool name_the_rank) const {
+  if (!mpi_in_use()) throw Error(ICEGEN_MPI_ERROR, "MPI is finalised; the host calls icegen before MPI_Finalize");
+  const bool failed = here.outcome.status != ICEGEN_SUCCESS;
   const int digest =
-      arguments == nullptr ? 0 : static_cast<int>(std::hash<std::string>{}(*arguments) & std::size_t{INT_MAX});
-  const int mine[5] = {failed ? -rank_ : -size_, !failed, digest, -digest, arguments == nullptr};
-  int all[5];
+      here.arguments == nullptr ? 0 : static_cast<int>(std::hash<std::string>{}(*here.arguments) & std::size_t{INT_MAX});
+  const Report mine = {failed ? -rank_ : -size_, !failed, digest, -digest, here.arguments == nullptr, !here.holds};
+  Report all;
   MPI_Request request;
-  check(MPI_Iallreduce(mine, all, 5, MPI_INT, MPI_MAX, MPI_Comm_f2c(comm_), &request));
+  check(MPI_Iallreduce(&mine, &all, kReportSize, MPI_INT, MPI_MAX, MPI_Comm_f2c(handles_.all), &request));
   wait(request);
-  const int first = -all[0];
-  const bool somewhere_fine = all[1] == 1, unequal = all[4] == 0 && all[2] != -all[3];
-  if (first == size_ && !unequal) return;
+  const int first = -all.first_failure;
+  const bool unequal = all.unknown_arguments == 0 && all.digest != -all.opposite_digest;
+  if (first == size_ && !unequal) return all.exception == 0;
 
-  struct {
-    int status = ICEGEN_BAD_ARGUMENT;
-    char message[kMessageSize] = "";
-  } told;
-  const int teller = unequal ? 0 : first;
-  if (rank_ == teller) {
+  Announcement announcement;
+  const int speaker = unequal ? 0 : first;
+  if (rank_ == speaker) {
     if (unequal) {
-      std::snprintf(told.message, sizeof told.message,
-                    "the ranks do not call with the same arguments; the first rank's are %s", arguments->c_str());
+      std::snprintf(announcement.message, sizeof announcement.message,
+                    "the ranks do not call with the same arguments; the first rank's are %s", here.arguments->c_str());
     } else {
-      told.status = outcome.status;
+      announcement.status = here.outcome.status;
       char where[32] = "";
-      if (name_the_rank && somewhere_fine) std::snprintf(where, sizeof where, "on rank %d: ", rank_);
-      std::snprintf(told.message, sizeof told.message, "%s%s", where, outcome.what());
+      if (name_the_rank && all.success == 1) std::snprintf(where, sizeof where, "on rank %d: ", rank_);
+      std::snprintf(announcement.message, sizeof announcement.message, "%s%s", where, here.outcome.what());
     }
   }
-  check(MPI_Bcast(&told, sizeof told, MPI_BYTE, teller, MPI_Comm_f2c(comm_)));
-  throw Error(static_cast<icegen_status>(told.status), told.message);
+  check(MPI_Bcast(&announcement, sizeof announcement, MPI_BYTE, speaker, MPI_Comm_f2c(handles_.all)));
+  throw Error(static_cast<icegen_status>(announcement.status), announcement.message);
 }
 
-bool Communicator::everywhere(bool here) const {
-  int mine = here, all = 0;
-  check(MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_MIN, MPI_Comm_f2c(comm_)));
-  return all != 0;
+void Communicator::broadcast(std::string &text) const {
+  const MPI_Comm node = MPI_Comm_f2c(handles_.node), leaders = MPI_Comm_f2c(handles_.leaders);
+  const auto to_all = [&](char *bytes, std::size_t size) {
+    if (leaders != MPI_COMM_NULL) icegen::broadcast(leaders, bytes, size, 0);
+    icegen::broadcast(node, bytes, size, 0);
+  };
+  std::uint64_t size = text.size();
+  to_all(reinterpret_cast<char *>(&size), sizeof size);
+  agree([&] { text.resize(size); });
+  to_all(text.data(), size);
 }
 
-void Communicator::broadcast(std::string &text, int root) const {
-  std::int64_t size = static_cast<std::int64_t>(text.size());
-  check(MPI_Bcast(&size, 1, MPI_INT64_T, root, MPI_Comm_f2c(comm_)));
-  agree([&] {
-    if (size > INT_MAX) fail(ICEGEN_INTERNAL_ERROR, "a text has ", size, " bytes; wanted at most ", INT_MAX);
-    text.resize(size);
-  });
-  check(MPI_Bcast(text.data(), static_cast<int>(size), MPI_CHAR, root, MPI_Comm_f2c(comm_)));
-}
-
-std::vector<int> Communicator::all_gather(int value) const {
-  std::vector<int> values;
-  agree([&] { values.resize(size_); });
-  check(MPI_Allgather(&value, 1, MPI_INT, values.data(), 1, MPI_INT, MPI_Comm_f2c(comm_)));
-  return values;
-}
-
-std::vector<char> Communicator::gather(const void *records, std::size_t count, int record_size, int root,
-                                       std::vector<int> &counts) const {
-  agree([&] {
-    if (count > INT_MAX)
-      fail(ICEGEN_BAD_ARGUMENT, "a target has ", count, " links on one rank; wanted at most ", INT_MAX);
-    if (rank_ == root) counts.resize(size_);
-  });
-  const int own_count = static_cast<int>(count);
-  check(MPI_Gather(&own_count, 1, MPI_INT, counts.data(), 1, MPI_INT, root, MPI_Comm_f2c(comm_)));
-  std::vector<int> offsets;
-  std::vector<char> all;
-  agree([&] {
-    if (rank_ != root) return;
-    offsets = offsets_of(counts);
-    std::size_t total = 0;
-    for (const int part : counts) total += part;
-    all.resize(total * record_size);
-  });
-  MPI_Datatype record;
-  check(MPI_Type_contiguous(record_size, MPI_BYTE, &record));
-  check(MPI_Type_commit(&record));
-  const int code = MPI_Gatherv(records, own_count, record, all.data(), counts.data(), offsets.data(), record, root,
-                               MPI_Comm_f2c(comm_));
-  MPI_Type_free(&record);
-  check(code);
-  return all;
-}
-
-void Communicator::scatter(const float *values, const std::vector<int> &counts, const std::vector<int> &offsets,
-                           float *mine, int count, int root) const {
-  check(MPI_Scatterv(values, counts.data(), offsets.data(), MPI_FLOAT, mine, count, MPI_FLOAT, root,
-                     MPI_Comm_f2c(comm_)));
+std::vector<int> Communicator::node_sizes() const {
+  const MPI_Comm node = MPI_Comm_f2c(handles_.node), leaders = MPI_Comm_f2c(handles_.leaders);
+  int nodes = 0;
+  if (leaders != MPI_COMM_NULL) check(MPI_Comm_size(leaders, &nodes));
+  check(MPI_Bcast(&nodes, 1, MPI_INT, 0, node));
+  std::vector<int> sizes;
+  agree([&] { sizes.resize(nodes); });
+  if (leaders != MPI_COMM_NULL) check(MPI_Allgather(&node_size_, 1, MPI_INT, sizes.data(), 1, MPI_INT, leaders));
+  check(MPI_Bcast(sizes.data(), nodes, MPI_INT, 0, node));
+  return sizes;
 }
 
 }  // namespace icegen

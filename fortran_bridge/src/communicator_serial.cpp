@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The communicator of a host without MPI: one rank, which agrees with itself.
-#include <cstring>
-
+// The communicator of a host without MPI: one rank, which agrees with itself and has its memory for itself.
 #include "communicator.h"
+
+#include "node_memory.h"
 
 namespace icegen {
 
@@ -10,27 +10,22 @@ Communicator::Communicator(int /* any integer */) {}
 
 Communicator::~Communicator() = default;
 
-void Communicator::settle(const Error &outcome, const std::string *, bool) const {
-  if (outcome.status != ICEGEN_SUCCESS) throw outcome;
+bool Communicator::conclude(const Conclusion &here, bool) const {
+  if (here.outcome.status != ICEGEN_SUCCESS) throw here.outcome;
+  return here.holds;
 }
 
-bool Communicator::everywhere(bool here) const { return here; }
+void Communicator::broadcast(std::string &) const {}
 
-void Communicator::broadcast(std::string &, int) const {}
+std::vector<int> Communicator::node_sizes() const { return {1}; }
 
-std::vector<int> Communicator::all_gather(int value) const { return {value}; }
-
-std::vector<char> Communicator::gather(const void *records, std::size_t count, int record_size, int,
-                                       std::vector<int> &counts) const {
-  counts = {static_cast<int>(count)};
-  std::vector<char> all(count * record_size);
-  if (!all.empty()) std::memcpy(all.data(), records, all.size());
-  return all;
+NodeMemory::NodeMemory(const Communicator &comm, std::size_t bytes)
+    : comm_(comm), size_(bytes), own_(new char[bytes]) {
+  data_ = own_.get();
 }
 
-void Communicator::scatter(const float *values, const std::vector<int> &, const std::vector<int> &, float *mine,
-                           int count, int) const {
-  if (count > 0) std::memcpy(mine, values, count * sizeof(float));
-}
+NodeMemory::~NodeMemory() = default;
+
+void NodeMemory::distribute(std::size_t, std::size_t, Place) const {}
 
 }  // namespace icegen

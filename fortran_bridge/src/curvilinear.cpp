@@ -9,19 +9,6 @@
 namespace icegen {
 namespace {
 
-std::vector<Vector> unit_vectors(int rows, int columns, const double *lon, const double *lat) {
-  if (rows < 2 || columns < 2)
-    fail(ICEGEN_BAD_ARCHIVE, "the archive's grid has ", rows, " x ", columns, " cells; wanted at least 2 x 2");
-  std::vector<Vector> vectors;
-  vectors.reserve(static_cast<std::size_t>(rows) * columns);
-  for (int cell = 0; cell < rows * columns; ++cell) {
-    if (!std::isfinite(lon[cell]) || !(std::abs(lat[cell]) <= 90))
-      fail(ICEGEN_BAD_ARCHIVE, "the archive's cell ", cell, " is at longitude ", lon[cell], ", latitude ", lat[cell]);
-    vectors.push_back(unit_vector({lon[cell], lat[cell]}));
-  }
-  return vectors;
-}
-
 struct Plane {
   double x, y;
 };
@@ -60,8 +47,22 @@ int towards(double fraction) { return fraction < -1e-12 ? -1 : fraction > 1 + 1e
 
 }  // namespace
 
-Curvilinear::Curvilinear(int rows, int columns, const double *lon, const double *lat, bool mirrored)
-    : rows_(rows), columns_(columns), mirrored_(mirrored), centres_(unit_vectors(rows, columns, lon, lat)) {}
+void find_centres(int cells, const double *lon, const double *lat, Vector *centres) {
+  for (int cell = 0; cell < cells; ++cell) {
+    if (!std::isfinite(lon[cell]) || !(std::abs(lat[cell]) <= 90))
+      fail(ICEGEN_BAD_ARCHIVE, "the archive's cell ", cell, " is at longitude ", lon[cell], ", latitude ", lat[cell]);
+    centres[cell] = unit_vector({lon[cell], lat[cell]});
+  }
+}
+
+Curvilinear::Curvilinear(int rows, int columns, const Vector *centres, const std::int32_t *order, bool mirrored)
+    : rows_(rows),
+      columns_(columns),
+      mirrored_(mirrored),
+      centres_(centres, order, static_cast<std::size_t>(rows) * columns) {
+  if (rows < 2 || columns < 2)
+    fail(ICEGEN_BAD_ARCHIVE, "the archive's grid has ", rows, " x ", columns, " cells; wanted at least 2 x 2");
+}
 
 bool Curvilinear::locate(const Point &point, double &row, double &column) const {
   const Vector p = unit_vector(point), east = east_of(point), north = north_of(point);

@@ -2,8 +2,6 @@
 // Coordinates of a grid of any shape, from the longitude and latitude of each cell's centre.
 #pragma once
 
-#include <vector>
-
 #include "grid.h"
 #include "nearest.h"
 
@@ -11,8 +9,9 @@ namespace icegen {
 
 class Curvilinear : public Coordinates {
  public:
-  // lon, lat: degrees [rows * columns]. mirrored: x decreases with the column. Throws Error(ICEGEN_BAD_ARCHIVE).
-  Curvilinear(int rows, int columns, const double *lon, const double *lat, bool mirrored);
+  // centres [rows * columns], of the cells, and order [rows * columns], as sort_for_search left it, are kept elsewhere.
+  // mirrored: x decreases with the column. Throws Error(ICEGEN_BAD_ARCHIVE) for less than 2 rows or columns.
+  Curvilinear(int rows, int columns, const Vector *centres, const std::int32_t *order, bool mirrored);
 
   // Between four centres: inverse bilinear interpolation where great circles are straight.
   bool locate(const Point &point, double &row, double &column) const override;
@@ -25,5 +24,8 @@ class Curvilinear : public Coordinates {
   bool mirrored_;
   NearestSearch centres_;
 };
+
+// lon, lat [cells]: degrees;  centres [cells]: receives their places. Throws Error(ICEGEN_BAD_ARCHIVE) for what is none.
+void find_centres(int cells, const double *lon, const double *lat, Vector *centres);
 
 }  // namespace icegen

@@ -44,32 +44,39 @@ bool have_velocity(const std::vector<std::string> &variables) {
   return index_of("siu", variables) < variables.size() && index_of("siv", variables) < variables.size();
 }
 
-void compute(const Field &field, const float *state, std::size_t cells, const std::vector<Link> &links,
-             const std::vector<Turn> &turns, float *values) {
-  const float *first = state + field.first * cells, *second = state + field.second * cells;
-  double a = 0, b = 0;  // sums over the links of one point
-  for (std::size_t i = 0; i < links.size(); ++i) {
-    const Link &link = links[i];
-    const double x = first[link.cell], y = second[link.cell];
-    switch (field.kind) {
-      case Field::variable:
-        a += link.weight * x;
-        break;
-      case Field::quotient:
-        a += link.weight * x, b += link.weight * y;
-        break;
-      case Field::eastward:
-        a += link.weight * (turns[i].cosine * x - turns[i].sine * y);
-        break;
-      case Field::northward:
-        a += link.weight * (turns[i].sine * x + turns[i].cosine * y);
-        break;
+template <class Real>
+void compute(const Field &field, const float *state, std::size_t ocean_cells, const Target &target, Real *values) {
+  const float *first = state + field.first * ocean_cells, *second = state + field.second * ocean_cells;
+  std::size_t i = 0;  // the next link
+  for (std::size_t point = 0; point < target.valid.size(); ++point) {
+    if (!target.valid[point]) continue;
+    double a = 0, b = 0;  // sums over the links of the point
+    bool more = true;
+    for (; more; ++i) {
+      const Link &link = target.links[i];
+      const double x = first[link.cell], y = second[link.cell];
+      switch (field.kind) {
+        case Field::variable:
+          a += link.weight * x;
+          break;
+        case Field::quotient:
+          a += link.weight * x, b += link.weight * y;
+          break;
+        case Field::eastward:
+          a += link.weight * (target.turns[i].cosine * x - target.turns[i].sine * y);
+          break;
+        case Field::northward:
+          a += link.weight * (target.turns[i].sine * x + target.turns[i].cosine * y);
+          break;
+      }
+      more = link.more != 0;
     }
-    if (link.more) continue;
     if (field.kind == Field::quotient) a = b > 0 ? a / b : 0.0;
-    *values++ = static_cast<float>(a);
-    a = b = 0;
+    values[point] = static_cast<Real>(static_cast<float>(a));
   }
 }
+
+template void compute(const Field &, const float *, std::size_t, const Target &, double *);
+template void compute(const Field &, const float *, std::size_t, const Target &, float *);
 
 }  // namespace icegen

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "remap.h"
+#include "target.h"
 
 namespace icegen {
 
@@ -26,9 +26,10 @@ Field field_named(const std::string &name, const std::vector<std::string> &varia
 // True if the variables hold a vector, which needs turning.
 bool have_velocity(const std::vector<std::string> &variables);
 
-// Values of a field at points. state: [variable, cells];  turns: as many as links, or none without velocity;
-// values: one a point. Each point's arithmetic, in double precision, is the same whatever its companions.
-void compute(const Field &field, const float *state, std::size_t cells, const std::vector<Link> &links,
-             const std::vector<Turn> &turns, float *values);
+// Values of a field at the valid points of a target; others are left as they are. state: [variable, ocean cells];
+// values: one a point. Each point's arithmetic, in double precision and rounded to float32, is the same whatever its
+// companions.
+template <class Real>
+void compute(const Field &field, const float *state, std::size_t ocean_cells, const Target &target, Real *values);
 
 }  // namespace icegen

@@ -2,27 +2,40 @@
 // The archive's grid: which of its cells are ocean, and where a point of the Earth lies on it.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "sphere.h"
 
 namespace icegen {
 
-// Cells in rows and columns.
+// Cells in rows and columns, numbered row by row. The ocean cells among them have numbers of their own, in the same
+// order.
 class Mask {
  public:
   Mask() = default;
-  // ocean [rows * columns]: 1 on ocean cells. Throws Error(ICEGEN_BAD_ARCHIVE) if the sizes disagree.
-  Mask(int rows, int columns, std::vector<unsigned char> ocean);
+  // ocean [rows * columns]: not 0 on ocean cells. Throws Error(ICEGEN_BAD_ARCHIVE) if the sizes disagree.
+  Mask(int rows, int columns, const std::string &ocean);
 
   int rows() const { return rows_; }
   int columns() const { return columns_; }
   int cells() const { return rows_ * columns_; }
-  bool ocean(int cell) const { return ocean_[cell] != 0; }
+  int ocean_cells() const { return ocean_cells_; }
+  bool ocean(int cell) const { return words_[cell / 64].bits >> cell % 64 & 1; }
+  std::int32_t ocean_number(int cell) const;  // of an ocean cell, among them
+
+  // Copy the values of the ocean cells, of all `cells`, to `ocean`, which may be the same place.
+  void pack(const float *cells, float *ocean) const;
 
  private:
-  int rows_ = 0, columns_ = 0;
-  std::vector<unsigned char> ocean_;
+  struct Word {
+    std::uint64_t bits = 0;   // one a cell: 1 on ocean
+    std::int32_t before = 0;  // ocean cells of the words before
+  };
+  int rows_ = 0, columns_ = 0, ocean_cells_ = 0;
+  std::vector<Word> words_;
 };
 
 // Where things are; one class for each kind of grid.

@@ -10,26 +10,26 @@ namespace {
 
 double along(const Vector &v, int axis) { return axis == 0 ? v.x : axis == 1 ? v.y : v.z; }
 
-}  // namespace
-
-NearestSearch::NearestSearch(std::vector<Vector> points) : points_(std::move(points)), order_(points_.size()) {
-  std::iota(order_.begin(), order_.end(), 0);
-  build(0, order_.size(), 0);
+void sort_subtree(const Vector *points, std::int32_t *begin, std::int32_t *end, int axis) {
+  if (end - begin < 2) return;
+  std::int32_t *middle = begin + (end - begin) / 2;
+  std::nth_element(begin, middle, end,
+                   [&](auto a, auto b) { return along(points[a], axis) < along(points[b], axis); });
+  sort_subtree(points, begin, middle, (axis + 1) % 3);
+  sort_subtree(points, middle + 1, end, (axis + 1) % 3);
 }
 
-void NearestSearch::build(std::size_t begin, std::size_t end, int axis) {
-  if (end - begin < 2) return;
-  const std::size_t middle = begin + (end - begin) / 2;
-  std::nth_element(order_.begin() + begin, order_.begin() + middle, order_.begin() + end,
-                   [&](auto a, auto b) { return along(points_[a], axis) < along(points_[b], axis); });
-  build(begin, middle, (axis + 1) % 3);
-  build(middle + 1, end, (axis + 1) % 3);
+}  // namespace
+
+void sort_for_search(const Vector *points, std::int32_t *order, std::size_t count) {
+  std::iota(order, order + count, 0);
+  sort_subtree(points, order, order + count, 0);
 }
 
 std::int32_t NearestSearch::find(const Vector &p) const {
   double best = std::numeric_limits<double>::infinity();
   std::int32_t found = -1;
-  search(0, order_.size(), 0, p, best, found);
+  search(0, count_, 0, p, best, found);
   return found;
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The nearest of many points of the Earth: a k-d tree over unit vectors.
+// The nearest of many points of the Earth: a k-d tree over unit vectors, in flat arrays that ranks can share.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "sphere.h"
 
@@ -11,18 +11,23 @@ namespace icegen {
 
 class NearestSearch {
  public:
-  explicit NearestSearch(std::vector<Vector> points);
+  // points [count] and order [count], as sort_for_search left it, are kept elsewhere and outlive the search.
+  NearestSearch(const Vector *points, const std::int32_t *order, std::size_t count)
+      : points_(points), order_(order), count_(count) {}
 
   // Index of the point nearest to `p`, -1 if there are none; of equally near ones the first.
   std::int32_t find(const Vector &p) const;
   const Vector &point(std::int32_t index) const { return points_[index]; }
 
  private:
-  void build(std::size_t begin, std::size_t end, int axis);
   void search(std::size_t begin, std::size_t end, int axis, const Vector &p, double &best, std::int32_t &found) const;
 
-  std::vector<Vector> points_;
-  std::vector<std::int32_t> order_;  // of a subtree the middle one parts the others along its axis
+  const Vector *points_;
+  const std::int32_t *order_;  // of a subtree the middle one parts the others along its axis
+  std::size_t count_;
 };
+
+// Fill order [count] with the indices of the points in the order of the tree.
+void sort_for_search(const Vector *points, std::int32_t *order, std::size_t count);
 
 }  // namespace icegen

@@ -46,12 +46,15 @@ Method method_named(const std::string &name) {
   fail(ICEGEN_BAD_ARGUMENT, "method is '", name, "'; wanted 'bilinear' or 'nearest'");
 }
 
-Remapping::Remapping(const Mask &mask, const Coordinates &coordinates, Method method, double distance_km)
-    : mask_(mask), coordinates_(coordinates), method_(method), distance_km_(distance_km) {
+void require_distance(double distance_km) {
   if (!(distance_km >= 0)) fail(ICEGEN_BAD_ARGUMENT, "distance is ", distance_km, " km; wanted 0 or more");
 }
 
-bool Remapping::operator()(const Point &point, std::vector<Link> &links) {
+Remapping::Remapping(const Mask &mask, const Coordinates &coordinates, const OceanSearch *ocean, Method method,
+                     double distance_km)
+    : mask_(mask), coordinates_(coordinates), ocean_(ocean), method_(method), distance_km_(distance_km) {}
+
+bool Remapping::operator()(const Point &point, std::vector<Link> &links) const {
   const int last_row = mask_.rows() - 1, last_column = mask_.columns() - 1;
   double row, column;
   if (coordinates_.locate(point, row, column) && row >= -0.5 && row <= last_row + 0.5 && column >= -0.5 &&
@@ -64,22 +67,13 @@ bool Remapping::operator()(const Point &point, std::vector<Link> &links) {
   return distance_km_ > 0 && nearest_ocean(point, links);
 }
 
-bool Remapping::nearest_ocean(const Point &point, std::vector<Link> &links) {
-  if (!ocean_search_) {
-    std::vector<Vector> centres;
-    for (int cell = 0; cell < mask_.cells(); ++cell) {
-      if (!mask_.ocean(cell)) continue;
-      ocean_cells_.push_back(cell);
-      centres.push_back(coordinates_.centre(cell));
-    }
-    ocean_search_ = std::make_unique<NearestSearch>(std::move(centres));
-  }
+bool Remapping::nearest_ocean(const Point &point, std::vector<Link> &links) const {
   const Vector p = unit_vector(point);
-  const std::int32_t found = ocean_search_->find(p);
+  const std::int32_t found = ocean_->nearest.find(p);
   if (found < 0) return false;
-  const double chord = length(p - ocean_search_->point(found));
+  const double chord = length(p - ocean_->nearest.point(found));
   if (2 * kEarthRadiusKm * std::asin(std::min(1.0, chord / 2)) > distance_km_) return false;
-  links.push_back({ocean_cells_[found], 0, 1.0});
+  links.push_back({ocean_->cells[found], 0, 1.0});
   return true;
 }
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -26,24 +25,33 @@ enum class Method {
 
 Method method_named(const std::string &name);  // throws Error(ICEGEN_BAD_ARGUMENT)
 
+// The ocean cells by their places: the i-th point of the search is the centre of cells[i].
+struct OceanSearch {
+  const std::int32_t *cells;  // kept elsewhere
+  NearestSearch nearest;
+};
+
 class Remapping {
  public:
-  // distance_km: a point that is not valid by `method` takes the nearest ocean cell, if one is within this distance;
-  // 0: never.
-  Remapping(const Mask &mask, const Coordinates &coordinates, Method method, double distance_km);
+  // distance_km: a point that is not valid by `method` takes the nearest ocean cell, if one is within this distance; 0:
+  // never, and `ocean` may be null. All arguments outlive it.
+  Remapping(const Mask &mask, const Coordinates &coordinates, const OceanSearch *ocean, Method method,
+            double distance_km);
 
   // Append the links of a point, whose weights sum to 1. Returns false, and appends none, where it is not valid.
-  bool operator()(const Point &point, std::vector<Link> &links);
+  bool operator()(const Point &point, std::vector<Link> &links) const;
 
  private:
-  bool nearest_ocean(const Point &point, std::vector<Link> &links);
+  bool nearest_ocean(const Point &point, std::vector<Link> &links) const;
 
   const Mask &mask_;
   const Coordinates &coordinates_;
+  const OceanSearch *ocean_;
   Method method_;
   double distance_km_;
-  std::vector<std::int32_t> ocean_cells_;        // made when first needed, as the next
-  std::unique_ptr<NearestSearch> ocean_search_;  // over the centres of ocean_cells_
 };
+
+// Throws Error(ICEGEN_BAD_ARGUMENT) for a distance, in km, that is negative or not a number.
+void require_distance(double distance_km);
 
 }  // namespace icegen

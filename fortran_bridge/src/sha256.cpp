@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sha256.h"
 
-#include <array>
-#include <cstdint>
-#include <cstring>
+#include <algorithm>
 
 namespace icegen {
 namespace {
@@ -46,27 +44,37 @@ void absorb(std::array<std::uint32_t, 8> &state, const unsigned char *block) {
 
 }  // namespace
 
-std::string sha256(const void *data, std::size_t size) {
-  std::array<std::uint32_t, 8> state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                                        0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+void Sha256::add(const void *data, std::size_t size) {
   const auto *bytes = static_cast<const unsigned char *>(data);
-  std::size_t done = 0;
-  for (; size - done >= 64; done += 64) absorb(state, bytes + done);
+  const std::size_t held = size_ % 64;
+  size_ += size;
+  if (held > 0) {
+    const std::size_t taken = std::min(size, 64 - held);
+    std::copy_n(bytes, taken, rest_.begin() + held);
+    if (held + taken < 64) return;
+    absorb(state_, rest_.data());
+    bytes += taken, size -= taken;
+  }
+  for (; size >= 64; bytes += 64, size -= 64) absorb(state_, bytes);
+  std::copy_n(bytes, size, rest_.begin());
+}
 
+std::string Sha256::digest() const {
   // The rest, a one bit, zeros, and the length in bits fill one or two more blocks.
+  std::array<std::uint32_t, 8> state = state_;
   std::array<unsigned char, 128> tail = {};
-  const std::size_t rest = size - done;
-  if (rest > 0) std::memcpy(tail.data(), bytes + done, rest);
+  const std::size_t rest = size_ % 64;
+  std::copy_n(rest_.begin(), rest, tail.begin());
   tail[rest] = 0x80;
   const std::size_t length = rest < 56 ? 64 : 128;
-  for (int i = 0; i < 8; ++i) tail[length - 1 - i] = static_cast<unsigned char>(std::uint64_t(size) * 8 >> (8 * i));
+  for (int i = 0; i < 8; ++i) tail[length - 1 - i] = static_cast<unsigned char>(size_ * 8 >> (8 * i));
   for (std::size_t block = 0; block < length; block += 64) absorb(state, tail.data() + block);
 
-  std::string digest;
+  std::string digits;
   for (const std::uint32_t word : state) {
-    for (int shift = 28; shift >= 0; shift -= 4) digest += "0123456789abcdef"[word >> shift & 0xF];
+    for (int shift = 28; shift >= 0; shift -= 4) digits += "0123456789abcdef"[word >> shift & 0xF];
   }
-  return digest;
+  return digits;
 }
 
 }  // namespace icegen

@@ -4,28 +4,10 @@
 #include <algorithm>
 #include <climits>
 #include <cmath>
-#include <cstring>
 
 #include "error.h"
 
 namespace icegen {
-namespace {
-
-// Collect records of all ranks on `root`; there, `counts` tells how many came from each.
-template <class Record>
-std::vector<Record> gathered(const Communicator &comm, const std::vector<Record> &records, int root,
-                             std::vector<int> &counts) {
-  const std::vector<char> bytes = comm.gather(records.data(), records.size(), sizeof(Record), root, counts);
-  std::vector<Record> all;
-  comm.agree([&] {
-    all.resize(bytes.size() / sizeof(Record));
-    if (!bytes.empty()) std::memcpy(all.data(), bytes.data(), bytes.size());
-  });
-  return all;
-}
-
-}  // namespace
-
 std::vector<Point> checked_points(const std::string &target, const HostPoints &points) {
   if (points.n < 0 || points.n > INT_MAX)
     fail(ICEGEN_BAD_ARGUMENT, "target '", target, "' has ", points.n, " points; wanted 0 to ", INT_MAX,
@@ -53,33 +35,12 @@ std::vector<Point> checked_points(const std::string &target, const HostPoints &p
   return checked;
 }
 
-void Target::add_point(const Point &point, const Coordinates *turning) {
-  const bool is_valid = links.size() > linked_;
-  valid.push_back(is_valid);
-  valid_count += is_valid;
-  for (; linked_ < links.size(); ++linked_)
-    if (turning != nullptr) turns.push_back(turning->turn(links[linked_].cell, point));
-}
-
-void Target::send_to(const std::vector<int> &generators, const Communicator &comm) {
-  const std::vector<Link> own_links = std::move(links);
-  const std::vector<Turn> own_turns = std::move(turns);
-  links.clear(), turns.clear();
-  for (const int root : generators) {
-    std::vector<int> link_counts, ignored;
-    std::vector<Link> all_links = gathered(comm, own_links, root, link_counts);
-    std::vector<Turn> all_turns = gathered(comm, own_turns, root, ignored);
-    comm.agree([&] {
-      if (comm.rank() != root) return;
-      links = std::move(all_links), turns = std::move(all_turns);
-      auto link = links.begin();
-      for (const int count : link_counts) {
-        const auto is_last = [](const Link &l) { return l.more == 0; };
-        counts.push_back(static_cast<int>(std::count_if(link, link + count, is_last)));
-        link += count;
-      }
-      offsets = offsets_of(counts);
-    });
+void Target::add_point(const Point &point, const Mask &mask, const Coordinates *turning) {
+  valid.push_back(links.size() > linked_);
+  for (; linked_ < links.size(); ++linked_) {
+    std::int32_t &cell = links[linked_].cell;
+    if (turning != nullptr) turns.push_back(turning->turn(cell, point));
+    cell = mask.ocean_number(cell);
   }
 }
 

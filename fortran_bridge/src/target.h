@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "communicator.h"
 #include "remap.h"
 
 namespace icegen {
@@ -21,21 +20,15 @@ struct HostPoints {
 // The same, checked. Throws Error(ICEGEN_BAD_ARGUMENT) that names the target.
 std::vector<Point> checked_points(const std::string &target, const HostPoints &points);
 
-// Only points on the archive's ocean ("valid" ones) take part in the exchange.
+// This rank's points: those on the archive's ocean are "valid" and have links.
 struct Target {
-  std::vector<signed char> valid;  // of this rank's points
-  int valid_count = 0;
-  std::vector<int> counts;   // on generators: how many valid points each rank has
-  std::vector<int> offsets;  // on generators: how many the ranks before it have
-  std::vector<Link> links;   // on generators: of all ranks' valid points, in the order of ranks
-  std::vector<Turn> turns;   // on generators: of each link, if the archive has velocities
+  std::vector<signed char> valid;
+  std::vector<Link> links;  // of the valid points; their cells are numbers among the ocean cells
+  std::vector<Turn> turns;  // of each link, if the archive has velocities
 
-  // Take a point whose links were appended to `links`, none if it is not valid. turning: null without velocities.
-  void add_point(const Point &point, const Coordinates *turning);
-
-  // Until the links of this rank's valid points, with their turns, are sent to the generators, it holds those.
-  // Collective; throws Error.
-  void send_to(const std::vector<int> &generators, const Communicator &comm);
+  // Take a point whose links to cells of the whole grid were appended to `links`, none if it is not valid. turning:
+  // null without velocities.
+  void add_point(const Point &point, const Mask &mask, const Coordinates *turning);
 
  private:
   std::size_t linked_ = 0;  // links of the points that were added

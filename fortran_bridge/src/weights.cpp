@@ -85,7 +85,7 @@ std::vector<Weight> read_weights(Communicator &comm, const std::string &path, co
                    std::to_string(mask.cells()));
     bytes = bytes_of(&file->sizes, 1);
   });
-  comm.broadcast(bytes, 0);
+  comm.broadcast(bytes);
   icegen_weights_sizes sizes;
   std::memcpy(&sizes, bytes.data(), sizeof sizes);
 
@@ -107,7 +107,7 @@ std::vector<Weight> read_weights(Communicator &comm, const std::string &path, co
       const std::vector<Record> records = file->read(first, std::min(piece, sizes.links - first));
       bytes = bytes_of(records.data(), records.size());
     });
-    comm.broadcast(bytes, 0);
+    comm.broadcast(bytes);
     comm.agree([&] {
       for (std::size_t at = 0; at < bytes.size(); at += sizeof(Record)) {
         Record record;

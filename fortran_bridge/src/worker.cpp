@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cfenv>
 #include <set>
 
@@ -82,15 +83,20 @@ void Worker::end() {
   if (thread_.joinable()) thread_.join();
 }
 
-std::shared_future<void> Worker::run(std::function<void()> task) {
-  std::packaged_task<void()> packaged(std::move(task));
-  std::shared_future<void> done = packaged.get_future().share();
+std::shared_future<void> Worker::run(std::function<void()> work, int group) {
+  Task task = {group, std::packaged_task<void()>(std::move(work))};
+  std::shared_future<void> done = task.work.get_future().share();
   {
     const std::lock_guard lock(mutex_);
-    tasks_.push_back(std::move(packaged));
+    tasks_.push_back(std::move(task));
   }
   wake_.notify_one();
   return done;
+}
+
+void Worker::advance(int group) noexcept {
+  const std::lock_guard lock(mutex_);
+  std::stable_partition(tasks_.begin(), tasks_.end(), [=](const Task &task) { return task.group == group; });
 }
 
 void Worker::loop() {
@@ -98,13 +104,13 @@ void Worker::loop() {
   while (true) {
     wake_.wait(lock, [this] { return closing_ || !tasks_.empty(); });
     if (tasks_.empty()) break;
-    std::packaged_task<void()> task = std::move(tasks_.front());
+    Task task = std::move(tasks_.front());
     tasks_.pop_front();
     lock.unlock();
     // A new thread inherits the traps of its maker, and a task may leave some; neural networks overflow and divide by
     // zero without harm.
     std::fesetenv(FE_DFL_ENV);
-    task();
+    task.work();
     lock.lock();
   }
   at_end_();

@@ -23,14 +23,22 @@ class Worker {
   // each, before the static objects that their tasks may be using are destroyed.
   void end();
 
-  // Queue a task. get() of the future waits for it and throws what it threw.
-  std::shared_future<void> run(std::function<void()> task);
+  // Queue a task of a group. get() of the future waits for it and throws what it threw.
+  std::shared_future<void> run(std::function<void()> work, int group = 0);
+
+  // Let the tasks of a group that are queued pass those of others.
+  void advance(int group) noexcept;
 
  private:
+  struct Task {
+    int group = 0;
+    std::packaged_task<void()> work;
+  };
+
   void loop();
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::packaged_task<void()>> tasks_;
+  std::deque<Task> tasks_;
   bool closing_ = false;
   std::function<void()> at_end_;
   std::thread thread_;  // last: it uses the others

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The bridge's parts that need no MPI: checksum, grids, remapping, fields, categories, worker.
 
+#include <algorithm>
 #include <cfenv>
 #include <cmath>
 #include <iostream>
@@ -32,7 +33,7 @@ const icegen::Projection kEase2 = {"lambert_azimuthal_equal_area", 90, 0, 637813
 const icegen::Projected kPlane(kEase2, 8, {-350e3, 100e3}, {250e3, -100e3});
 
 icegen::Mask mask(const std::vector<int> &land = {}) {
-  std::vector<unsigned char> ocean(48, 1);
+  std::string ocean(48, 1);
   for (const int cell : land) ocean[cell] = 0;
   return icegen::Mask(6, 8, ocean);
 }
@@ -41,31 +42,101 @@ icegen::Point point_of(const icegen::Vector &v) {
   return {std::atan2(v.y, v.x) / icegen::kRadian, std::atan2(v.z, std::hypot(v.x, v.y)) / icegen::kRadian};
 }
 
-// The same cells told one by one.
-icegen::Curvilinear curvilinear() {
-  std::vector<double> lon, lat;
-  for (int cell = 0; cell < 48; ++cell) {
-    const icegen::Point centre = point_of(kPlane.centre(cell));
-    lon.push_back(centre.lon), lat.push_back(centre.lat);
+// Points with their search.
+struct Searched {
+  explicit Searched(std::vector<icegen::Vector> places) : points(std::move(places)), order(points.size()) {
+    icegen::sort_for_search(points.data(), order.data(), points.size());
   }
-  return icegen::Curvilinear(6, 8, lon.data(), lat.data(), false);
+  icegen::NearestSearch search() const { return {points.data(), order.data(), points.size()}; }
+
+  std::vector<icegen::Vector> points;
+  std::vector<std::int32_t> order;
+};
+
+std::vector<icegen::Vector> centres_of(const std::vector<double> &lon, const std::vector<double> &lat) {
+  std::vector<icegen::Vector> centres(lon.size());
+  icegen::find_centres(static_cast<int>(lon.size()), lon.data(), lat.data(), centres.data());
+  return centres;
+}
+
+// The same cells told one by one.
+const Searched &plane_centres() {
+  static const Searched centres([] {
+    std::vector<double> lon, lat;
+    for (int cell = 0; cell < 48; ++cell) {
+      const icegen::Point centre = point_of(kPlane.centre(cell));
+      lon.push_back(centre.lon), lat.push_back(centre.lat);
+    }
+    return centres_of(lon, lat);
+  }());
+  return centres;
+}
+icegen::Curvilinear curvilinear() {
+  return icegen::Curvilinear(6, 8, plane_centres().points.data(), plane_centres().order.data(), false);
 }
 
 bool links_of(const icegen::Mask &mask, const icegen::Point &point, std::vector<icegen::Link> &links,
               icegen::Method method = icegen::Method::bilinear, double distance = 0) {
+  std::vector<icegen::Vector> centres;
+  std::vector<std::int32_t> cells;
+  for (int cell = 0; cell < mask.cells(); ++cell)
+    if (mask.ocean(cell)) centres.push_back(kPlane.centre(cell)), cells.push_back(cell);
+  const Searched searched(std::move(centres));
+  const icegen::OceanSearch ocean = {cells.data(), searched.search()};
   links.clear();
-  return icegen::Remapping(mask, kPlane, method, distance)(point, links);
+  return icegen::Remapping(mask, kPlane, &ocean, method, distance)(point, links);
+}
+
+// A field at points that all are valid.
+std::vector<float> computed(const icegen::Field &field, const std::vector<float> &state, std::size_t cells,
+                            std::vector<icegen::Link> links, std::vector<icegen::Turn> turns = {}) {
+  icegen::Target target;
+  for (const icegen::Link &link : links)
+    if (link.more == 0) target.valid.push_back(1);
+  target.links = std::move(links), target.turns = std::move(turns);
+  std::vector<float> values(target.valid.size());
+  icegen::compute(field, state.data(), cells, target, values.data());
+  return values;
+}
+
+std::string sha256(const std::string &text, std::size_t piece = 1000) {
+  icegen::Sha256 hash;
+  for (std::size_t at = 0; at < text.size(); at += piece) hash.add(text.data() + at, std::min(piece, text.size() - at));
+  return hash.digest();
 }
 
 const icegen::Field kFirst = {icegen::Field::variable, 0, 0};
 
 void test_sha256() {  // FIPS 180-4 examples
-  check(icegen::sha256("", 0) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "empty");
-  check(icegen::sha256("abc", 3) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "abc");
+  check(sha256("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "empty");
+  check(sha256("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "abc");
   const std::string two_blocks = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
-  check(icegen::sha256(two_blocks.data(), two_blocks.size()) ==
-            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1",
-        "two blocks");
+  check(sha256(two_blocks) == "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1", "two blocks");
+  const std::string million(1000000, 'a');
+  for (const std::size_t piece : {1, 55, 63, 64, 65, 1000, 1000000})
+    check(sha256(million, piece) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0",
+          "the same in pieces of any size");
+}
+
+// The ocean cells among all cells.
+void test_mask() {
+  std::string ocean(3 * 67, 0);
+  std::vector<float> cells, ocean_values;
+  for (std::size_t cell = 0; cell < ocean.size(); ++cell) {
+    ocean[cell] = cell % 3 == 0 || cell % 7 == 2;
+    cells.push_back(static_cast<float>(cell));
+    if (ocean[cell] != 0) ocean_values.push_back(static_cast<float>(cell));
+  }
+  const icegen::Mask mask(3, 67, ocean);
+  check(mask.ocean_cells() == static_cast<int>(ocean_values.size()), "their number");
+  int next = 0;
+  for (int cell = 0; cell < mask.cells(); ++cell) {
+    check(mask.ocean(cell) == (ocean[cell] != 0), "which they are");
+    if (mask.ocean(cell)) check(mask.ocean_number(cell) == next++, "their own numbers");
+  }
+  mask.pack(cells.data(), cells.data());
+  cells.resize(ocean_values.size());
+  check(cells == ocean_values, "their values, packed in place");
 }
 
 void test_locate() {
@@ -113,7 +184,8 @@ void test_pole_of_a_lonlat_grid() {
     std::vector<double> lon, lat;
     for (int r = 0; r < 11; ++r)
       for (int c = 0; c < 360; ++c) lon.push_back(c), lat.push_back(last - 10 + r);
-    const icegen::Curvilinear cells(11, 360, lon.data(), lat.data(), false);
+    const Searched centres(centres_of(lon, lat));
+    const icegen::Curvilinear cells(11, 360, centres.points.data(), centres.order.data(), false);
     double row, column;
     for (const icegen::Point &point : {icegen::Point{0, 90}, {123.4, 90}, {123.4, 89.99}, {-77.7, 89.8}}) {
       if (last < 90 && point.lat > last) continue;  // beyond the grid's last row of centres
@@ -129,7 +201,8 @@ void test_nearest_search() {
   std::vector<icegen::Vector> points;
   for (int i = 0; i < 500; ++i)
     points.push_back(icegen::unit_vector({i * 137.5, std::asin(i / 250.0 - 1) / icegen::kRadian}));
-  const icegen::NearestSearch search(points);
+  const Searched searched(points);
+  const icegen::NearestSearch search = searched.search();
   for (int i = 0; i < 200; ++i) {
     const icegen::Vector p = icegen::unit_vector({i * 71.3, std::sin(i) * 90});
     int nearest = 0;
@@ -137,7 +210,7 @@ void test_nearest_search() {
       if (length(points[j] - p) < length(points[nearest] - p)) nearest = j;
     check(search.find(p) == nearest, "the tree finds what looking at all of them finds");
   }
-  check(icegen::NearestSearch({}).find({1, 0, 0}) == -1, "none of no points");
+  check(Searched({}).search().find({1, 0, 0}) == -1, "none of no points");
 }
 
 void test_bilinear() {
@@ -148,8 +221,7 @@ void test_bilinear() {
   for (const double lon : {-170.0, -33.0, 0.0, 80.0, 359.0}) {
     for (const double lat : {88.5, 89.3, 90.0}) {
       check(links_of(mask(), {lon, lat}, links), "inside");
-      float value = 0;
-      icegen::compute(kFirst, field.data(), 48, links, {}, &value);
+      const float value = computed(kFirst, field, 48, links)[0];
       double row, column;
       kPlane.locate({lon, lat}, row, column);
       check(std::abs(value - (2.0 + 3.0 * row - 0.5 * column)) < 1e-5, "a linear field is remapped exactly");
@@ -189,7 +261,7 @@ void test_nearest() {
   check(!links_of(mask(), {0, 84}, links, Method::bilinear, 100), "nothing within 100 km");
   check(links_of(mask(), {0, 86}, links, Method::bilinear, 250), "something within 250 km");
   try {
-    links_of(mask(), near, links, Method::nearest, -1);
+    icegen::require_distance(-1);
     check(false, "a negative distance is refused");
   } catch (const icegen::Error &error) {
     check(error.status == ICEGEN_BAD_ARGUMENT, "status of a negative distance");
@@ -214,7 +286,7 @@ void test_rotation(const icegen::Coordinates &where, double tolerance) {
     state[48 + cell] = static_cast<float>(turn.cosine * north - turn.sine * east);
   }
   const icegen::Mask ocean = mask();
-  icegen::Remapping remapping(ocean, where, icegen::Method::bilinear, 0);
+  const icegen::Remapping remapping(ocean, where, nullptr, icegen::Method::bilinear, 0);
   for (const double lat : {88.3, 89.2, 89.999, 90.0}) {
     for (const double lon : {-180.0, -179.9, -90.0, 0.0, 33.0, 179.9, 180.0, 200.0, 359.0}) {
       const icegen::Point point = {lon, lat};
@@ -222,9 +294,8 @@ void test_rotation(const icegen::Coordinates &where, double tolerance) {
       check(remapping(point, links), "inside");
       std::vector<icegen::Turn> turns;
       for (const icegen::Link &link : links) turns.push_back(where.turn(link.cell, point));
-      float east, north;
-      icegen::compute({icegen::Field::eastward, 0, 1}, state.data(), 48, links, turns, &east);
-      icegen::compute({icegen::Field::northward, 0, 1}, state.data(), 48, links, turns, &north);
+      const float east = computed({icegen::Field::eastward, 0, 1}, state, 48, links, turns)[0];
+      const float north = computed({icegen::Field::northward, 0, 1}, state, 48, links, turns)[0];
       const icegen::Vector at = unit_vector(point);
       check(std::abs(east - speed(at, east_of(point))) < tolerance, "the rotation's east");
       check(std::abs(north - speed(at, north_of(point))) < tolerance, "the rotation's north");
@@ -238,9 +309,9 @@ void test_fields() {
   check(quotient.kind == icegen::Field::quotient && quotient.first == 0 && quotient.second == 2, "sit over sic");
   const icegen::Field east = icegen::field_named("siu_east", all);
   check(east.kind == icegen::Field::eastward && east.first == 3 && east.second == 1, "east of siu and siv");
-  const float state[] = {1.0f, 3.0f, 0.0f, 0.5f, 0.25f, 0.0f};  // sit, sic of three cells
-  float values[2];
-  icegen::compute({icegen::Field::quotient, 0, 1}, state, 3, {{0, 1, 0.5}, {1, 0, 0.5}, {2, 0, 1.0}}, {}, values);
+  const std::vector<float> state = {1.0f, 3.0f, 0.0f, 0.5f, 0.25f, 0.0f};  // sit, sic of three cells
+  const std::vector<float> values =
+      computed({icegen::Field::quotient, 0, 1}, state, 3, {{0, 1, 0.5}, {1, 0, 0.5}, {2, 0, 1.0}});
   check(values[0] == 2.0f / 0.375f, "mean thickness over the ice of two cells, not the mean of their thicknesses");
   check(values[1] == 0, "0 without ice");
   try {
@@ -323,10 +394,12 @@ void test_refusal() {
   other.semi_major_axis = 0;
   check(refused([&] { icegen::Projected(other, 8, {0, 1}, {0, 1}); }), "an ellipsoid without a size");
   check(refused([&] { icegen::Projected(kEase2, 8, {0, 0}, {0, 1}); }), "cells without a size");
-  check(refused([&] { icegen::Mask(6, 8, std::vector<unsigned char>(47)); }), "a mask of another size");
+  check(refused([&] { icegen::Mask(6, 8, std::string(47, 1)); }), "a mask of another size");
   const std::vector<double> lon(4, 0.0), lat = {80, 80, 81, 99};
-  check(refused([&] { icegen::Curvilinear(2, 2, lon.data(), lat.data(), false); }), "a latitude of 99");
-  check(refused([&] { icegen::Curvilinear(1, 4, lon.data(), lon.data(), false); }), "a single row");
+  check(refused([&] { centres_of(lon, lat); }), "a latitude of 99");
+  const Searched centres(centres_of(lon, lon));
+  check(refused([&] { icegen::Curvilinear(1, 4, centres.points.data(), centres.order.data(), false); }),
+        "a single row");
 }
 
 void test_worker() {
@@ -339,6 +412,14 @@ void test_worker() {
   third.get();
   first.get();
   check(order == std::vector<int>{1, 3}, "tasks run in order, and one that throws stops no other");
+  std::promise<void> gate;
+  worker.run([&] { gate.get_future().wait(); });
+  order.clear();
+  for (const int group : {1, 2, 1, 2, 3}) worker.run([&order, group] { order.push_back(group); }, group);
+  worker.advance(2);
+  gate.set_value();
+  worker.run([] {}, 3).get();
+  check(order == std::vector<int>{2, 2, 1, 1, 3}, "a group that is advanced passes the others");
   try {
     second.get();
     check(false, "get() throws what the task threw");
@@ -351,6 +432,7 @@ void test_worker() {
 
 int main() {
   test_sha256();
+  test_mask();
   test_locate();
   test_curvilinear();
   test_pole_of_a_lonlat_grid();

@@ -8,7 +8,9 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   static ScratchFile file;
   std::string content(reinterpret_cast<const char *>(data), size);
-  content += "icegen-archive sha256:" + icegen::sha256(data, size);
+  icegen::Sha256 hash;
+  hash.add(data, size);
+  content += "icegen-archive sha256:" + hash.digest();
   file.write(content.data(), content.size());
   parse(ICEGEN_BAD_ARCHIVE, [&] {
     const icegen::ArchiveHeader header = icegen::read_header(file.path());

@@ -2,19 +2,18 @@
 // The header of an archive, without the zip file around it, and points remapped from the grid it describes. Input: the
 // metadata, a zero, then the ocean mask and the coordinates, 17 bytes a cell in all.
 #include <archive.h>
-#include <curvilinear.h>
-#include <remap.h>
+#include <node_grid.h>
 
 #include <cmath>
-#include <cstring>
 
 #include "fuzzing.h"
 
 using namespace icegen;
 
-static void remap_points(const Archive &archive, const Coordinates &coordinates) {
+static void remap_points(const Archive &archive, NodeGrid &grid) {
+  const Coordinates &coordinates = grid.coordinates();
   for (const Method method : {Method::bilinear, Method::nearest}) {
-    Remapping remapping(archive.mask, coordinates, method, 500);
+    const Remapping remapping(archive.mask, coordinates, &grid.ocean_search(), method, 500);
     std::vector<Link> links;
     for (const Point &point : {Point{0, 90}, Point{-45, 80}, Point{200, 60}, Point{-1080, -90}, Point{30, 71.5}}) {
       const std::size_t before = links.size();
@@ -44,11 +43,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
   parse(ICEGEN_BAD_ARCHIVE, [&] {
     const Archive archive = parse_header(header, "archive.pt");
     require_coordinates(header, archive, "archive.pt");
-    if (archive.projected) return remap_points(archive, *archive.projected);
-    std::vector<double> degrees(2 * cells);
-    std::memcpy(degrees.data(), header.lonlat.data(), header.lonlat.size());
-    const int rows = archive.mask.rows(), columns = archive.mask.columns();
-    remap_points(archive, Curvilinear(rows, columns, degrees.data(), degrees.data() + cells, archive.mirrored));
+    const Communicator comm(0);
+    NodeGrid grid(comm, archive, header.lonlat);
+    remap_points(archive, grid);
   });
   return 0;
 }

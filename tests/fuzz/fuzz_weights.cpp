@@ -71,8 +71,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
   FuzzedDataProvider fuzz(data, size);
   std::vector<std::int32_t> cells(fuzz.ConsumeIntegralInRange(0, 4));
   for (auto &cell : cells) cell = fuzz.ConsumeIntegralInRange(-1, 13);
-  std::vector<unsigned char> ocean(fuzz.ConsumeIntegralInRange(1, 12));
-  for (auto &cell : ocean) cell = fuzz.ConsumeBool();
+  std::string ocean(fuzz.ConsumeIntegralInRange(1, 12), 0);
+  for (char &cell : ocean) cell = fuzz.ConsumeBool();
   const Mask mask(1, static_cast<int>(ocean.size()), ocean);
   write_file(fuzz, file);
   parse(ICEGEN_BAD_ARGUMENT, [&] {

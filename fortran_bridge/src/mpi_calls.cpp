@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#include "mpi_calls.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <thread>
+
+#include "error.h"
+
+namespace icegen {
+
+void check(int code) {
+  if (code == MPI_SUCCESS) return;
+  char text[MPI_MAX_ERROR_STRING] = "";
+  int length = 0;
+  MPI_Error_string(code, text, &length);
+  fail(ICEGEN_MPI_ERROR, "MPI: ", std::string(text, length));
+}
+
+bool mpi_in_use() {
+  int initialised = 0, finalised = 0;
+  MPI_Initialized(&initialised);
+  MPI_Finalized(&finalised);
+  return initialised && !finalised;
+}
+
+void wait(MPI_Request &request) {
+  constexpr auto patience = std::chrono::microseconds(200), nap = std::chrono::microseconds(100);
+  const auto begin = std::chrono::steady_clock::now();
+  int done = 0;
+  while (true) {
+    check(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
+    if (done) return;
+    if (std::chrono::steady_clock::now() - begin > patience) std::this_thread::sleep_for(nap);
+  }
+}
+
+void barrier(MPI_Comm comm) {
+  MPI_Request request;
+  check(MPI_Ibarrier(comm, &request));
+  wait(request);
+}
+
+void broadcast(MPI_Comm comm, char *bytes, std::size_t size, int root) {
+  constexpr std::size_t piece = std::size_t{1} << 30;  // MPI counts in int
+  for (std::size_t sent = 0; sent < size; sent += piece) {
+    MPI_Request request;
+    check(MPI_Ibcast(bytes + sent, static_cast<int>(std::min(piece, size - sent)), MPI_BYTE, root, comm, &request));
+    wait(request);
+  }
+}
+
+}  // namespace icegen

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// What all MPI calls of the bridge need: errors that are thrown, and waiting that leaves the core to others.
+#pragma once
+
+#include <mpi.h>
+
+#include <cstddef>
+
+namespace icegen {
+
+// Throws Error(ICEGEN_MPI_ERROR) if an MPI call did not return MPI_SUCCESS.
+void check(int code);
+
+// Whether MPI is initialised and not yet finalised.
+bool mpi_in_use();
+
+// Wait for a request without keeping a core busy: a rank that waits for a sample leaves its core to the thread that
+// generates it.
+void wait(MPI_Request &request);
+
+// Collective over `comm`.
+void barrier(MPI_Comm comm);
+void broadcast(MPI_Comm comm, char *bytes, std::size_t size, int root);
+
+}  // namespace icegen
