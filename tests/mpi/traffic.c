@@ -1,25 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counts messages and bytes of each call: traffic NAMELIST POINTS MEMBERS VARIABLES..., with simulated_nodes.c preloaded.
- * POINTS holds real64 pairs (lon, lat), dealt to the ranks in blocks, which become three targets. Prints for each kind
- * of call: its name, how often it was called, messages and bytes in all, and the same of those between nodes.
+ * Counts what each kind of call sends: traffic NAMELIST POINTS MEMBERS VARIABLE VARIABLE.
  *
- * Open MPI counts, if OMPI_MCA_pml_monitoring_enable is 1: what each rank sends to each other, collectives included.
+ * POINTS holds real64 pairs (lon, lat), dealt to the ranks in blocks, which become three targets. Each member is
+ * received in both variables at all targets. Prints a line of JSON for each kind of call: calls of the bridge; reductions,
+ * broadcasts, barriers and other communication of the rank that does most; messages, and those between nodes (see
+ * profiled.h); bytes that the kernel counts on TCP connections (all ranks; between nodes), if all messages go over them.
  */
 
+#define _POSIX_C_SOURCE 200809L
+
+#include <dirent.h>
 #include <icegen.h>
 #include <mpi.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
-enum { targets = 3 };
-static int rank, ranks, *node_of, calls;
+#include "profiled.h"
+
+enum { targets = 3, most_connections = 1024, info_size = 256, bytes_sent_at = 200 }; /* Linux 4.19's struct tcp_info */
+
+typedef struct connection {
+  unsigned long own_port, peer_port, bytes; /* sent */
+} connection;
+
+static int rank, ranks, calls;
 static char message[512];
-static MPI_T_pvar_session session;
-static MPI_T_pvar_handle handles[2]; /* messages, bytes */
-static unsigned long *before[2], *after[2];
+static profile profile_before;
+static connection connections_before[most_connections], connections_after[most_connections];
+static unsigned long of_a_barrier[2]; /* bytes */
 
+/* Ends all ranks. */
 static void stop(const char *why) {
   if (rank == 0) fprintf(stderr, "%s\n", why);
   MPI_Abort(MPI_COMM_WORLD, 1);
@@ -30,54 +44,94 @@ static void expect(int status) {
   if (status != ICEGEN_SUCCESS) stop(message);
 }
 
-static void open_counters(void) {
-  const char *names[2] = {"pml_monitoring_messages_count", "pml_monitoring_messages_size"};
-  int provided;
-  MPI_T_init_thread(MPI_THREAD_SINGLE, &provided);
-  MPI_T_pvar_session_create(&session);
-  for (int i = 0; i < 2; ++i) {
-    int index, count = 0;
-    MPI_Comm world = MPI_COMM_WORLD;
-    if (MPI_T_pvar_get_index(names[i], MPI_T_PVAR_CLASS_SIZE, &index) != MPI_SUCCESS ||
-        MPI_T_pvar_handle_alloc(session, index, &world, &handles[i], &count) != MPI_SUCCESS || count != ranks)
-      stop("this MPI does not count");
-    MPI_T_pvar_start(session, handles[i]);
-    before[i] = calloc((size_t)ranks, sizeof(long));
-    after[i] = calloc((size_t)ranks, sizeof(long));
+static unsigned long port_of(const struct sockaddr_storage *address) {
+  if (address->ss_family == AF_INET) return ntohs(((const struct sockaddr_in *)address)->sin_port);
+  if (address->ss_family == AF_INET6) return ntohs(((const struct sockaddr_in6 *)address)->sin6_port);
+  return 0;
+}
+
+/* This rank's TCP connections. */
+static void find_connections(connection *found) {
+  memset(found, 0, most_connections * sizeof *found);
+  DIR *folder = opendir("/proc/self/fd");
+  int n = 0;
+  for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL && n < most_connections;) {
+    const int fd = atoi(entry->d_name);
+    struct sockaddr_storage own, peer;
+    socklen_t own_size = sizeof own, peer_size = sizeof peer, size = info_size;
+    char info[info_size] = "";
+    if (getsockname(fd, (struct sockaddr *)&own, &own_size) != 0 ||
+        getpeername(fd, (struct sockaddr *)&peer, &peer_size) != 0 || port_of(&own) == 0 ||
+        getsockopt(fd, IPPROTO_TCP, 11 /* TCP_INFO */, info, &size) != 0)
+      continue;
+    found[n].own_port = port_of(&own), found[n].peer_port = port_of(&peer);
+    memcpy(&found[n++].bytes, info + bytes_sent_at, sizeof(unsigned long));
+  }
+  if (folder != NULL) closedir(folder);
+}
+
+/* On the first rank: bytes that ranks sent to each other on `mine`, and those between nodes. */
+static void count_bytes(const connection *mine, unsigned long bytes[2]) {
+  static int owner[65536]; /* 1 + the rank that has a port */
+  static connection *all;
+  const int size = most_connections * (int)sizeof *mine, n = most_connections * ranks;
+  if (rank == 0 && all == NULL) all = malloc((size_t)size * (size_t)ranks);
+  PMPI_Gather(mine, size, MPI_BYTE, all, size, MPI_BYTE, 0, MPI_COMM_WORLD);
+  if (rank != 0) return;
+  memset(owner, 0, sizeof owner);
+  bytes[0] = bytes[1] = 0;
+  for (int i = 0; i < n; ++i)
+    if (all[i].own_port != 0) owner[all[i].own_port] = 1 + i / most_connections;
+  for (int i = 0; i < n; ++i) {
+    if (all[i].own_port == 0 || owner[all[i].peer_port] == 0) continue;
+    bytes[0] += all[i].bytes;
+    if (profile_node_of(i / most_connections) != profile_node_of(owner[all[i].peer_port] - 1)) bytes[1] += all[i].bytes;
   }
 }
 
 static void begin(void) {
   PMPI_Barrier(MPI_COMM_WORLD);
   calls = 0;
-  for (int i = 0; i < 2; ++i) MPI_T_pvar_read(session, handles[i], before[i]);
+  find_connections(connections_before);
+  profile_before = profile_now();
+}
+
+/* Bytes sent since the beginning, by all ranks and between nodes, one barrier more. */
+static void count_since(unsigned long bytes[2]) {
+  unsigned long until_beginning[2] = {0, 0};
+  PMPI_Barrier(MPI_COMM_WORLD);
+  find_connections(connections_after);
+  PMPI_Barrier(MPI_COMM_WORLD);
+  count_bytes(connections_before, until_beginning);
+  count_bytes(connections_after, bytes);
+  for (int i = 0; i < 2; ++i) bytes[i] -= until_beginning[i];
 }
 
 static void end(const char *name) {
-  unsigned long sent[4] = {0}, all[4]; /* messages, bytes; the same between nodes */
-  for (int i = 0; i < 2; ++i) MPI_T_pvar_read(session, handles[i], after[i]);
-  for (int i = 0; i < 2; ++i)
-    for (int other = 0; other < ranks; ++other) {
-      const unsigned long more = after[i][other] - before[i][other];
-      sent[i] += more;
-      if (node_of[other] != node_of[rank]) sent[2 + i] += more;
-    }
-  PMPI_Reduce(sent, all, 4, MPI_UNSIGNED_LONG, MPI_SUM, 0, MPI_COMM_WORLD);
-  if (rank == 0) printf("%s %d %lu %lu %lu %lu\n", name, calls, all[0], all[1], all[2], all[3]);
+  const profile now = profile_now(), then = profile_before;
+  unsigned long bytes[2] = {0, 0};
+  count_since(bytes);
+  long most[4] = {now.reductions - then.reductions, now.broadcasts - then.broadcasts, now.barriers - then.barriers,
+                  now.others - then.others};
+  long sum[2] = {now.messages - then.messages, now.messages_between_nodes - then.messages_between_nodes};
+  PMPI_Allreduce(MPI_IN_PLACE, most, 4, MPI_LONG, MPI_MAX, MPI_COMM_WORLD);
+  PMPI_Allreduce(MPI_IN_PLACE, sum, 2, MPI_LONG, MPI_SUM, MPI_COMM_WORLD);
+  if (rank != 0) return;
+  printf("{\"what\": \"%s\", \"calls\": %d, \"reductions\": %ld, \"broadcasts\": %ld, \"barriers\": %ld, \"others\": %ld, "
+         "\"messages\": %ld, \"messages_between\": %ld, \"bytes\": %ld, \"bytes_between\": %ld}\n",
+         name, calls, most[0], most[1], most[2], most[3], sum[0], sum[1], (long)(bytes[0] - of_a_barrier[0]),
+         (long)(bytes[1] - of_a_barrier[1]));
 }
 
 int main(int argc, char **argv) {
   MPI_Init(&argc, &argv);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &ranks);
-  if (argc < 5) return 2;
+  if (argc != 6) stop("usage: traffic NAMELIST POINTS MEMBERS VARIABLE VARIABLE");
   const int members = atoi(argv[3]);
-  const char *nodes = getenv("SIMULATED_NODES");
-  node_of = malloc((size_t)ranks * sizeof(int));
-  for (int i = 0; i < ranks; ++i) node_of[i] = nodes == NULL ? 0 : i * atoi(nodes) / ranks;
 
   FILE *file = fopen(argv[2], "rb");
-  if (file == NULL) return 2;
+  if (file == NULL) stop("no file of points");
   fseek(file, 0, SEEK_END);
   const long n = ftell(file) / 16, first = n * rank / ranks, mine = n * (rank + 1) / ranks - first;
   double *lon = malloc((size_t)mine * 8 + 8), *lat = malloc((size_t)mine * 8 + 8);
@@ -85,13 +139,17 @@ int main(int argc, char **argv) {
   signed char *valid = malloc((size_t)mine + 1);
   fseek(file, first * 16, SEEK_SET);
   for (long i = 0; i < mine; ++i)
-    if (fread(lon + i, 8, 1, file) != 1 || fread(lat + i, 8, 1, file) != 1) return 2;
+    if (fread(lon + i, 8, 1, file) != 1 || fread(lat + i, 8, 1, file) != 1) stop("a short file of points");
   fclose(file);
 
-  open_counters();
-  PMPI_Barrier(MPI_COMM_WORLD);
+  /* All connections are made. */
+  int *ignored = calloc((size_t)ranks, 2 * sizeof(int));
+  PMPI_Alltoall(ignored, 1, MPI_INT, ignored + ranks, 1, MPI_INT, MPI_COMM_WORLD);
   begin();
+  count_since(of_a_barrier);
+
   icegen_emulator *ice = NULL;
+  begin();
   expect(icegen_open(MPI_Comm_c2f(MPI_COMM_WORLD), argv[1], &ice, message, sizeof message));
   end("open");
   begin();
@@ -115,7 +173,7 @@ int main(int argc, char **argv) {
   begin();
   for (int member = 1; member <= members; ++member)
     for (int t = 0; t < targets; ++t)
-      for (int variable = 4; variable < argc; ++variable) {
+      for (int variable = 4; variable < 6; ++variable) {
         const char name[] = {(char)('A' + t), '\0'};
         if (t > 0 || variable > 4)
           expect(icegen_receive_f32(ice, name, argv[variable], member, mine, values, valid, message, sizeof message));
@@ -127,9 +185,10 @@ int main(int argc, char **argv) {
   begin();
   expect(icegen_close(&ice, message, sizeof message));
   end("close");
-  long points = mine, most;
-  PMPI_Reduce(&points, &most, 1, MPI_LONG, MPI_MAX, 0, MPI_COMM_WORLD);
-  if (rank == 0) printf("points %ld\n", most);
+
+  long most = mine;
+  PMPI_Allreduce(MPI_IN_PLACE, &most, 1, MPI_LONG, MPI_MAX, MPI_COMM_WORLD);
+  if (rank == 0) printf("{\"what\": \"points\", \"most\": %ld, \"all\": %ld}\n", most, n);
   MPI_Finalize();
   return 0;
 }
