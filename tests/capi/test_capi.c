@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Null pointers, wrong files and single precision through icegen.h: test_capi FOLDER, a folder made by tests/tiny.py.
- */
+/* Null pointers, wrong files, single precision, and who generates what when, through icegen.h: test_capi FOLDER BACKEND,
+ * a folder made by tests/tiny.py and the library of fault_backend.c. */
 
 #include <icegen.h>
 #include <mpi.h>
@@ -15,9 +15,53 @@ static void check(int fine, const char *what, const char *message) {
   fprintf(stderr, "FAILED: %s (message: %s)\n", what, message);
 }
 
+static int receive(icegen_emulator *ice, int slot, int member, char *message, size_t size) {
+  double value;
+  signed char valid;
+  return icegen_receive_slot_f64(ice, slot, "pole", "sic", member, 1, &value, &valid, message, size);
+}
+
+/* What is received next is generated next, and each request's first member falls to the generator after the last. */
+static void test_order(const char *folder, const char *backend) {
+  char path[1024], message[512];
+  icegen_emulator *ice = NULL;
+  int rank, ranks, ready = -1;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+  snprintf(path, sizeof path, "%s/order_%d.nml", folder, ranks);
+  if (rank == 0) {
+    FILE *file = fopen(path, "w");
+    if (file == NULL) MPI_Abort(MPI_COMM_WORLD, 2);
+    fprintf(file, "&icegen_nml archive = '%s/tiny.pt', generators = %d, backend = '%s' /\n", folder, ranks, backend);
+    fclose(file);
+  }
+  MPI_Barrier(MPI_COMM_WORLD);
+  check(icegen_open(MPI_Comm_c2f(MPI_COMM_WORLD), path, &ice, message, sizeof message) == ICEGEN_SUCCESS, "open",
+        message);
+  const double lon = 0, lat = 90;
+  icegen_add_target(ice, "pole", 1, &lon, &lat, message, sizeof message);
+
+  /* On the 15th each of 3 members of a generator takes half a second; the other slot's need not wait for them all. */
+  icegen_request_slot(ice, 2, 1, 3 * ranks, 2001, 15, message, sizeof message);
+  icegen_request_slot(ice, 1, 1, ranks, 2001, 20, message, sizeof message);
+  check(receive(ice, 1, ranks, message, sizeof message) == ICEGEN_SUCCESS, "receive from the second request", message);
+  check(icegen_test(ice, 2, &ready, message, sizeof message) == ICEGEN_SUCCESS && ready == 0,
+        "which passed the first one", message);
+
+  /* On the 13th generation fails, and the message names the rank. */
+  for (int i = 0; i < 2 * ranks && ranks > 1; ++i) {
+    char where[32];
+    snprintf(where, sizeof where, "on rank %d: ", i % ranks);
+    icegen_request(ice, 1, 2001, 13, message, sizeof message);
+    check(receive(ice, 1, 1, message, sizeof message) == ICEGEN_BACKEND_ERROR && strstr(message, where) == message,
+          "requests of one member go round the generators", message);
+  }
+  check(icegen_close(&ice, message, sizeof message) == ICEGEN_SUCCESS, "close", message);
+}
+
 int main(int argc, char **argv) {
   MPI_Init(&argc, &argv);
-  if (argc < 2) return 2;
+  if (argc != 3) return 2;
   const int world = MPI_Comm_c2f(MPI_COMM_WORLD);
   char message[512] = "", path[1024], tiny[8];
   icegen_emulator *ice = NULL;
@@ -65,6 +109,10 @@ int main(int argc, char **argv) {
   check(icegen_add_target_by(ice, "R", 3, lon, lat, "degrees", "nearest", 0, message, sizeof message) == ICEGEN_SUCCESS,
         "target by another method", message);
 
+  check(icegen_remove_target(ice, NULL, message, sizeof message) == ICEGEN_BAD_ARGUMENT, "remove no name", message);
+  check(icegen_remove_target(ice, "S", message, sizeof message) == ICEGEN_BAD_ARGUMENT, "remove what is not", message);
+  check(icegen_remove_target(ice, "R", message, sizeof message) == ICEGEN_SUCCESS, "remove_target", message);
+
   char state[ICEGEN_STATE_SIZE];
   check(icegen_get_state(ice, NULL, sizeof state, message, sizeof message) == ICEGEN_BAD_ARGUMENT, "null", message);
   check(icegen_get_state(ice, state, 20, message, sizeof message) == ICEGEN_BAD_ARGUMENT, "small state", message);
@@ -96,6 +144,7 @@ int main(int argc, char **argv) {
   check(icegen_test(ice, 5, &ready, message, sizeof message) == ICEGEN_SUCCESS && ready == 1, "ready", message);
   check(icegen_close(&ice, message, sizeof message) == ICEGEN_SUCCESS && ice == NULL, "close", message);
 
+  test_order(argv[1], argv[2]);
   MPI_Finalize();
   printf("%s\n", failures == 0 ? "all checks passed" : "some checks failed");
   return failures != 0;
