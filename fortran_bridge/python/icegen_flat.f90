@@ -7,7 +7,8 @@ module icegen_flat
   use icegen, only: icegen_emulator
   implicit none
   private
-  public :: bridge_open, bridge_add_target, bridge_request, bridge_test, bridge_receive, bridge_close, mpi_library
+  public :: bridge_open, bridge_add_target, bridge_remove_target, bridge_request, bridge_test, bridge_receive, &
+    bridge_close, mpi_library
 
   !> Emulators that may be open at once.
   integer, parameter :: most = 64
@@ -46,6 +47,15 @@ contains
 
     call emulators(handle)%add_target(name, lon, lat, ierr, errmsg)
   end subroutine bridge_add_target
+
+  subroutine bridge_remove_target(handle, name, ierr, errmsg)
+    integer, intent(in) :: handle
+    character(len=*), intent(in) :: name
+    integer, intent(out) :: ierr
+    character(len=512), intent(out) :: errmsg
+
+    call emulators(handle)%remove_target(name, ierr, errmsg)
+  end subroutine bridge_remove_target
 
   subroutine bridge_request(handle, members, year, day_of_year, slot, first_member, ierr, errmsg)
     integer, intent(in) :: handle, members, year, day_of_year, slot, first_member

@@ -200,6 +200,21 @@ subroutine icegen_add_target_weights_r4(ih, name, n, lon, lat, units, file, cell
   call keep(at, message)
 end subroutine icegen_add_target_weights_r4
 
+!> CALL ICEGEN_REMOVE_TARGET(IH, NAME, IERR): forget a target and free its memory; its name may be given to another.
+subroutine icegen_remove_target(ih, name, ierr)
+  use icegen_handles, only: place_of, keep, message_length, emulators
+  implicit none
+  integer, intent(in) :: ih
+  character(len=*), intent(in) :: name
+  integer, intent(out) :: ierr
+  character(len=message_length) :: message
+  integer :: at
+
+  at = place_of(ih)
+  call emulators(at)%emulator%remove_target(name, ierr, message)
+  call keep(at, message)
+end subroutine icegen_remove_target
+
 !> CALL ICEGEN_REQUEST(IH, MEMBERS, YEAR, DAY, IERR): members 1 to MEMBERS in slot 1; DAY of the year from 1.
 subroutine icegen_request(ih, members, year, day, ierr)
   use icegen_handles, only: place_of, keep, message_length, emulators

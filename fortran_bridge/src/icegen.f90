@@ -27,6 +27,7 @@ module icegen
   contains
     procedure :: open => emulator_open
     generic :: add_target => add_target_real32, add_target_real64
+    procedure :: remove_target => emulator_remove_target
     procedure :: request => emulator_request
     procedure :: test => emulator_test
     generic :: receive => receive_real32, receive_real64
@@ -87,6 +88,15 @@ module icegen
       integer(c_size_t), value :: message_size
       integer(c_int) :: status
     end function c_add_target_weights
+
+    function c_remove_target(emulator, target, message, message_size) bind(c, name='icegen_remove_target') result(status)
+      import :: c_char, c_int, c_ptr, c_size_t
+      type(c_ptr), value :: emulator
+      character(kind=c_char), intent(in) :: target(*)
+      character(kind=c_char), intent(out) :: message(*)
+      integer(c_size_t), value :: message_size
+      integer(c_int) :: status
+    end function c_remove_target
 
     function c_request(emulator, slot, first_member, members, year, day_of_year, message, message_size) &
       bind(c, name='icegen_request_slot') result(status)
@@ -292,6 +302,19 @@ contains
     call self%add_target(name, real(lon, real64), real(lat, real64), ierr, errmsg, units, method, distance, weights, &
       cells)
   end subroutine add_target_real32
+
+  !> Forget a set of points and free its memory. Its name may be given to another.
+  subroutine emulator_remove_target(self, name, ierr, errmsg)
+    class(icegen_emulator), intent(in) :: self
+    !> name given to add_target
+    character(len=*), intent(in) :: name
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    character(kind=c_char) :: message(message_length)
+
+    ierr = c_remove_target(self%handle, c_text(name), message, size(message, kind=c_size_t))
+    call report(message, errmsg)
+  end subroutine emulator_remove_target
 
   !> Ask for a sample. Returns at once; generation proceeds beside the host. The request takes the place of the one
   !> before it in its slot.

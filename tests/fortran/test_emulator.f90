@@ -150,6 +150,22 @@ contains
     call ice%receive('nowhere', 'sic', 1, empty, none, ierr, errmsg)
     call expect(0, '', 'receive without points')
 
+    call ice%remove_target('T', ierr, errmsg)
+    call expect(0, '', 'remove_target')
+    call ice%receive('T', 'sic', 1, sic(:n), valid(:n), ierr, errmsg)
+    call expect(1, "unknown target 'T'", 'receive at a target that was removed')
+    call ice%remove_target('T', ierr, errmsg)
+    call expect(1, "unknown target 'T'", 'remove_target twice')
+    if (ranks > 1) then
+      call ice%remove_target(merge('nowhere', 'T      ', rank == 0), ierr, errmsg)
+      call expect(1, 'first rank''s are target nowhere', 'another target on each rank')
+    end if
+    call ice%add_target('T', lon(n:1:-1), lat(n:1:-1), ierr, errmsg)
+    call expect(0, '', 'another target of the same name')
+    call ice%receive('T', 'sic', 1, again(:n), valid(:n), ierr, errmsg)
+    call expect(0, '', 'receive there')
+    if (n > 0) call check(all(abs(again(3:2:-1) - sic(:2)) <= 0), 'its own points')
+
     call ice%request(1, 2003, 300, ierr, errmsg)
     call ice%close(ierr, errmsg)
     call expect(0, '', 'close with a request in flight')

@@ -97,6 +97,12 @@ C     TEST_EXTERNALS FOLDER, a folder made by tests/tiny.py.
       CALL ICEGEN_ADD_TARGET_BY_R4(IH, 'R', 1, 1., 1.5, 'radians',
      &                             'bilinear', 0., IERR)
       IF (IERR .NE. 0) CALL FAILED('add_target_by_r4', NFAIL)
+      CALL ICEGEN_REMOVE_TARGET(IH, 'S', IERR)
+      IF (IERR .NE. 0) CALL FAILED('remove_target', NFAIL)
+      CALL ICEGEN_REMOVE_TARGET(IH, 'S', IERR)
+      CALL ICEGEN_MESSAGE(IH, MSG)
+      IF (IERR .NE. 1 .OR. INDEX(MSG, 'unknown target') .EQ. 0)
+     &  CALL FAILED('remove_target twice', NFAIL)
       CALL ICEGEN_ADD_TARGET_WEIGHTS(IH, 'W', 1, 1.D0, 85.D0,
      &                               'degrees', 'nowhere.nc', 1, IERR)
       CALL ICEGEN_MESSAGE(IH, MSG)

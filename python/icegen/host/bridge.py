@@ -56,6 +56,11 @@ class Emulator:
         _call("add_target", self._open, name, *points)
         self._sizes[name] = points[0].size
 
+    def remove_target(self, name: str) -> None:
+        """Forget a set of points and free its memory. Its name may be given to another."""
+        _call("remove_target", self._open, name)
+        del self._sizes[name]
+
     def request(self, members: int, year: int, day_of_year: int, *, slot: int = 1, first_member: int = 1) -> None:
         """Ask for a sample; returns at once. It takes the place of the request before it in its slot."""
         _call("request", self._open, members, year, day_of_year, slot, first_member)

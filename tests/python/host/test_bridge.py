@@ -65,6 +65,19 @@ def test_no_points(ice):
     assert ice.receive("none", "sic", 1).shape == (0,)
 
 
+def test_a_target_that_is_removed(bridge, ice):
+    ice.add_target("T", [0.0, 10.0], [90.0, 85.0])
+    ice.request(1, 2001, 75)
+    both = ice.receive("T", "sic", 1)
+    ice.remove_target("T")
+    with pytest.raises(bridge.BridgeError, match="unknown target 'T'"):
+        ice.receive("T", "sic", 1)
+    with pytest.raises(bridge.BridgeError, match="unknown target 'T'"):
+        ice.remove_target("T")
+    ice.add_target("T", [10.0], [85.0])
+    np.testing.assert_array_equal(ice.receive("T", "sic", 1), both[1:])
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
