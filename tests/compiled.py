@@ -33,18 +33,20 @@ def configured(name: str) -> str:
     return found[1] if found else ""
 
 
-def mpirun(ranks: int, program: str, *arguments, cwd=None, timeout=120) -> subprocess.CompletedProcess:
-    """Run a program of build/bin on that many ranks; its output is text."""
+def mpirun(
+    ranks: int, program: str, *arguments, cwd=None, timeout=120, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess:
+    """Run a program of build/bin on that many ranks; its output is text. environment: more of it, for the ranks alone."""
     path = BUILD / "bin" / program
     require_built(path)
-    command = [configured("MPIEXEC_EXECUTABLE"), "-n", str(ranks), path, *arguments]
-    environment = os.environ | ENVIRONMENT
+    more = [f"{name}={value}" for name, value in (environment or {}).items()]
+    command = [configured("MPIEXEC_EXECUTABLE"), "-n", str(ranks), *(["env", *more] if more else []), path, *arguments]
     return subprocess.run(
         [str(part) for part in command],
         capture_output=True,
         text=True,
         timeout=timeout,
-        env=environment,
+        env=os.environ | ENVIRONMENT,
         cwd=cwd,
         check=False,
     )

@@ -21,14 +21,16 @@ LON, LAT = EASE2.transform(*np.meshgrid(X, Y), direction="INVERSE")
 EARTH = 6371.0088  # km
 
 
-def run(archive: Path, lon, lat, variables: str, *options, ranks=1, generators=1, members=1, **namelist):
+def run(
+    archive: Path, lon, lat, variables: str, *options, ranks=1, generators=1, members=1, environment=None, **namelist
+):
     """Call the probe. Options: units, method, distance, weights."""
     folder = archive.parent
     np.stack([np.ravel(lon), np.ravel(lat)], 1).astype(np.float64).tofile(folder / "points.bin")
     namelist |= {"archive": str(archive), "backend": str(BUILD / "lib/libfield_backend.so"), "generators": generators}
     (folder / "icegen.nml").write_text("&icegen_nml " + ", ".join(f"{k} = {v!r}" for k, v in namelist.items()) + " /\n")
     arguments = [folder / "icegen.nml", folder / "points.bin", folder / "out.bin", 2001, 75, members, variables]
-    return mpirun(ranks, "probe_fortran", *arguments, *options)
+    return mpirun(ranks, "probe_fortran", *arguments, *options, environment=environment)
 
 
 def receive(archive: Path, lon, lat, variables: str, *options, members=1, **more) -> np.ndarray:
@@ -287,7 +289,9 @@ def test_weights_refusals(tmp_path, conservative):
 
 @pytest.mark.parametrize("method", ["bilinear", "nearest", "conservative"])
 def test_any_number_of_ranks(request, tmp_path, land, points, method):
-    """The same bits on 1, 2, 3, 5 and 8 ranks, of which one has no points, from 1 to all of them generating."""
+    """The same bits on 1, 2, 3, 5 and 8 ranks, of which one has no points, from 1 to all of them generating; on 1 to 4
+    nodes, with shared memory and without.
+    """
     lon, lat = points
     options = ["degrees", method, "200"]
     if method == "conservative":
@@ -304,6 +308,11 @@ def test_any_number_of_ranks(request, tmp_path, land, points, method):
     assert len(np.unique(one)) > 300
     for ranks, generators in [(2, 1), (3, 3), (5, 2), (8, 8)]:
         more = receive(archive, lon, lat, names, *options, members=3, ranks=ranks, generators=generators)
+        np.testing.assert_array_equal(more, one)
+    profiled = {"LD_PRELOAD": str(BUILD / "lib/libprofiled.so")}
+    for ranks, nodes, without in [(2, 2, {}), (5, 2, {}), (8, 4, {}), (3, 1, {"WITHOUT_WINDOWS": "1"}), (8, 4, {"WITHOUT_WINDOWS": "1"})]:
+        environment = profiled | {"SIMULATED_NODES": str(nodes)} | without
+        more = receive(archive, lon, lat, names, *options, members=3, ranks=ranks, generators=2, environment=environment)
         np.testing.assert_array_equal(more, one)
 
 
