@@ -7,17 +7,23 @@
 
 #include <algorithm>
 #include <cfenv>
+#include <cstdlib>
 #include <set>
+#include <utility>
+
+#include "error.h"
 
 namespace icegen {
 namespace {
 
-// The thread, and those that a model makes in it, inherit that no signal reaches them: the host's handlers, which may
-// call MPI, run in the host's threads alone.
+// The thread, and threads that a model makes in it, take no signals from outside: the host's handlers, which may call
+// MPI, run in the host's threads. Signals of a fault in the thread itself stay open, so that the host's crash handler
+// runs.
 std::thread without_signals(std::function<void()> body) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  sigset_t blocked, before;
+  sigfillset(&blocked);
+  for (const int fault : {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP}) sigdelset(&blocked, fault);
+  pthread_sigmask(SIG_SETMASK, &blocked, &before);
   std::thread made;
   try {
     made = std::thread(std::move(body));
@@ -33,29 +39,47 @@ std::thread without_signals(std::function<void()> body) {
 struct Living {
   std::mutex mutex;
   std::set<Worker *> workers;
+  bool over = false;  // the process is ending
 };
 Living &living() {
   static auto *made = new Living;
   return *made;
 }
 
-// Of a thread that returns from main or calls exit, thread-local objects are destroyed before any static one, even
-// those that libraries make while a task runs.
-struct EndAtExit {
-  ~EndAtExit() {
-    if (gettid() != getpid()) return;  // another thread than main's ends; the process goes on
-    const std::lock_guard lock(living().mutex);
-    for (Worker *worker : living().workers) worker->end();
-    living().workers.clear();
+void end_all() {
+  const std::lock_guard lock(living().mutex);
+  living().over = true;
+  for (Worker *worker : living().workers) worker->end();
+  living().workers.clear();
+}
+
+// Workers have to end before the static objects that their tasks use are destroyed. Two hooks do this:
+//
+// - Thread-local objects of the main thread, for a process that ends there: they are destroyed before all static
+//   objects, even those that a task is making.
+// - `atexit`, for a process that ends in another thread. What is registered last runs first, so it is registered
+//   when a task is done, after the static objects that the task made.
+struct EndWithMainThread {
+  ~EndWithMainThread() {
+    if (gettid() == getpid()) end_all();  // else another thread ends, and the process goes on
   }
 };
+[[noreturn]] void refuse() {
+  fail(ICEGEN_BACKEND_ERROR, "the program is ending; the emulator generates no more members");
+}
+
+thread_local EndWithMainThread end_with_main_thread;
+void end_with_this_thread() { static_cast<void>(&end_with_main_thread); }  // made at its first use
+
+// The library is usually loaded by the main thread, which need not be the one that opens an emulator.
+[[maybe_unused]] const bool in_loading_thread = (end_with_this_thread(), true);
 
 }  // namespace
 
 Worker::Worker(std::function<void()> at_end) : at_end_(std::move(at_end)) {
-  static thread_local EndAtExit end_at_exit;
-  static_cast<void>(end_at_exit);
+  end_with_this_thread();
   const std::lock_guard lock(living().mutex);
+  if (living().over) refuse();
   const auto place = living().workers.insert(this).first;
   try {
     thread_ = without_signals([this] { loop(); });
@@ -76,18 +100,24 @@ Worker::~Worker() {
 void Worker::end() {
   {
     const std::lock_guard lock(mutex_);
-    closing_ = true;
-    tasks_.clear();
+    ended_ = true;
   }
   wake_.notify_one();
-  if (thread_.joinable()) thread_.join();
+  // A task may end the process itself.
+  if (thread_.joinable() && thread_.get_id() != std::this_thread::get_id()) thread_.join();
 }
 
 std::shared_future<void> Worker::run(std::function<void()> work, int group) {
-  Task task = {group, std::packaged_task<void()>(std::move(work))};
+  const auto unless_ended = [this, work = std::move(work)] {
+    if (ended_) refuse();
+    work();
+    if (!std::exchange(at_exit_, true)) std::atexit(end_all);
+  };
+  Task task = {group, std::packaged_task<void()>(unless_ended)};
   std::shared_future<void> done = task.work.get_future().share();
   {
     const std::lock_guard lock(mutex_);
+    if (ended_) refuse();
     tasks_.push_back(std::move(task));
   }
   wake_.notify_one();
@@ -102,7 +132,7 @@ void Worker::advance(int group) noexcept {
 void Worker::loop() {
   std::unique_lock lock(mutex_);
   while (true) {
-    wake_.wait(lock, [this] { return closing_ || !tasks_.empty(); });
+    wake_.wait(lock, [this] { return ended_ || !tasks_.empty(); });
     if (tasks_.empty()) break;
     Task task = std::move(tasks_.front());
     tasks_.pop_front();

@@ -2,6 +2,7 @@
 // A thread that runs tasks one after the other, with the floating-point traps of the host masked.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -13,17 +14,18 @@ namespace icegen {
 
 class Worker {
  public:
-  // at_end: run in the thread when it ends.
+  // at_end: run in the thread when it ends. Throws Error(ICEGEN_BACKEND_ERROR) if the program is ending.
   explicit Worker(std::function<void()> at_end = [] {});
   ~Worker();  // ends it
   Worker(const Worker &) = delete;
   Worker &operator=(const Worker &) = delete;
 
-  // Give up what is queued, and wait for the task under way. A program that ends with workers that live does so for
-  // each, before the static objects that their tasks may be using are destroyed.
+  // Refuse queued tasks, and wait for the task that is running. When a program ends, this is done for each worker
+  // before the static objects that its task may use are destroyed.
   void end();
 
-  // Queue a task of a group. get() of the future waits for it and throws what it threw.
+  // Queue a task of a group. get() of the future waits for it and throws what it threw. Once the worker has ended, `run`
+  // throws Error(ICEGEN_BACKEND_ERROR), and so does the future of a task that was refused.
   std::shared_future<void> run(std::function<void()> work, int group = 0);
 
   // Let the tasks of a group that are queued pass those of others.
@@ -39,7 +41,8 @@ class Worker {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Task> tasks_;
-  bool closing_ = false;
+  std::atomic<bool> ended_{false};
+  bool at_exit_ = false;  // used in the thread alone: whether the end of the process is arranged for
   std::function<void()> at_end_;
   std::thread thread_;  // last: it uses the others
 };

@@ -12,7 +12,7 @@
 //   107 takes half a second                    108 NaN, overflow and division by zero on the way, not in the state
 //   109 leaves the thread with traps and another rounding
 //   111 throws bad_alloc                       112 throws another exception
-//   113 throws what is no exception
+//   113 throws what is no exception             114 raises SIGSEGV
 //
 // With 13 threads creation fails on the second device, with 14 it throws there. Destruction always throws.
 
@@ -22,6 +22,7 @@
 #include <cfenv>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <limits>
 #include <new>
@@ -95,6 +96,8 @@ int generate(void *, int64_t seed, int64_t members, const int64_t *member, int64
       throw std::runtime_error("CUDA error: device-side assert triggered");
     case 113:
       throw 113;
+    case 114:
+      std::raise(SIGSEGV);
   }
   static_cast<void>(ignored);
   return 0;

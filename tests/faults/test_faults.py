@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Hosts that end in the middle of a sample, that run for long, and that valgrind watches."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -31,6 +32,15 @@ def torch_namelist(tmp_path, tiny) -> Path:
     return namelist(tmp_path, tiny, "torch")
 
 
+def run_alone(program: str, *arguments, timeout=60) -> subprocess.CompletedProcess:
+    """Run a program of build/bin on one rank, without a launcher, which would change its exit status."""
+    path = BUILD / "bin" / program
+    require_built(path)
+    command = [str(part) for part in (path, *arguments)]
+    environment = os.environ | ENVIRONMENT
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=environment, check=False)
+
+
 @pytest.mark.parametrize(("how", "status", "times"), [("return", 0, 3), ("stop", 3, 1)])
 def test_a_host_may_end_without_close(torch_namelist, how, status, times):
     """While libtorch runs: no crash among its static objects (half of such ends had one), and no wait for the queue."""
@@ -38,6 +48,33 @@ def test_a_host_may_end_without_close(torch_namelist, how, status, times):
         finished = mpirun(2, "endings", torch_namelist, how, timeout=60)
         assert finished.returncode == status, finished.stdout + finished.stderr
         assert not re.search("signal|terminate called|Sanitizer", finished.stdout + finished.stderr)
+
+
+@pytest.mark.parametrize("how", ["returned", "exited", "both"])
+def test_a_host_may_end_in_any_thread(torch_namelist, how):
+    """Another thread opens the emulator or ends the process: no crash in libtorch, and the host's own exit status."""
+    for _ in range(3):
+        finished = run_alone("ends", torch_namelist, how)
+        assert finished.returncode == 3, finished.stdout + finished.stderr
+
+
+def test_calls_at_the_end_of_the_program(broken):
+    """In a function of atexit, after the thread that generates has ended: an error and no wait."""
+    finished = run_alone("ends", broken, "afterwards")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    refused = "4 the program is ending; the emulator generates no more members"
+    assert finished.stdout.splitlines() == [
+        "test 0 ",
+        f"receive {refused}",
+        f"request {refused}",
+        f"open {refused}",
+        "close 0 ",
+    ]
+
+
+def test_a_crash_handler_of_the_host(broken):
+    """It runs for a fault in the thread that generates."""
+    assert run_alone("ends", broken, "crashed").returncode == 42
 
 
 def test_calls_after_mpi_finalize(broken):
