@@ -5,11 +5,12 @@
 
 #include <cctype>
 #include <cfenv>
+#include <cstdint>
 #include <cstring>
-#include <memory>
+#include <map>
 #include <mutex>
 #include <optional>
-#include <set>
+#include <utility>
 
 #include "categories.h"
 #include "emulator.h"
@@ -17,42 +18,45 @@
 
 namespace {
 
-// The handles that are open, so that a copy of one that was closed is told from them. Never destroyed, since a host may
-// close as late as it likes.
-class Handles {
+// The emulators that are open, by serial number: the value of a handle, which names no address and never comes back, so
+// that a copy of a handle that was closed is refused for ever. Never destroyed, since a host may close as late as it
+// likes.
+class Emulators {
  public:
-  void insert(const icegen_emulator *handle) {
+  using Entries = std::map<std::uintptr_t, std::optional<icegen::Emulator>>;
+
+  // An entry to be filled and given to `add`.
+  Entries reserve() {
+    Entries entry;
     const std::lock_guard lock(mutex_);
-    open_.insert(handle);
+    entry[++last_];
+    return entry;
   }
-  void erase(const icegen_emulator *handle) {
+  icegen_emulator *add(Entries entry) {
+    const std::uintptr_t serial = entry.begin()->first;
     const std::lock_guard lock(mutex_);
-    open_.erase(handle);
+    open_.merge(entry);
+    return reinterpret_cast<icegen_emulator *>(serial);
   }
-  bool hold(const icegen_emulator *handle) {
+  // Null if the handle is not open.
+  icegen::Emulator *find(const icegen_emulator *handle) {
     const std::lock_guard lock(mutex_);
-    return open_.count(handle) != 0;
+    const auto found = open_.find(reinterpret_cast<std::uintptr_t>(handle));
+    return found == open_.end() ? nullptr : &*found->second;
+  }
+  void remove(const icegen_emulator *handle) {
+    Entries::node_type removed;  // destroyed when the lock is released, since that waits for the model
+    const std::lock_guard lock(mutex_);
+    removed = open_.extract(reinterpret_cast<std::uintptr_t>(handle));
   }
 
  private:
   std::mutex mutex_;
-  std::set<const icegen_emulator *> open_;
+  Entries open_;
+  std::uintptr_t last_ = 0;
 };
 
-Handles &handles = *new Handles;
-
-}  // namespace
-
-struct icegen_emulator {
-  icegen_emulator() { handles.insert(this); }
-  ~icegen_emulator() { handles.erase(this); }
-  icegen_emulator(const icegen_emulator &) = delete;
-  icegen_emulator &operator=(const icegen_emulator &) = delete;
-
-  std::optional<icegen::Emulator> emulator;  // always there once icegen_open is through
-};
-
-namespace {
+Emulators &emulators = *new Emulators;
 
 // While it lives the caller's traps are masked, and neither its rounding nor its treatment of denormal numbers makes a
 // difference to a field.
@@ -86,9 +90,10 @@ int guarded(char *message, size_t size, Body body) {
   return outcome.status;
 }
 
-icegen::Emulator &checked(icegen_emulator *handle) {
-  if (!handles.hold(handle)) icegen::fail(ICEGEN_BAD_ARGUMENT, "the emulator is not open");
-  return *handle->emulator;  // NOLINT(bugprone-unchecked-optional-access): a handle that is held has one
+icegen::Emulator &checked(const icegen_emulator *handle) {
+  icegen::Emulator *emulator = emulators.find(handle);
+  if (emulator == nullptr) icegen::fail(ICEGEN_BAD_ARGUMENT, "the emulator is not open");
+  return *emulator;
 }
 
 }  // namespace
@@ -97,16 +102,16 @@ const char *icegen_version(void) { return ICEGEN_VERSION; }
 
 int icegen_open(int comm, const char *namelist, icegen_emulator **emulator, char *message, size_t message_size) {
   return guarded(message, message_size, [&] {
-    if (emulator != nullptr && !handles.hold(*emulator)) *emulator = nullptr;
+    if (emulator != nullptr && emulators.find(*emulator) == nullptr) *emulator = nullptr;
     icegen::Communicator own(comm);
-    std::unique_ptr<icegen_emulator> handle;
+    Emulators::Entries entry;
     own.agree([&] {
       if (emulator == nullptr) icegen::fail(ICEGEN_BAD_ARGUMENT, "emulator is a null pointer");
       if (*emulator != nullptr) icegen::fail(ICEGEN_BAD_ARGUMENT, "the emulator is open already; close it first");
-      handle = std::make_unique<icegen_emulator>();
+      entry = emulators.reserve();
     });
-    handle->emulator.emplace(std::move(own), namelist);
-    *emulator = handle.release();
+    entry.begin()->second.emplace(std::move(own), namelist);
+    *emulator = emulators.add(std::move(entry));
   });
 }
 
@@ -198,7 +203,10 @@ int icegen_fill_categories_f32(int64_t n, const float *area, const float *volume
 int icegen_close(icegen_emulator **emulator, char *message, size_t message_size) {
   return guarded(message, message_size, [&] {
     if (emulator == nullptr) return;
-    if (handles.hold(*emulator)) delete *emulator;
+    if (icegen::Emulator *open = emulators.find(*emulator)) {
+      open->close();
+      emulators.remove(*emulator);
+    }
     *emulator = nullptr;
   });
 }

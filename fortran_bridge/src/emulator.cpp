@@ -329,6 +329,11 @@ void Emulator::set_state(const char *state) {
   key_ = key;
 }
 
+void Emulator::close() {
+  const Error outcome = outcome_of([&] { comm_.agree([] { return std::string("close"); }, [] {}); });
+  if (outcome.status == ICEGEN_BAD_ARGUMENT) throw outcome;  // after other errors there is nobody to agree with
+}
+
 template void Emulator::receive(int, const char *, const char *, int, std::int64_t, double *, signed char *);
 template void Emulator::receive(int, const char *, const char *, int, std::int64_t, float *, signed char *);
 

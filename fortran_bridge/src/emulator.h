@@ -38,6 +38,7 @@ class Emulator {
                signed char *valid);
   std::string get_state(const char *state, std::size_t state_size);  // the text to be put there
   void set_state(const char *state);
+  void close();  // before it is destroyed: throws if other ranks call something else
 
  private:
   using Condition = std::vector<std::int64_t>;  // year and day of the year, or nothing

@@ -8,44 +8,50 @@ module icegen_handles
   use icegen, only: icegen_emulator
   implicit none
   private
-  public :: place_of, new_handle, free_handle, keep, emulators, message_length, most, unless_negative
+  public :: place_of, free_place, new_handle, free_handle, keep, emulators, message_length, most, unless_negative
 
   integer, parameter :: most = 64, message_length = 512
 
   type :: entry_type
-    logical :: used = .false.
+    integer :: handle = 0  !> 0: it is free
     type(icegen_emulator) :: emulator
     character(len=message_length) :: message = ''
   end type entry_type
 
   !> Place 0 is no emulator: it is never open, and keeps the messages of calls with a wrong handle.
   type(entry_type), target, save :: emulators(0:most)
+  !> Handles are numbered on and never come back, so that one that was closed is refused for ever.
+  integer, save :: latest = 0
 
 contains
 
-  !> The place of a handle, 0 if it is not one.
+  !> The place of a handle, 0 if it is not open.
   integer function place_of(handle)
     integer, intent(in) :: handle
-    place_of = 0
-    if (handle < 1 .or. handle > most) return
-    if (emulators(handle)%used) place_of = handle
+    do place_of = most, 1, -1
+      if (emulators(place_of)%handle == handle) exit
+    end do
+    if (handle < 1) place_of = 0
   end function place_of
 
-  !> A free handle, 0 if all are in use.
-  integer function new_handle()
-    integer :: i
-    new_handle = 0
-    do i = 1, most
-      if (emulators(i)%used) cycle
-      emulators(i)%used = .true.
-      new_handle = i
-      return
+  !> A free place, 0 if all are in use.
+  integer function free_place()
+    do free_place = most, 1, -1
+      if (emulators(free_place)%handle == 0) exit
     end do
+  end function free_place
+
+  !> Give the emulator in a place its handle.
+  integer function new_handle(place)
+    integer, intent(in) :: place
+    latest = latest + 1
+    new_handle = latest
+    emulators(place)%handle = new_handle
   end function new_handle
 
-  subroutine free_handle(handle)
-    integer, intent(in) :: handle
-    if (handle > 0) emulators(handle)%used = .false.
+  subroutine free_handle(place)
+    integer, intent(in) :: place
+    emulators(place)%handle = 0
   end subroutine free_handle
 
   !> n, or 1 for a negative n: arrays of unequal size are refused on all ranks, as a negative N should be.
@@ -67,26 +73,25 @@ end module icegen_handles
 !> CALL ICEGEN_OPEN(COMM, NMLFILE, IH, IERR): COMM an MPI communicator, NMLFILE the path of the file with &icegen_nml;
 !> IH receives the handle, 0 on failure.
 subroutine icegen_open(comm, nmlfile, ih, ierr)
-  use icegen_handles, only: free_handle, keep, message_length, most, new_handle, emulators
+  use icegen_handles, only: free_place, new_handle, keep, message_length, most, emulators
   implicit none
   integer, intent(in) :: comm
   character(len=*), intent(in) :: nmlfile
   integer, intent(out) :: ih, ierr
   character(len=message_length) :: message
+  integer :: at
 
-  ih = new_handle()
-  if (ih == 0) then
+  ih = 0
+  at = free_place()
+  if (at == 0) then
     ! The last one is open, and so is refused on all ranks, also those that have a handle left.
     call emulators(most)%emulator%open(comm, nmlfile, ierr, message)
     if (index(message, 'the emulator is open') == 1) message = 'too many emulators are open; close one first'
-    call keep(0, message)
-    return
+  else
+    call emulators(at)%emulator%open(comm, nmlfile, ierr, message)
+    if (ierr == 0) ih = new_handle(at)
   end if
-  call emulators(ih)%emulator%open(comm, nmlfile, ierr, message)
-  call keep(ih, message)
-  if (ierr == 0) return
-  call free_handle(ih)
-  ih = 0
+  call keep(at, message)
 end subroutine icegen_open
 
 !> CALL ICEGEN_ADD_TARGET(IH, NAME, N, LON, LAT, IERR): REAL*8 LON(N), LAT(N) in degrees, N may be 0.
@@ -410,6 +415,7 @@ subroutine icegen_close(ih, ierr)
   at = place_of(ih)
   call emulators(at)%emulator%close(ierr, message)
   call keep(at, message)
+  if (ierr /= 0) return
   call free_handle(at)
   ih = 0
 end subroutine icegen_close

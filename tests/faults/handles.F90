@@ -1,14 +1,14 @@
 ! SPDX-License-Identifier: MIT
 !> The first rank has as many emulators as there are handles: the next is refused on all ranks, and opens once one is
-!> closed. handles FOLDER BACKEND, a folder made by tests/tiny.py.
+!> closed; a copy of a closed handle is refused. handles FOLDER BACKEND, a folder made by tests/tiny.py.
 program handles
 #ifdef ICEGEN_TEST_MPI
   use mpi
 #endif
   implicit none
-  external :: icegen_open, icegen_close, icegen_message
+  external :: icegen_open, icegen_close, icegen_message, icegen_request
   integer, parameter :: most = 64
-  integer :: handle(most), another, ierr, i, rank, ranks, world, alone, unit
+  integer :: handle(most), another, copy, ierr, i, rank, ranks, world, alone, unit
   character(len=512) :: folder, backend, message
   character(len=600) :: path
 
@@ -44,6 +44,16 @@ program handles
   if (rank == 0) call icegen_close(handle(most/2), ierr)
   call icegen_open(world, trim(path), another, ierr)
   call check(ierr == 0 .and. another > 0, 'once one is closed')
+  copy = another
+  call icegen_close(another, ierr)
+  call icegen_open(world, trim(path), another, ierr)
+  call check(ierr == 0 .and. another /= copy, 'a handle never comes back')
+  call icegen_request(copy, 1, 2001, 20, ierr)
+  call icegen_message(0, message)
+  call check(ierr == 1 .and. message == 'the emulator is not open', 'request of a stale copy')
+  call icegen_close(copy, ierr)
+  call icegen_request(another, 1, 2001, 20, ierr)
+  call check(ierr == 0, 'after a stale copy is closed')
   call icegen_close(another, ierr)
   do i = 1, most
     if (rank == 0 .and. i /= most/2) call icegen_close(handle(i), ierr)

@@ -73,6 +73,39 @@ static void test_after_close(void) {
   expect(icegen_close(NULL, message, sizeof message), ICEGEN_SUCCESS, "", "close nothing");
 }
 
+/* A copy of a closed handle stays refused, and closes nobody else's emulator, however many are opened after it. */
+static void test_stale_copies(void) {
+  enum { openings = 12 };
+  icegen_emulator *stale[openings];
+  int ready = 0;
+  for (int i = 0; i < openings; ++i) {
+    icegen_emulator *ice = opened(0);
+    for (int j = 0; j < i; ++j) {
+      icegen_emulator *copy = stale[j];
+      expect(icegen_test(copy, 1, &ready, message, sizeof message), ICEGEN_BAD_ARGUMENT, "the emulator is not open",
+             "test of a stale copy");
+      expect(close_one(&copy), ICEGEN_SUCCESS, "", "close of a stale copy");
+    }
+    expect(request(ice, 1, 20), ICEGEN_SUCCESS, "", "request of the open one");
+    stale[i] = ice;
+    expect(close_one(&ice), ICEGEN_SUCCESS, "", "close of the open one");
+  }
+}
+
+/* The last rank closes while the others test. */
+static void test_close_on_one_rank(void) {
+  if (ranks == 1) return;
+  icegen_emulator *ice = opened(1);
+  double value = 0;
+  int ready = 0;
+  expect(request(ice, 2, 20), ICEGEN_SUCCESS, "", "request");
+  const int status = rank == ranks - 1 ? close_one(&ice) : icegen_test(ice, 1, &ready, message, sizeof message);
+  expect(status, ICEGEN_BAD_ARGUMENT, "the ranks do not call with the same arguments", "close on one rank");
+  check(ice != NULL, "it stays open");
+  expect(receive(ice, 2, &value), ICEGEN_SUCCESS, "", "receive from the one that stays open");
+  expect(close_one(&ice), ICEGEN_SUCCESS, "", "close on all ranks");
+}
+
 /* Open where it is open already, or where there is no place for a handle, on the last rank alone. */
 static void test_open_on_one_rank(void) {
   icegen_emulator *ice = opened(1), *none = NULL;
@@ -110,6 +143,8 @@ int main(int argc, char **argv) {
   folder = argv[1], backend = argv[2];
   test_close_in_flight();
   test_after_close();
+  test_stale_copies();
+  test_close_on_one_rank();
   test_open_on_one_rank();
   test_two_at_once();
   return host_end();
