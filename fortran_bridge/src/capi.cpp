@@ -200,6 +200,42 @@ int icegen_fill_categories_f32(int64_t n, const float *area, const float *volume
                  [&] { icegen::fill_categories(n, area, volume, categories, bounds, category_area, category_volume); });
 }
 
+// What the Fortran module calls beside icegen.h; declared in icegen.f90 and hidden by icegen.map.
+extern "C" {
+
+// As icegen_add_target_by and icegen_add_target_weights. bytes: of each coordinate, 4 or 8.
+int icegen_fortran_add_target_by(icegen_emulator *emulator, const char *target, int64_t n, int bytes, const void *lon,
+                                 const void *lat, const char *units, const char *method, double distance, char *message,
+                                 size_t message_size) {
+  return guarded(message, message_size, [&] {
+    checked(emulator).add_target(target, {n, {lon, bytes}, {lat, bytes}, units}, method, distance);
+  });
+}
+
+int icegen_fortran_add_target_weights(icegen_emulator *emulator, const char *target, int64_t n, int bytes,
+                                      const void *lon, const void *lat, const char *units, const char *weights,
+                                      const int *cells, char *message, size_t message_size) {
+  return guarded(message, message_size, [&] {
+    checked(emulator).add_target(target, {n, {lon, bytes}, {lat, bytes}, units}, weights, cells);
+  });
+}
+
+// In place of a collective function, on a rank that has no memory for its arguments: that function then fails on all
+// ranks.
+int icegen_fortran_no_memory(icegen_emulator *emulator, char *message, size_t message_size) {
+  return guarded(message, message_size, [&] { checked(emulator).fail_without_memory(); });
+}
+
+// A number that the host may not convert itself, lest it is a signalling NaN.
+double icegen_fortran_widened(float value) {
+  const volatile float narrow = value;  // volatile: compilers would move the conversion out of the guard
+  const FloatingPointGuard guard;
+  const volatile double wide = static_cast<double>(narrow);
+  return wide;
+}
+
+}  // extern "C"
+
 int icegen_close(icegen_emulator **emulator, char *message, size_t message_size) {
   return guarded(message, message_size, [&] {
     if (emulator == nullptr) return;

@@ -329,6 +329,11 @@ void Emulator::set_state(const char *state) {
   key_ = key;
 }
 
+void Emulator::fail_without_memory() const {
+  comm_.agree([]() -> std::string { throw std::bad_alloc(); }, [] {});
+  throw std::bad_alloc();  // never reached: the agreement throws
+}
+
 void Emulator::close() {
   const Error outcome = outcome_of([&] { comm_.agree([] { return std::string("close"); }, [] {}); });
   if (outcome.status == ICEGEN_BAD_ARGUMENT) throw outcome;  // after other errors there is nobody to agree with

@@ -38,6 +38,7 @@ class Emulator {
                signed char *valid);
   std::string get_state(const char *state, std::size_t state_size);  // the text to be put there
   void set_state(const char *state);
+  [[noreturn]] void fail_without_memory() const;  // in place of any of these
   void close();  // before it is destroyed: throws if other ranks call something else
 
  private:

@@ -170,7 +170,8 @@ end subroutine icegen_add_target_weights
 
 !> CALL ICEGEN_ADD_TARGET_BY_R4(...): as ICEGEN_ADD_TARGET_BY, with REAL*4 in place of REAL*8.
 subroutine icegen_add_target_by_r4(ih, name, n, lon, lat, units, method, distance, ierr)
-  use, intrinsic :: iso_fortran_env, only: real32, real64
+  use, intrinsic :: iso_c_binding, only: c_double, c_float
+  use, intrinsic :: iso_fortran_env, only: real32
   use icegen_handles, only: place_of, keep, message_length, emulators, unless_negative
   implicit none
   integer, intent(in) :: ih, n
@@ -180,9 +181,17 @@ subroutine icegen_add_target_by_r4(ih, name, n, lon, lat, units, method, distanc
   character(len=message_length) :: message
   integer :: at
 
+  interface
+    function widened(value) bind(c, name='icegen_fortran_widened')
+      import :: c_double, c_float
+      real(c_float), value :: value
+      real(c_double) :: widened
+    end function widened
+  end interface
+
   at = place_of(ih)
   call emulators(at)%emulator%add_target(name, lon(:n), lat(:unless_negative(n)), ierr, message, units, method, &
-    real(distance, real64))
+    widened(distance))
   call keep(at, message)
 end subroutine icegen_add_target_by_r4
 

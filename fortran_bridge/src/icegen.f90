@@ -17,6 +17,9 @@ module icegen
   !> Length of the text of a state that always suffices, in characters.
   integer, parameter :: icegen_state_length = 192
 
+  !> Longest text that goes to the C functions, in characters: longer than any path that a system opens.
+  integer, parameter :: text_length = 4096
+
   character(len=*), parameter :: other_shapes = &
     'the arrays of the categories have other shapes than (n), (n), (0:ncat), (n, ncat), (n, ncat)'
 
@@ -46,7 +49,7 @@ module icegen
     module procedure fill_categories_real64
   end interface icegen_fill_categories
 
-  ! The functions of icegen.h.
+  ! The functions of icegen.h, and those that capi.cpp has for this module alone.
   interface
     function c_version() bind(c, name='icegen_version')
       import :: c_ptr
@@ -63,26 +66,28 @@ module icegen
       integer(c_int) :: status
     end function c_open
 
-    function c_add_target_by(emulator, target, n, lon, lat, units, method, distance, message, message_size) &
-      bind(c, name='icegen_add_target_by') result(status)
+    function c_add_target_by(emulator, target, n, bytes, lon, lat, units, method, distance, message, message_size) &
+      bind(c, name='icegen_fortran_add_target_by') result(status)
       import :: c_char, c_double, c_int, c_int64_t, c_ptr, c_size_t
       type(c_ptr), value :: emulator
       character(kind=c_char), intent(in) :: target(*), units(*), method(*)
       integer(c_int64_t), value :: n
-      real(c_double), intent(in) :: lon(*), lat(*)
+      integer(c_int), value :: bytes
+      type(*), intent(in) :: lon(*), lat(*)
       real(c_double), value :: distance
       character(kind=c_char), intent(out) :: message(*)
       integer(c_size_t), value :: message_size
       integer(c_int) :: status
     end function c_add_target_by
 
-    function c_add_target_weights(emulator, target, n, lon, lat, units, weights, cells, message, message_size) &
-      bind(c, name='icegen_add_target_weights') result(status)
-      import :: c_char, c_double, c_int, c_int64_t, c_ptr, c_size_t
+    function c_add_target_weights(emulator, target, n, bytes, lon, lat, units, weights, cells, message, message_size) &
+      bind(c, name='icegen_fortran_add_target_weights') result(status)
+      import :: c_char, c_int, c_int64_t, c_ptr, c_size_t
       type(c_ptr), value :: emulator
       character(kind=c_char), intent(in) :: target(*), units(*), weights(*)
       integer(c_int64_t), value :: n
-      real(c_double), intent(in) :: lon(*), lat(*)
+      integer(c_int), value :: bytes
+      type(*), intent(in) :: lon(*), lat(*)
       integer(c_int), intent(in) :: cells(*)
       character(kind=c_char), intent(out) :: message(*)
       integer(c_size_t), value :: message_size
@@ -97,6 +102,14 @@ module icegen
       integer(c_size_t), value :: message_size
       integer(c_int) :: status
     end function c_remove_target
+
+    function c_no_memory(emulator, message, message_size) bind(c, name='icegen_fortran_no_memory') result(status)
+      import :: c_char, c_int, c_ptr, c_size_t
+      type(c_ptr), value :: emulator
+      character(kind=c_char), intent(out) :: message(*)
+      integer(c_size_t), value :: message_size
+      integer(c_int) :: status
+    end function c_no_memory
 
     function c_request(emulator, slot, first_member, members, year, day_of_year, message, message_size) &
       bind(c, name='icegen_request_slot') result(status)
@@ -120,13 +133,13 @@ module icegen
 
     function c_receive_f64(emulator, slot, target, variable, member, n, values, valid, message, message_size) &
       bind(c, name='icegen_receive_slot_f64') result(status)
-      import :: c_char, c_double, c_int, c_int64_t, c_ptr, c_signed_char, c_size_t
+      import :: c_char, c_int, c_int64_t, c_ptr, c_signed_char, c_size_t
       type(c_ptr), value :: emulator
       integer(c_int), value :: slot
       character(kind=c_char), intent(in) :: target(*), variable(*)
       integer(c_int), value :: member
       integer(c_int64_t), value :: n
-      real(c_double), intent(inout) :: values(*)
+      type(*), intent(inout) :: values(*)
       integer(c_signed_char), intent(out) :: valid(*)
       character(kind=c_char), intent(out) :: message(*)
       integer(c_size_t), value :: message_size
@@ -135,13 +148,13 @@ module icegen
 
     function c_receive_f32(emulator, slot, target, variable, member, n, values, valid, message, message_size) &
       bind(c, name='icegen_receive_slot_f32') result(status)
-      import :: c_char, c_float, c_int, c_int64_t, c_ptr, c_signed_char, c_size_t
+      import :: c_char, c_int, c_int64_t, c_ptr, c_signed_char, c_size_t
       type(c_ptr), value :: emulator
       integer(c_int), value :: slot
       character(kind=c_char), intent(in) :: target(*), variable(*)
       integer(c_int), value :: member
       integer(c_int64_t), value :: n
-      real(c_float), intent(inout) :: values(*)
+      type(*), intent(inout) :: values(*)
       integer(c_signed_char), intent(out) :: valid(*)
       character(kind=c_char), intent(out) :: message(*)
       integer(c_size_t), value :: message_size
@@ -233,9 +246,10 @@ contains
     character(len=*), intent(in) :: namelist
     integer, intent(out) :: ierr
     character(len=*), intent(inout), optional :: errmsg
-    character(kind=c_char) :: message(message_length)
+    character(kind=c_char) :: message(message_length), path(text_length)
 
-    ierr = c_open(int(comm, c_int), c_text(namelist), self%handle, message, size(message, kind=c_size_t))
+    call put(path, namelist(:len_trim(namelist)))
+    ierr = c_open(int(comm, c_int), path, self%handle, message, size(message, kind=c_size_t))
     call report(message, errmsg)
   end subroutine emulator_open
 
@@ -259,32 +273,23 @@ contains
     character(len=*), intent(in), optional :: weights
     !> with `weights`: the number of each point among the file's target cells, from 1; 0: none of them (n)
     integer, intent(in), optional :: cells(:)
-    character(kind=c_char) :: message(message_length)
-    character(len=:), allocatable :: units_or_default, method_or_default
-    integer(c_int), allocatable :: cells_or_none(:)
-    real(real64) :: distance_or_default
-    integer(c_int64_t) :: n
+    real(real64), allocatable :: lonlat(:, :)
+    integer :: status
 
-    units_or_default = 'degrees'
-    if (present(units)) units_or_default = units
-    method_or_default = 'bilinear'
-    if (present(method)) method_or_default = method
-    distance_or_default = 0.0_real64
-    if (present(distance)) distance_or_default = distance
-    n = common_size(size(lon, kind=int64), size(lat, kind=int64))
-    if (.not. present(weights)) then
-      ierr = c_add_target_by(self%handle, c_text(name), n, lon, lat, c_text(units_or_default), &
-        c_text(method_or_default), distance_or_default, message, size(message, kind=c_size_t))
-    else
-      ! On a rank without points `cells` may be an array that was never allocated, and so not present there alone:
-      ! the C function, which all ranks reach, compares the numbers.
-      allocate (cells_or_none(0))
-      if (present(cells)) cells_or_none = int(cells, c_int)
-      n = common_size(n, size(cells_or_none, kind=int64))
-      ierr = c_add_target_weights(self%handle, c_text(name), n, lon, lat, c_text(units_or_default), c_text(weights), &
-        cells_or_none, message, size(message, kind=c_size_t))
+    if (is_contiguous(lon) .and. is_contiguous(lat)) then
+      call add_target(self, name, size(lon, kind=int64), size(lat, kind=int64), 8, lon, lat, ierr, errmsg, units, &
+        method, distance, weights, cells)
+      return
     end if
-    call report(message, errmsg)
+    allocate (lonlat(max(size(lon), size(lat)), 2), stat=status)
+    if (status /= 0) then
+      call fail_without_memory(self, ierr, errmsg)
+      return
+    end if
+    lonlat(:size(lon), 1) = lon
+    lonlat(:size(lat), 2) = lat
+    call add_target(self, name, size(lon, kind=int64), size(lat, kind=int64), 8, lonlat(:, 1), lonlat(:, 2), ierr, &
+      errmsg, units, method, distance, weights, cells)
   end subroutine add_target_real64
 
   !> As add_target_real64, for coordinates in single precision.
@@ -298,9 +303,23 @@ contains
     real(real64), intent(in), optional :: distance
     character(len=*), intent(in), optional :: weights
     integer, intent(in), optional :: cells(:)
+    real(real32), allocatable :: lonlat(:, :)
+    integer :: status
 
-    call self%add_target(name, real(lon, real64), real(lat, real64), ierr, errmsg, units, method, distance, weights, &
-      cells)
+    if (is_contiguous(lon) .and. is_contiguous(lat)) then
+      call add_target(self, name, size(lon, kind=int64), size(lat, kind=int64), 4, lon, lat, ierr, errmsg, units, &
+        method, distance, weights, cells)
+      return
+    end if
+    allocate (lonlat(max(size(lon), size(lat)), 2), stat=status)
+    if (status /= 0) then
+      call fail_without_memory(self, ierr, errmsg)
+      return
+    end if
+    lonlat(:size(lon), 1) = lon
+    lonlat(:size(lat), 2) = lat
+    call add_target(self, name, size(lon, kind=int64), size(lat, kind=int64), 4, lonlat(:, 1), lonlat(:, 2), ierr, &
+      errmsg, units, method, distance, weights, cells)
   end subroutine add_target_real32
 
   !> Forget a set of points and free its memory. Its name may be given to another.
@@ -310,11 +329,57 @@ contains
     character(len=*), intent(in) :: name
     integer, intent(out) :: ierr
     character(len=*), intent(inout), optional :: errmsg
-    character(kind=c_char) :: message(message_length)
+    character(kind=c_char) :: message(message_length), c_name(text_length)
 
-    ierr = c_remove_target(self%handle, c_text(name), message, size(message, kind=c_size_t))
+    call put(c_name, name(:len_trim(name)))
+    ierr = c_remove_target(self%handle, c_name, message, size(message, kind=c_size_t))
     call report(message, errmsg)
   end subroutine emulator_remove_target
+
+  ! As add_target_real64. lons, lats: how many there are.  bytes: of each.
+  subroutine add_target(self, name, lons, lats, bytes, lon, lat, ierr, errmsg, units, method, distance, weights, cells)
+    class(icegen_emulator), intent(in) :: self
+    character(len=*), intent(in) :: name
+    integer(int64), intent(in) :: lons, lats
+    integer, intent(in) :: bytes
+    type(*), intent(in) :: lon(*), lat(*)
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    character(len=*), intent(in), optional :: units, method
+    real(real64), intent(in), optional :: distance
+    character(len=*), intent(in), optional :: weights
+    integer, intent(in), optional :: cells(:)
+    character(kind=c_char) :: message(message_length), c_name(text_length), c_units(text_length), c_how(text_length)
+    integer(c_int), allocatable :: c_cells(:)
+    integer(c_int64_t) :: n, given
+    integer :: status
+
+    n = common_size(lons, lats)
+    call put(c_name, name(:len_trim(name)))
+    call put(c_units, 'degrees')
+    if (present(units)) call put(c_units, units(:len_trim(units)))
+    if (.not. present(weights)) then
+      call put(c_how, 'bilinear')
+      if (present(method)) call put(c_how, method(:len_trim(method)))
+      ierr = c_add_target_by(self%handle, c_name, n, int(bytes, c_int), lon, lat, c_units, c_how, &
+        or_zero(distance), message, size(message, kind=c_size_t))
+    else
+      call put(c_how, weights(:len_trim(weights)))
+      ! On a rank without points `cells` may be an array that was never allocated, and so not present there alone:
+      ! the C function, which all ranks reach, compares the numbers.
+      given = 0
+      if (present(cells)) given = size(cells, kind=int64)
+      allocate (c_cells(given), stat=status)
+      if (status /= 0) then
+        call fail_without_memory(self, ierr, errmsg)
+        return
+      end if
+      if (present(cells)) c_cells(:) = int(cells, c_int)
+      ierr = c_add_target_weights(self%handle, c_name, common_size(n, given), int(bytes, c_int), lon, lat, c_units, &
+        c_how, c_cells, message, size(message, kind=c_size_t))
+    end if
+    call report(message, errmsg)
+  end subroutine add_target
 
   !> Ask for a sample. Returns at once; generation proceeds beside the host. The request takes the place of the one
   !> before it in its slot.
@@ -368,15 +433,21 @@ contains
     character(len=*), intent(inout), optional :: errmsg
     !> as given to `request`; 1 by default
     integer, intent(in), optional :: slot
-    character(kind=c_char) :: message(message_length)
-    integer(c_signed_char), allocatable :: flags(:)  ! on the heap, whatever the compiler does with automatic arrays
+    real(real64), allocatable :: copy(:)
+    integer :: status
 
-    allocate (flags(size(valid)))
-    ierr = c_receive_f64(self%handle, or_one(slot), c_text(target), c_text(variable), int(member, c_int), &
-      common_size(size(values, kind=int64), size(valid, kind=int64)), values, flags, message, &
-      size(message, kind=c_size_t))
-    if (ierr == 0) valid = flags /= 0
-    call report(message, errmsg)
+    if (is_contiguous(values)) then
+      call receive(self, target, variable, member, size(values, kind=int64), 8, values, valid, ierr, errmsg, slot)
+      return
+    end if
+    allocate (copy(size(values)), stat=status)
+    if (status /= 0) then
+      call fail_without_memory(self, ierr, errmsg)
+      return
+    end if
+    copy(:) = values
+    call receive(self, target, variable, member, size(values, kind=int64), 8, copy, valid, ierr, errmsg, slot)
+    if (ierr == 0) values = copy
   end subroutine receive_real64
 
   !> As receive_real64, for single precision.
@@ -389,16 +460,66 @@ contains
     integer, intent(out) :: ierr
     character(len=*), intent(inout), optional :: errmsg
     integer, intent(in), optional :: slot
-    character(kind=c_char) :: message(message_length)
-    integer(c_signed_char), allocatable :: flags(:)  ! on the heap, whatever the compiler does with automatic arrays
+    real(real32), allocatable :: copy(:)
+    integer :: status
 
-    allocate (flags(size(valid)))
-    ierr = c_receive_f32(self%handle, or_one(slot), c_text(target), c_text(variable), int(member, c_int), &
-      common_size(size(values, kind=int64), size(valid, kind=int64)), values, flags, message, &
-      size(message, kind=c_size_t))
+    if (is_contiguous(values)) then
+      call receive(self, target, variable, member, size(values, kind=int64), 4, values, valid, ierr, errmsg, slot)
+      return
+    end if
+    allocate (copy(size(values)), stat=status)
+    if (status /= 0) then
+      call fail_without_memory(self, ierr, errmsg)
+      return
+    end if
+    copy(:) = values
+    call receive(self, target, variable, member, size(values, kind=int64), 4, copy, valid, ierr, errmsg, slot)
+    if (ierr == 0) values = copy
+  end subroutine receive_real32
+
+  ! As receive_real64. bytes: of each of n values.
+  subroutine receive(self, target, variable, member, n, bytes, values, valid, ierr, errmsg, slot)
+    class(icegen_emulator), intent(in) :: self
+    character(len=*), intent(in) :: target, variable
+    integer, intent(in) :: member, bytes
+    integer(int64), intent(in) :: n
+    type(*), intent(inout) :: values(*)
+    logical, intent(inout) :: valid(:)
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    integer, intent(in), optional :: slot
+    character(kind=c_char) :: message(message_length), c_target(text_length), c_variable(text_length)
+    integer(c_signed_char), allocatable :: flags(:)  ! on the heap, whatever the compiler does with automatic arrays
+    integer :: status
+
+    allocate (flags(size(valid)), stat=status)
+    if (status /= 0) then
+      call fail_without_memory(self, ierr, errmsg)
+      return
+    end if
+    call put(c_target, target(:len_trim(target)))
+    call put(c_variable, variable(:len_trim(variable)))
+    if (bytes == 8) then
+      ierr = c_receive_f64(self%handle, or_one(slot), c_target, c_variable, int(member, c_int), &
+        common_size(n, size(valid, kind=int64)), values, flags, message, size(message, kind=c_size_t))
+    else
+      ierr = c_receive_f32(self%handle, or_one(slot), c_target, c_variable, int(member, c_int), &
+        common_size(n, size(valid, kind=int64)), values, flags, message, size(message, kind=c_size_t))
+    end if
     if (ierr == 0) valid = flags /= 0
     call report(message, errmsg)
-  end subroutine receive_real32
+  end subroutine receive
+
+  ! In place of a collective C function, where this rank has no memory for its arguments: it fails on all ranks.
+  subroutine fail_without_memory(self, ierr, errmsg)
+    class(icegen_emulator), intent(in) :: self
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    character(kind=c_char) :: message(message_length)
+
+    ierr = c_no_memory(self%handle, message, size(message, kind=c_size_t))
+    call report(message, errmsg)
+  end subroutine fail_without_memory
 
   !> A text for restart files that says which archive, seed, steps and condition samples are made with.
   subroutine emulator_get_state(self, state, ierr, errmsg)
@@ -407,9 +528,10 @@ contains
     character(len=*), intent(inout) :: state
     integer, intent(out) :: ierr
     character(len=*), intent(inout), optional :: errmsg
-    character(kind=c_char) :: message(message_length), text(len(state) + 1)
+    character(kind=c_char) :: message(message_length), text(icegen_state_length)
 
-    ierr = c_get_state(self%handle, text, size(text, kind=c_size_t), message, size(message, kind=c_size_t))
+    ierr = c_get_state(self%handle, text, min(len(state) + 1_c_size_t, size(text, kind=c_size_t)), message, &
+      size(message, kind=c_size_t))
     if (ierr == 0) call report(text, state)
     call report(message, errmsg)
   end subroutine emulator_get_state
@@ -420,9 +542,10 @@ contains
     character(len=*), intent(in) :: state
     integer, intent(out) :: ierr
     character(len=*), intent(inout), optional :: errmsg
-    character(kind=c_char) :: message(message_length)
+    character(kind=c_char) :: message(message_length), text(text_length)
 
-    ierr = c_set_state(self%handle, c_text(state), message, size(message, kind=c_size_t))
+    call put(text, state(:len_trim(state)))
+    ierr = c_set_state(self%handle, text, message, size(message, kind=c_size_t))
     call report(message, errmsg)
   end subroutine emulator_set_state
 
@@ -492,19 +615,19 @@ contains
     if (present(value)) or_one = int(value, c_int)
   end function or_one
 
+  pure real(c_double) function or_zero(value)
+    real(real64), intent(in), optional :: value
+    or_zero = 0
+    if (present(value)) or_zero = value
+  end function or_zero
+
   !> The size that two arrays share, or -1, which icegen.h refuses on all ranks.
   pure integer(c_int64_t) function common_size(a, b)
     integer(int64), intent(in) :: a, b
     common_size = merge(a, -1_int64, a == b)
   end function common_size
 
-  !> A Fortran text without trailing blanks, closed by a zero.
-  pure function c_text(text)
-    character(len=*), intent(in) :: text
-    character(kind=c_char, len=len_trim(text) + 1) :: c_text
-    c_text = trim(text)//c_null_char
-  end function c_text
-
+  !> A text as C reads it, closed by a zero; what does not fit is cut.
   pure subroutine put(message, text)
     character(kind=c_char), intent(out) :: message(:)
     character(len=*), intent(in) :: text

@@ -12,8 +12,8 @@ std::vector<Point> checked_points(const std::string &target, const HostPoints &p
   if (points.n < 0 || points.n > INT_MAX)
     fail(ICEGEN_BAD_ARGUMENT, "target '", target, "' has ", points.n, " points; wanted 0 to ", INT_MAX,
          ", the same number in all its arrays");
-  if (points.n > 0 && points.lon == nullptr) fail(ICEGEN_BAD_ARGUMENT, "lon is a null pointer");
-  if (points.n > 0 && points.lat == nullptr) fail(ICEGEN_BAD_ARGUMENT, "lat is a null pointer");
+  if (points.n > 0 && points.lon.missing()) fail(ICEGEN_BAD_ARGUMENT, "lon is a null pointer");
+  if (points.n > 0 && points.lat.missing()) fail(ICEGEN_BAD_ARGUMENT, "lat is a null pointer");
   if (points.units == nullptr) fail(ICEGEN_BAD_ARGUMENT, "units is a null pointer");
   const std::string units = points.units;
   if (units != "degrees" && units != "radians")

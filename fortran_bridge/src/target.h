@@ -10,10 +10,28 @@
 
 namespace icegen {
 
+// An array of a host, in either precision.
+class HostReals {
+ public:
+  HostReals(const double *values) : double_(values) {}
+  HostReals(const float *values) : float_(values) {}
+  // bytes: 8 or 4, of each value.
+  HostReals(const void *values, int bytes)
+      : double_(bytes == sizeof(double) ? static_cast<const double *>(values) : nullptr),
+        float_(bytes == sizeof(float) ? static_cast<const float *>(values) : nullptr) {}
+
+  bool missing() const { return double_ == nullptr && float_ == nullptr; }
+  double operator[](std::int64_t i) const { return double_ != nullptr ? double_[i] : float_[i]; }
+
+ private:
+  const double *double_ = nullptr;
+  const float *float_ = nullptr;
+};
+
 // Points as a host gives them, in the terms of icegen.h.
 struct HostPoints {
   std::int64_t n;
-  const double *lon, *lat;
+  HostReals lon, lat;
   const char *units;
 };
 
