@@ -45,12 +45,11 @@ class Outside:
     def cmake(self, project: str) -> None:
         """Build a CMake project into build/."""
         (self.folder / "CMakeLists.txt").write_text(project)
-        given = [
-            f"-D{name}={configured(name)}" for name in ("MPI_C_COMPILER", "MPI_CXX_COMPILER", "MPI_Fortran_COMPILER")
-        ]
-        self.run(
-            "cmake", "-S", ".", "-B", "build", f"-DCMAKE_PREFIX_PATH={self.installed}", *(given if self.mpi else [])
-        )
+        compilers = ["CMAKE_Fortran_COMPILER"]
+        if self.mpi:
+            compilers += ["MPI_C_COMPILER", "MPI_CXX_COMPILER", "MPI_Fortran_COMPILER"]
+        given = [f"-D{name}={configured(name)}" for name in compilers]
+        self.run("cmake", "-S", ".", "-B", "build", f"-DCMAKE_PREFIX_PATH={self.installed}", *given)
         self.run("cmake", "--build", "build")
 
     def year(self, program: str) -> str:
