@@ -2,7 +2,7 @@
 /*
  * icegen: generated Arctic sea ice for Earth-system models. The C interface; Fortran and Python are written over it.
  *
- * - Every function but icegen_version and icegen_fill_categories_* is collective over icegen_open's communicator: all
+ * - Every function but icegen_version, icegen_get_placement and icegen_fill_categories_* is collective over icegen_open's communicator: all
  *   its ranks call the same functions in the same order. MPI is called from the caller's thread only.
  * - Every function returns a status, the same on all ranks, and on failure fills `message` (at most `message_size`
  *   bytes, the closing zero included; NULL with size 0 asks for none). After a failed call the emulator is as it was.
@@ -134,6 +134,14 @@ ICEGEN_API int icegen_receive_slot_f32(icegen_emulator *emulator, int slot, cons
 ICEGEN_API int icegen_get_state(icegen_emulator *emulator, char *state, size_t state_size, char *message,
                                 size_t message_size);
 ICEGEN_API int icegen_set_state(icegen_emulator *emulator, const char *state, char *message, size_t message_size);
+
+/*
+ * Say in one line whether this rank generates, and on which CPUs: "generator 1 of 2 on this node, CPUs 8-15 (which the
+ * host does not use)" or "no generator". Not collective.
+ * placement: receives at most `placement_size` bytes, the closing zero included; what is longer is cut.
+ */
+ICEGEN_API int icegen_get_placement(icegen_emulator *emulator, char *placement, size_t placement_size, char *message,
+                                    size_t message_size);
 
 /*
  * Spread ice over thickness categories, as CICE-like hosts hold it. Not collective. Thickness over the ice is taken to

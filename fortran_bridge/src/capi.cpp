@@ -187,6 +187,15 @@ int icegen_set_state(icegen_emulator *emulator, const char *state, char *message
   return guarded(message, message_size, [&] { checked(emulator).set_state(state); });
 }
 
+int icegen_get_placement(icegen_emulator *emulator, char *placement, size_t placement_size, char *message,
+                         size_t message_size) {
+  return guarded(message, message_size, [&] {
+    const std::string &text = checked(emulator).placement();
+    if (placement == nullptr) icegen::fail(ICEGEN_BAD_ARGUMENT, "placement is a null pointer");
+    fill(placement, placement_size, text.c_str());
+  });
+}
+
 int icegen_fill_categories_f64(int64_t n, const double *area, const double *volume, int categories,
                                const double *bounds, double *category_area, double *category_volume, char *message,
                                size_t message_size) {

@@ -8,11 +8,12 @@
 #include <cstring>
 
 #include "error.h"
+#include "placement.h"
 
 // As declared in namelist.f90, which fills it.
 struct icegen_namelist {
-  char archive[1024], archive_sha256[128], backend[1024], device[128], precision[128],
-      condition[128];  // closed by a zero
+  char archive[1024], archive_sha256[128], backend[1024], device[128], precision[128], condition[128],
+      cpus[1024];  // closed by a zero
   std::int64_t seed;
   std::int32_t steps, generators, threads, batch;
 };
@@ -55,6 +56,7 @@ std::string read_namelist(const std::string &path) {
   require(c.generators >= 1, "generators", c.generators, "1 or more");
   require(c.threads >= 1, "threads", c.threads, "1 or more");
   require(c.batch >= 1, "batch", c.batch, "1 or more");
+  cpus_from(c.cpus);
   return values;
 }
 
@@ -68,6 +70,7 @@ Configuration parse_namelist(const std::string &values) {
   c.device = raw.device;
   c.precision = raw.precision;
   c.by_date = std::string(raw.condition) == "date";
+  c.cpus = raw.cpus;
   c.seed = raw.seed;
   c.steps = raw.steps;
   c.generators = raw.generators;

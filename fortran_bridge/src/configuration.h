@@ -19,6 +19,7 @@ struct Configuration {
   std::int32_t steps;          // noise levels of the sampler; 0: the archive's own
   std::int32_t generators;     // ranks per node that generate, at most all of them
   std::int32_t threads;        // CPU threads of each generator
+  std::string cpus;            // a list of CPUs of each node for its generators; empty: the bridge chooses
   std::int32_t batch;          // members that the model generates in one call
 };
 

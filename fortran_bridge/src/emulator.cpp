@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "fields.h"
+#include "placement.h"
 #include "weights.h"
 
 namespace icegen {
@@ -74,20 +75,37 @@ void Emulator::choose_generators() {
 }
 
 void Emulator::load_model() {
+  const auto on_node = [&](auto first, auto last) {
+    return static_cast<int>(
+        std::count_if(first, last, [&](const Place &place) { return place.node == comm_.place().node; }));
+  };
+  const int generators = on_node(generators_.begin(), generators_.end());
+  const int generator = generates() ? on_node(generators_.begin(), generators_.begin() + generator_) : -1;
+  // All generators of the node have looked before the first of them is bound.
+  NodeCpus node;
   comm_.agree([&] {
     if (!generates()) return;
     worker_ = std::make_unique<Worker>([this] { model_.reset(); });
-    const auto on_node = std::count_if(generators_.begin(), generators_.begin() + generator_,
-                                       [&](const Place &place) { return place.node == comm_.place().node; });
+    worker_->run([&] { node = look_at_node(); }).get();
+  });
+  comm_.agree([&] {
+    placement_ = "no generator";
+    if (!generates()) return;
+    const Placement chosen = choose_cpus(node, configuration_.cpus, configuration_.threads, generator, generators);
+    placement_ = "generator " + std::to_string(generator + 1) + " of " + std::to_string(generators) +
+                 " on this node, CPUs " + list_of(chosen.cpus) + " (" + chosen.reason + ")";
+    if (generators < configuration_.generators)
+      placement_ += "; the node has fewer ranks than the " + std::to_string(configuration_.generators) +
+                    " generators of the namelist";
     worker_
         ->run([&] {
+          bind_thread(chosen.cpus);
           // The first rank has verified the file of its node, the leaders verify those of theirs.
           const bool verifies = comm_.place().rank == 0 && comm_.rank() != 0;
           if (verifies && verified_sha256(configuration_.archive) != sha256_)
             fail(ICEGEN_BAD_ARCHIVE, configuration_.archive, " is another file on this node than on the first rank's");
           model_ = std::make_unique<Model>(archive_, configuration_.backend, configuration_.archive,
-                                           configuration_.device,
-                                           configuration_.first_device + static_cast<int>(on_node),
+                                           configuration_.device, configuration_.first_device + generator,
                                            configuration_.precision, configuration_.threads);
         })
         .get();

@@ -38,6 +38,7 @@ class Emulator {
                signed char *valid);
   std::string get_state(const char *state, std::size_t state_size);  // the text to be put there
   void set_state(const char *state);
+  const std::string &placement() const { return placement_; }  // not collective
   [[noreturn]] void fail_without_memory() const;  // in place of any of these
   void close();  // before it is destroyed: throws if other ranks call something else
 
@@ -64,6 +65,7 @@ class Emulator {
   Configuration configuration_;
   Archive archive_;
   std::string sha256_;  // of the archive
+  std::string placement_;  // what this rank does, and where
   Key key_;
   std::vector<Place> generators_;
   int generator_ = -1;      // this rank's index among them, or -1

@@ -1,7 +1,7 @@
 ! SPDX-License-Identifier: MIT
 ! External procedures for hosts in fixed form, to be called without an explicit interface: no optional arguments, no
 ! assumed shapes, no derived types. The emulator is an integer handle from 1; IERR and messages are as in the module.
-! All but ICEGEN_MESSAGE are collective.
+! All but ICEGEN_MESSAGE, ICEGEN_GET_PLACEMENT and ICEGEN_FILL_CATEGORIES are collective.
 
 !> The emulators behind the handles.
 module icegen_handles
@@ -378,6 +378,22 @@ subroutine icegen_set_state(ih, state, ierr)
   call emulators(at)%emulator%set_state(state, ierr, message)
   call keep(at, message)
 end subroutine icegen_set_state
+
+!> CALL ICEGEN_GET_PLACEMENT(IH, TEXT, IERR): CHARACTER TEXT says whether this rank generates, and on which CPUs. Not
+!> collective.
+subroutine icegen_get_placement(ih, text, ierr)
+  use icegen_handles, only: place_of, keep, message_length, emulators
+  implicit none
+  integer, intent(in) :: ih
+  character(len=*), intent(inout) :: text
+  integer, intent(out) :: ierr
+  character(len=message_length) :: message
+  integer :: at
+
+  at = place_of(ih)
+  call emulators(at)%emulator%get_placement(text, ierr, message)
+  call keep(at, message)
+end subroutine icegen_get_placement
 
 !> CALL ICEGEN_FILL_CATEGORIES(N, AREA, VOLUME, NCAT, BOUNDS, AICEN, VICEN, IERR): REAL*8 AREA(N), VOLUME(N) in m per
 !> area of the cell, BOUNDS(0:NCAT) in m; fills AICEN(N, NCAT), VICEN(N, NCAT). Not collective.

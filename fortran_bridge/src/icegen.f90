@@ -36,6 +36,7 @@ module icegen
     generic :: receive => receive_real32, receive_real64
     procedure :: get_state => emulator_get_state
     procedure :: set_state => emulator_set_state
+    procedure :: get_placement => emulator_get_placement
     procedure :: close => emulator_close
     procedure, private :: add_target_real32
     procedure, private :: add_target_real64
@@ -180,6 +181,17 @@ module icegen
       integer(c_size_t), value :: message_size
       integer(c_int) :: status
     end function c_set_state
+
+    function c_get_placement(emulator, placement, placement_size, message, message_size) &
+      bind(c, name='icegen_get_placement') result(status)
+      import :: c_char, c_int, c_ptr, c_size_t
+      type(c_ptr), value :: emulator
+      character(kind=c_char), intent(inout) :: placement(*)
+      integer(c_size_t), value :: placement_size
+      character(kind=c_char), intent(out) :: message(*)
+      integer(c_size_t), value :: message_size
+      integer(c_int) :: status
+    end function c_get_placement
 
     function c_fill_categories_f64(n, area, volume, categories, bounds, category_area, category_volume, message, &
       message_size) bind(c, name='icegen_fill_categories_f64') result(status)
@@ -548,6 +560,20 @@ contains
     ierr = c_set_state(self%handle, text, message, size(message, kind=c_size_t))
     call report(message, errmsg)
   end subroutine emulator_set_state
+
+  !> Say in one line whether this rank generates, and on which CPUs. Not collective.
+  subroutine emulator_get_placement(self, placement, ierr, errmsg)
+    class(icegen_emulator), intent(in) :: self
+    !> blank padded; what is longer is cut
+    character(len=*), intent(inout) :: placement
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    character(kind=c_char) :: message(message_length), text(message_length)
+
+    ierr = c_get_placement(self%handle, text, size(text, kind=c_size_t), message, size(message, kind=c_size_t))
+    if (ierr == 0) call report(text, placement)
+    call report(message, errmsg)
+  end subroutine emulator_get_placement
 
   !> Spread ice over thickness categories as CICE-like hosts hold it; each point's area and volume are conserved to
   !> rounding. Not collective. icegen.h tells the distribution.

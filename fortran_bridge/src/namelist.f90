@@ -16,6 +16,7 @@ module icegen_namelist
     character(kind=c_char) :: device(word_length)  !> `cpu`, `cuda`, or `cuda:N` with N the first GPU of a node's generators.
     character(kind=c_char) :: precision(word_length)  !> Of the products in the networks: `float32` or `bfloat16`.
     character(kind=c_char) :: condition(word_length)  !> `date`: samples follow the date of the request; `none`: they do not.
+    character(kind=c_char) :: cpus(path_length)  !> CPUs of the thread that generates, such as `8-15`; empty: see docs/coupling.md.
     integer(c_int64_t) :: seed  !> Key of the noise, from 0; another seed gives another ensemble.
     integer(c_int32_t) :: steps  !> Noise levels of the sampler; 0: as many as the archive says.
     integer(c_int32_t) :: generators  !> Ranks per node that generate, from 1; more than there are means all of them.
@@ -33,12 +34,12 @@ contains
     integer(c_int), value :: message_size  !> of `message`, the closing zero included
     integer(c_int) :: status
 
-    character(len=path_length) :: archive, backend
+    character(len=path_length) :: archive, backend, cpus
     character(len=word_length) :: archive_sha256, device, precision, condition
     integer(c_int64_t) :: seed
     integer(c_int32_t) :: steps, generators, threads, batch
     namelist /icegen_nml/ archive, archive_sha256, backend, device, precision, condition, seed, steps, generators, &
-      threads, batch
+      threads, batch, cpus
 
     character(len=:), allocatable :: file
     character(len=message_size) :: iomsg
@@ -50,6 +51,7 @@ contains
     device = 'cpu'
     precision = 'float32'
     condition = 'date'
+    cpus = ''
     seed = 0
     steps = 0
     generators = 1
@@ -81,6 +83,7 @@ contains
       call refuse_cut('device', device)
       call refuse_cut('precision', precision)
       call refuse_cut('condition', condition)
+      call refuse_cut('cpus', cpus)
     end if
 
     call to_c(archive, values%archive)
@@ -89,6 +92,7 @@ contains
     call to_c(device, values%device)
     call to_c(precision, values%precision)
     call to_c(condition, values%condition)
+    call to_c(cpus, values%cpus)
     values%seed = seed
     values%steps = steps
     values%generators = generators
@@ -125,8 +129,8 @@ contains
         if (status <= 0) cycle
         write (number, '(i0)') i
         iomsg = 'line '//trim(number)//" is '"//trim(line(:80))//"': "//trim(reason(:100))// &
-                '; wanted KEY = VALUE, of archive, archive_sha256, backend, device, condition, seed, steps, '// &
-                'generators, threads, batch'
+                '; wanted KEY = VALUE, of archive, archive_sha256, backend, device, precision, condition, '// &
+                'seed, steps, generators, threads, batch, cpus'
         return
       end do
     end subroutine name_line

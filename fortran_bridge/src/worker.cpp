@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "error.h"
+#include "placement.h"
 
 namespace icegen {
 namespace {
@@ -130,6 +131,7 @@ void Worker::advance(int group) noexcept {
 }
 
 void Worker::loop() {
+  pthread_setname_np(pthread_self(), kThreadName);
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return ended_ || !tasks_.empty(); });

@@ -25,7 +25,7 @@ DIGEST = "0123456789abcdef" * 4
 
 # A group's entries, beside a good archive: name, entries, status, words of the message.
 NAMELISTS = [
-    ("misspelt key", {"sede": 3}, NAMELIST, ["line 5 is 'sede = 3': ", "wanted KEY = VALUE, of archive, "]),
+    ("misspelt key", {"sede": 3}, NAMELIST, ["line 5 is 'sede = 3': ", "wanted KEY = VALUE, of archive, archive_sha256, backend, device, precision, condition, seed, steps, generators, threads, batch, cpus"]),
     ("text for a number", {"seed": "three"}, NAMELIST, ["line 5 is 'seed = 'three'': ", "wanted KEY = VALUE"]),
     ("negative seed", {"seed": -1}, NAMELIST, ["seed is -1; wanted 0 or more"]),
     ("seed beyond 64 bits", {"seed": 2**63}, NAMELIST, ["is 'seed = 9223372036854775808': Integer overflow"]),
@@ -43,6 +43,9 @@ NAMELISTS = [
     ("unknown precision", {"precision": "half"}, NAMELIST, ["precision is 'half'; wanted 'float32' or 'bfloat16'"]),
     ("long device", {"device": "cuda" * 40}, NAMELIST, ["device is 'cudacuda", "wanted at most 127 characters"]),
     ("unknown condition", {"condition": "maybe"}, NAMELIST, ["condition is 'maybe'; wanted 'date' or 'none'"]),
+    ("CPUs in words", {"cpus": "all"}, NAMELIST, ["cpus is 'all'; wanted numbers and ranges of CPUs, such as '0,8-15'"]),
+    ("CPUs backwards", {"cpus": "8-2"}, NAMELIST, ["cpus is '8-2'; wanted numbers and ranges"]),
+    ("CPUs with an open end", {"cpus": "8,"}, NAMELIST, ["cpus is '8,'; wanted numbers and ranges"]),
     ("no archive", {"archive": ""}, NAMELIST, ["archive is empty; wanted the path of an archive"]),
     ("long archive", {"archive": "a" * 1024}, NAMELIST, ["archive is 'aaaa", "wanted at most 1023 characters"]),
     ("short digest", {"archive_sha256": "abc"}, NAMELIST, ["archive_sha256 is 'abc'; wanted 64 hexadecimal digits"]),
