@@ -24,7 +24,9 @@ def waiting(launcher: Launcher, pairs: int) -> Row:
 
 
 def traffic(launcher: Launcher, ranks: tuple[int, ...]) -> Row:
-    """Bytes that a request and the receives of its fields move, at several numbers of ranks: the largest ratio."""
+    """Bytes that a request and the receives of its fields move on one node, at several numbers of ranks: the largest
+    ratio. What goes through shared memory is no message.
+    """
     found = []
     for number in ranks:
         pieces = launcher.host("traffic", number, counted=True, times=5)
@@ -33,11 +35,12 @@ def traffic(launcher: Launcher, ranks: tuple[int, ...]) -> Row:
         found.append(pieces | {"moved": moved, "wanted": wanted, "ratio": moved / wanted})
     worst = max(found, key=lambda pieces: pieces["ratio"])
     return Row(
-        f"bytes moved by a request and its receives, most at {worst['ranks']} of {', '.join(map(str, ranks))} ranks",
+        f"bytes sent for a request and its receives on one node, most at {worst['ranks']} of "
+        f"{', '.join(map(str, ranks))} ranks",
         "4 bytes x points x fields received",
         worst["ratio"],
         (min(pieces["ratio"] for pieces in found), worst["ratio"]),
-        *(1.05, (worst["moved"], worst["wanted"]), "bytes", tuple(found)),
+        *(0.1, (worst["moved"], worst["wanted"]), "bytes", tuple(found)),
     )
 
 

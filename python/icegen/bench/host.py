@@ -36,15 +36,15 @@ class Settings:
     model_cores: tuple[int, ...] = ()
 
 
-def add_points(ice: bridge.Emulator, comm: MPI.Comm, settings: Settings) -> None:
+def add_points(ice: bridge.Emulator, comm: MPI.Comm, settings: Settings, target: str = "T") -> None:
     """This rank's block of the points."""
     lonlat = np.load(settings.points, mmap_mode="r")
     first, last = (rank * lonlat.shape[1] // comm.size for rank in (comm.rank, comm.rank + 1))
-    ice.add_target("T", *lonlat[:, first:last])
+    ice.add_target(target, *lonlat[:, first:last])
 
 
 def traffic(comm: MPI.Comm, settings: Settings) -> dict[str, Any]:
-    """Bytes that all ranks send in each call, less those of the barrier that ends its count; seconds of a receive."""
+    """Bytes that all ranks send in each call, less those of the barrier that ends its count; seconds of further calls."""
     barrier = 0
 
     def count(work: Callable[[], object]) -> int:
@@ -63,17 +63,24 @@ def traffic(comm: MPI.Comm, settings: Settings) -> dict[str, Any]:
     found["open"] = count(lambda: opened.append(bridge.Emulator(settings.namelist, comm)))
     with opened[0] as ice:
         found["add_target"] = count(lambda: add_points(ice, comm, settings))
+        ice.request(1, settings.year, DAY)
+        ice.receive("T", settings.variables[0], 1)  # what MPI does once for shared memory is done
         found["request"] = count(lambda: ice.request(1, settings.year, DAY))
-        field = ice.receive("T", settings.variables[0], 1)
-        found["valid_points"] = comm.allreduce(int(np.isfinite(field).sum()))
         found["receive"] = [count(partial(ice.receive, "T", v, 1)) for v in settings.variables]
-        times = []
-        for _ in range(settings.times):
-            comm.Barrier()
-            start = time.perf_counter()
-            ice.receive("T", settings.variables[0], 1)
-            times.append(comm.allreduce(time.perf_counter() - start, MPI.MAX))
+        valid = int(np.isfinite(ice.receive("T", settings.variables[0], 1)).sum())
+        found["valid_points"] = comm.allreduce(valid)
+        found["points_of_a_rank"] = comm.allreduce(valid, MPI.MAX)
+        times = [_slowest(comm, partial(ice.receive, "T", settings.variables[0], 1)) for _ in range(settings.times)]
+        found["add_target_seconds"] = _slowest(comm, lambda: add_points(ice, comm, settings, "U"))
     return found | {"receive_seconds": times}
+
+
+def _slowest(comm: MPI.Comm, work: Callable[[], object]) -> float:
+    """Seconds of the rank that takes longest."""
+    comm.Barrier()
+    start = time.perf_counter()
+    work()
+    return comm.allreduce(time.perf_counter() - start, MPI.MAX)
 
 
 def memory(comm: MPI.Comm, settings: Settings) -> dict[str, Any]:
