@@ -36,7 +36,7 @@ def configured(name: str) -> str:
 def mpirun(
     ranks: int, program: str, *arguments, cwd=None, timeout=120, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess:
-    """Run a program of build/bin on that many ranks; its output is text. environment: more of it, for the ranks alone."""
+    """Run a program of build/bin on that many ranks; its output is text. environment: more for the ranks alone."""
     path = BUILD / "bin" / program
     require_built(path)
     more = [f"{name}={value}" for name, value in (environment or {}).items()]

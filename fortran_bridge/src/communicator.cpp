@@ -13,11 +13,11 @@ namespace {
 
 // What a rank tells the others in an agreement: they all learn the largest value of each part.
 struct Report {
-  int first_failure;              // minus the rank that failed, or minus the number of ranks
-  int success;                    // 1 where the call did not fail
-  int digest, opposite_digest;    // of the arguments: the largest are opposite to each other if all are equal
-  int unknown_arguments;          // 1 where they could not be described
-  int exception;                  // 1 where the question that is asked is answered by no
+  int first_failure;            // minus the rank that failed, or minus the number of ranks
+  int success;                  // 1 where the call did not fail
+  int digest, opposite_digest;  // of the arguments: the largest are opposite to each other if all are equal
+  int unknown_arguments;        // 1 where they could not be described
+  int exception;                // 1 where the question that is asked is answered by no
 };
 constexpr int kReportSize = sizeof(Report) / sizeof(int);
 
@@ -73,8 +73,9 @@ Communicator::~Communicator() {
 bool Communicator::conclude(const Conclusion &here, bool name_the_rank) const {
   if (!mpi_in_use()) throw Error(ICEGEN_MPI_ERROR, "MPI is finalised; the host calls icegen before MPI_Finalize");
   const bool failed = here.outcome.status != ICEGEN_SUCCESS;
-  const int digest =
-      here.arguments == nullptr ? 0 : static_cast<int>(std::hash<std::string>{}(*here.arguments) & std::size_t{INT_MAX});
+  const int digest = here.arguments == nullptr
+                         ? 0
+                         : static_cast<int>(std::hash<std::string>{}(*here.arguments) & std::size_t{INT_MAX});
   const Report mine = {failed ? -rank_ : -size_, !failed, digest, -digest, here.arguments == nullptr, !here.holds};
   Report all;
   MPI_Request request;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The communicator of a host without MPI: one rank, which agrees with itself and has its memory for itself.
 #include "communicator.h"
-
 #include "node_memory.h"
 
 namespace icegen {
@@ -19,8 +18,7 @@ void Communicator::broadcast(std::string &) const {}
 
 std::vector<int> Communicator::node_sizes() const { return {1}; }
 
-NodeMemory::NodeMemory(const Communicator &comm, std::size_t bytes)
-    : comm_(comm), size_(bytes), own_(new char[bytes]) {
+NodeMemory::NodeMemory(const Communicator &comm, std::size_t bytes) : comm_(comm), size_(bytes), own_(new char[bytes]) {
   data_ = own_.get();
 }
 

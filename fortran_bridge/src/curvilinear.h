@@ -25,7 +25,8 @@ class Curvilinear : public Coordinates {
   NearestSearch centres_;
 };
 
-// lon, lat [cells]: degrees;  centres [cells]: receives their places. Throws Error(ICEGEN_BAD_ARCHIVE) for what is none.
+// lon, lat [cells]: degrees;  centres [cells]: receives their places. Throws Error(ICEGEN_BAD_ARCHIVE) for what is
+// none.
 void find_centres(int cells, const double *lon, const double *lat, Vector *centres);
 
 }  // namespace icegen

@@ -226,8 +226,7 @@ Emulator::Condition Emulator::checked_condition(int year, int day_of_year) const
       fail(ICEGEN_BAD_ARGUMENT, id, " is ", condition[i], "; this archive takes ", first, " to ", last);
   }
   const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-  if (day_of_year == 366 && !leap)
-    fail(ICEGEN_BAD_ARGUMENT, "day_of_year is 366; the year ", year, " has 365 days");
+  if (day_of_year == 366 && !leap) fail(ICEGEN_BAD_ARGUMENT, "day_of_year is 366; the year ", year, " has 365 days");
   return condition;
 }
 
@@ -251,16 +250,16 @@ void Emulator::start(Sample &sample, int slot, const Condition &condition) {
 }
 
 void Emulator::test(int slot, int *ready) {
-  const bool everywhere = comm_.everywhere([&] { return "slot " + std::to_string(slot); },
-                                           [&] {
-                                             require(ready, "ready");
-                                             bool here = true;
-                                             for (const auto &batch : sample_in(slot).batches)
-                                               here = here && batch->done.wait_for(std::chrono::seconds(0)) ==
-                                                                  std::future_status::ready;
-                                             return here;
-                                           });
-  *ready = everywhere;
+  const auto done = [](const std::shared_ptr<Batch> &batch) {
+    return batch->done.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  };
+  const bool done_everywhere = comm_.everywhere([&] { return "slot " + std::to_string(slot); },
+                                                [&] {
+                                                  require(ready, "ready");
+                                                  const auto &batches = sample_in(slot).batches;
+                                                  return std::all_of(batches.begin(), batches.end(), done);
+                                                });
+  *ready = done_everywhere;
 }
 
 Sample &Emulator::sample_in(int slot) {

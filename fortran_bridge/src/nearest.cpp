@@ -13,8 +13,7 @@ double along(const Vector &v, int axis) { return axis == 0 ? v.x : axis == 1 ? v
 void sort_subtree(const Vector *points, std::int32_t *begin, std::int32_t *end, int axis) {
   if (end - begin < 2) return;
   std::int32_t *middle = begin + (end - begin) / 2;
-  std::nth_element(begin, middle, end,
-                   [&](auto a, auto b) { return along(points[a], axis) < along(points[b], axis); });
+  std::nth_element(begin, middle, end, [&](auto a, auto b) { return along(points[a], axis) < along(points[b], axis); });
   sort_subtree(points, begin, middle, (axis + 1) % 3);
   sort_subtree(points, middle + 1, end, (axis + 1) % 3);
 }

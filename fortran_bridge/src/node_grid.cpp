@@ -37,8 +37,8 @@ NodeGrid::NodeGrid(const Communicator &comm, const Archive &archive, const std::
   });
   centres_->distribute(0, centres_->size(), kFirstRank);
   comm.agree([&] {
-    coordinates_ = std::make_shared<Curvilinear>(archive.mask.rows(), archive.mask.columns(), centres, order,
-                                                 archive.mirrored);
+    coordinates_ =
+        std::make_shared<Curvilinear>(archive.mask.rows(), archive.mask.columns(), centres, order, archive.mirrored);
   });
 }
 

@@ -26,8 +26,8 @@ class NodeStates {
   // values: float32 numbers of a state. comm: outlives it, as it does what it hands out.
   NodeStates(const Communicator &comm, std::size_t values) : comm_(comm), values_(values) {}
 
-  // Memory for a state, allocated if none is free. All ranks take and give back in the same order. Collective; throws the
-  // same Error on all ranks.
+  // Memory for a state, allocated if none is free. All ranks take and give back in the same order. Collective; throws
+  // the same Error on all ranks.
   NodeState take();
 
   // Bring a state from the rank that wrote it to all nodes. Collective; throws Error.

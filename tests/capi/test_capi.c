@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Null pointers, wrong files, single precision, and who generates what when, through icegen.h: test_capi FOLDER BACKEND,
- * a folder made by tests/tiny.py and the library of fault_backend.c. */
+/* Null pointers, wrong files, single precision, and who generates what when, through icegen.h: test_capi FOLDER
+ * BACKEND, a folder made by tests/tiny.py and the library of fault_backend.c. */
 
 #include <icegen.h>
 #include <mpi.h>

@@ -310,9 +310,17 @@ def test_any_number_of_ranks(request, tmp_path, land, points, method):
         more = receive(archive, lon, lat, names, *options, members=3, ranks=ranks, generators=generators)
         np.testing.assert_array_equal(more, one)
     profiled = {"LD_PRELOAD": str(BUILD / "lib/libprofiled.so")}
-    for ranks, nodes, without in [(2, 2, {}), (5, 2, {}), (8, 4, {}), (3, 1, {"WITHOUT_WINDOWS": "1"}), (8, 4, {"WITHOUT_WINDOWS": "1"})]:
+    for ranks, nodes, without in [
+        (2, 2, {}),
+        (5, 2, {}),
+        (8, 4, {}),
+        (3, 1, {"WITHOUT_WINDOWS": "1"}),
+        (8, 4, {"WITHOUT_WINDOWS": "1"}),
+    ]:
         environment = profiled | {"SIMULATED_NODES": str(nodes)} | without
-        more = receive(archive, lon, lat, names, *options, members=3, ranks=ranks, generators=2, environment=environment)
+        more = receive(
+            archive, lon, lat, names, *options, members=3, ranks=ranks, generators=2, environment=environment
+        )
         np.testing.assert_array_equal(more, one)
 
 

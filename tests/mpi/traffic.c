@@ -3,9 +3,10 @@
  * Counts what each kind of call sends: traffic NAMELIST POINTS MEMBERS VARIABLE VARIABLE.
  *
  * POINTS holds real64 pairs (lon, lat), dealt to the ranks in blocks, which become three targets. Each member is
- * received in both variables at all targets. Prints a line of JSON for each kind of call: calls of the bridge; reductions,
- * broadcasts, barriers and other communication of the rank that does most; messages, and those between nodes (see
- * profiled.h); bytes that the kernel counts on TCP connections (all ranks; between nodes), if all messages go over them.
+ * received in both variables at all targets. Prints a line of JSON for each kind of call: calls of the bridge;
+ * reductions, broadcasts, barriers and other communication of the rank that does most; messages, and those between
+ * nodes (see profiled.h); bytes that the kernel counts on TCP connections (all ranks; between nodes), if all messages
+ * go over them.
  */
 
 #define _POSIX_C_SOURCE 200809L
@@ -117,10 +118,11 @@ static void end(const char *name) {
   PMPI_Allreduce(MPI_IN_PLACE, most, 4, MPI_LONG, MPI_MAX, MPI_COMM_WORLD);
   PMPI_Allreduce(MPI_IN_PLACE, sum, 2, MPI_LONG, MPI_SUM, MPI_COMM_WORLD);
   if (rank != 0) return;
-  printf("{\"what\": \"%s\", \"calls\": %d, \"reductions\": %ld, \"broadcasts\": %ld, \"barriers\": %ld, \"others\": %ld, "
-         "\"messages\": %ld, \"messages_between\": %ld, \"bytes\": %ld, \"bytes_between\": %ld}\n",
-         name, calls, most[0], most[1], most[2], most[3], sum[0], sum[1], (long)(bytes[0] - of_a_barrier[0]),
-         (long)(bytes[1] - of_a_barrier[1]));
+  printf(
+      "{\"what\": \"%s\", \"calls\": %d, \"reductions\": %ld, \"broadcasts\": %ld, \"barriers\": %ld, \"others\": %ld, "
+      "\"messages\": %ld, \"messages_between\": %ld, \"bytes\": %ld, \"bytes_between\": %ld}\n",
+      name, calls, most[0], most[1], most[2], most[3], sum[0], sum[1], (long)(bytes[0] - of_a_barrier[0]),
+      (long)(bytes[1] - of_a_barrier[1]));
 }
 
 int main(int argc, char **argv) {

@@ -44,7 +44,7 @@ def add_points(ice: bridge.Emulator, comm: MPI.Comm, settings: Settings, target:
 
 
 def traffic(comm: MPI.Comm, settings: Settings) -> dict[str, Any]:
-    """Bytes that all ranks send in each call, less those of the barrier that ends its count; seconds of further calls."""
+    """Bytes that all ranks send in each call, less those of the barrier that ends its count, and seconds."""
     barrier = 0
 
     def count(work: Callable[[], object]) -> int:

@@ -102,9 +102,7 @@ def test_a_host_that_fails_says_why(archive, tmp_path, bridge):
 
 
 def test_the_model_of_scale():
-    pieces = scaling.Pieces(
-        points=1000, fields=2, receive=0.01, add_target=0.1, reduction_bytes=40, open=1, sample=2
-    )
+    pieces = scaling.Pieces(points=1000, fields=2, receive=0.01, add_target=0.1, reduction_bytes=40, open=1, sample=2)
     one = scaling.costs(pieces, scaling.Machine(ranks=1, generators=1, points=1000))
     assert one["open"] == 1
     assert one["request"] == one["between"] == 0
