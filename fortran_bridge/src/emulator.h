@@ -59,7 +59,7 @@ class Emulator {
   const Target &target_named(const std::string &name) const;
   Sample &sample_in(int slot);
   const float *state_on_node(Sample &sample, int member);  // [variable, ocean cell], brought there if need be
-  void copy_state(const Sample &sample, int member, float *state) const;  // of this generator, waited for
+  Batch &copy_state(const Sample &sample, int member, float *state) const;  // of this generator, waited for
 
   Communicator comm_;
   Configuration configuration_;
