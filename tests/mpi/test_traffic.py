@@ -91,3 +91,16 @@ def test_windows_are_few(archive):
     """Their number grows with the logarithm of the members that are held."""
     few, many = (count(archive, ranks=2, nodes=1, members=members)["close"]["barriers"] for members in (1, 31))
     assert (few, many) == (1, 5)
+
+
+def test_an_archive_is_read_once_on_each_node(archive, tmp_path):
+    """In pieces: neither the first rank nor a generator has it in memory, unless its model does."""
+    large = tmp_path / "large.pt"
+    weights = np.random.default_rng(0).bytes(100_000_000)
+    archives.pack(large, archives.unpack(archive) | {"weights.bin": weights})
+    (tmp_path / "points.bin").write_bytes((archive.parent / "points.bin").read_bytes())
+    large.with_name("large.pt.f4").write_bytes(archive.with_name("a.pt.f4").read_bytes())
+    size = large.stat().st_size
+    opening = count(large, ranks=4, nodes=2, generators=2, members=1)["opening"]
+    assert 2 * size <= opening["read"] < 2.1 * size
+    assert opening["grown"] < 0.1 * size

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "profiled.h"
@@ -125,6 +126,21 @@ static void end(const char *name) {
       (long)(bytes[1] - of_a_barrier[1]));
 }
 
+/* Bytes that this rank has read, from files and connections. */
+static long bytes_read(void) {
+  FILE *file = fopen("/proc/self/io", "r");
+  long bytes = 0;
+  if (file == NULL || fscanf(file, "rchar: %ld", &bytes) != 1) stop("the kernel does not count what is read");
+  fclose(file);
+  return bytes;
+}
+
+static long peak_memory(void) {
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss * 1024;
+}
+
 int main(int argc, char **argv) {
   MPI_Init(&argc, &argv);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
@@ -152,8 +168,13 @@ int main(int argc, char **argv) {
 
   icegen_emulator *ice = NULL;
   begin();
+  long opening[2] = {-bytes_read(), -peak_memory()};
   expect(icegen_open(MPI_Comm_c2f(MPI_COMM_WORLD), argv[1], &ice, message, sizeof message));
+  opening[0] += bytes_read(), opening[1] += peak_memory();
   end("open");
+  PMPI_Allreduce(MPI_IN_PLACE, &opening[0], 1, MPI_LONG, MPI_SUM, MPI_COMM_WORLD);
+  PMPI_Allreduce(MPI_IN_PLACE, &opening[1], 1, MPI_LONG, MPI_MAX, MPI_COMM_WORLD);
+  if (rank == 0) printf("{\"what\": \"opening\", \"read\": %ld, \"grown\": %ld}\n", opening[0], opening[1]);
   begin();
   for (int t = 0; t < targets; ++t) {
     const char name[] = {(char)('A' + t), '\0'};

@@ -43,6 +43,10 @@ program test_serial
   call check(all(field(:2) >= 0 .and. field(:2) <= 1) .and. field(3) < 0, 'values')
   call ice%receive('none', 'sic', 2, nothing, none, ierr, errmsg)
   call check(ierr == 0, 'receive nothing: '//trim(errmsg))
+  call ice%remove_target('none', ierr, errmsg)
+  call check(ierr == 0, 'remove_target: '//trim(errmsg))
+  call ice%receive('none', 'sic', 2, nothing, none, ierr, errmsg)
+  call check(ierr == 1 .and. index(errmsg, 'unknown target') > 0, 'a target that was removed: '//trim(errmsg))
   call ice%close(ierr, errmsg)
   call check(ierr == 0, 'close: '//trim(errmsg))
 
