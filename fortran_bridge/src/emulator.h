@@ -39,7 +39,7 @@ class Emulator {
   std::string get_state(const char *state, std::size_t state_size);  // the text to be put there
   void set_state(const char *state);
   const std::string &placement() const { return placement_; }  // not collective
-  [[noreturn]] void fail_without_memory() const;  // in place of any of these
+  [[noreturn]] void fail_without_memory() const;               // in place of any of these
   void close();  // before it is destroyed: throws if other ranks call something else
 
  private:
@@ -64,7 +64,7 @@ class Emulator {
   Communicator comm_;
   Configuration configuration_;
   Archive archive_;
-  std::string sha256_;  // of the archive
+  std::string sha256_;     // of the archive
   std::string placement_;  // what this rank does, and where
   Key key_;
   std::vector<Place> generators_;
