@@ -7,7 +7,8 @@
  * - Every function returns a status, the same on all ranks, and on failure fills `message` (at most `message_size`
  *   bytes, the closing zero included; NULL with size 0 asks for none). After a failed call the emulator is as it was.
  *   A handle that is NULL or was closed, behind which there is no communicator, is refused on the ranks that pass it.
- * - The library never prints, stops, installs signal handlers, or touches MPI_COMM_WORLD, MPI_Init or MPI_Finalize.
+ * - The library never prints, stops, installs signal handlers, calls MPI_Init or MPI_Finalize, or communicates
+ *   over MPI_COMM_WORLD.
  *   The floating-point environment of the caller is the same after each call.
  */
 #ifndef ICEGEN_H

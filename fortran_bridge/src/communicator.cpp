@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <functional>
 
+#include "host_communicator.h"
 #include "mpi_calls.h"
 
 namespace icegen {
@@ -34,12 +35,7 @@ void free_if_there(MPI_Comm comm) {
 }  // namespace
 
 Communicator::Communicator(int fortran_handle) {
-  if (!mpi_in_use()) fail(ICEGEN_MPI_ERROR, "MPI is not initialised; the host calls MPI_Init before it opens icegen");
-  const MPI_Comm host = MPI_Comm_f2c(fortran_handle);
-  if (host == MPI_COMM_NULL) fail(ICEGEN_BAD_ARGUMENT, "comm is MPI_COMM_NULL; wanted a communicator of this rank");
-  int between_groups = 0;
-  check(MPI_Comm_test_inter(host, &between_groups));
-  if (between_groups) fail(ICEGEN_BAD_ARGUMENT, "comm is an inter-communicator; wanted an intra-communicator");
+  const MPI_Comm host = host_communicator(fortran_handle);
   MPI_Comm all = MPI_COMM_NULL, node = MPI_COMM_NULL, leaders = MPI_COMM_NULL;
   check(MPI_Comm_dup(host, &all));
   try {
@@ -66,12 +62,12 @@ Communicator::Communicator(int fortran_handle) {
 }
 
 Communicator::~Communicator() {
-  if (size_ == 0 || !mpi_in_use()) return;
+  if (size_ == 0 || mpi_finalised()) return;
   for (const int handle : {handles_.leaders, handles_.node, handles_.all}) free_if_there(MPI_Comm_f2c(handle));
 }
 
 bool Communicator::conclude(const Conclusion &here, bool name_the_rank) const {
-  if (!mpi_in_use()) throw Error(ICEGEN_MPI_ERROR, "MPI is finalised; the host calls icegen before MPI_Finalize");
+  if (mpi_finalised()) throw Error(ICEGEN_MPI_ERROR, "MPI is finalised; the host calls icegen before MPI_Finalize");
   const bool failed = here.outcome.status != ICEGEN_SUCCESS;
   const int digest = here.arguments == nullptr
                          ? 0
@@ -86,17 +82,23 @@ bool Communicator::conclude(const Conclusion &here, bool name_the_rank) const {
   if (first == size_ && !unequal) return all.exception == 0;
 
   Announcement announcement;
-  const int speaker = unequal ? 0 : first;
-  if (rank_ == speaker) {
-    if (unequal) {
-      std::snprintf(announcement.message, sizeof announcement.message,
-                    "the ranks do not call with the same arguments; the first rank's are %s", here.arguments->c_str());
-    } else {
-      announcement.status = here.outcome.status;
-      char where[32] = "";
-      if (name_the_rank && all.success == 1) std::snprintf(where, sizeof where, "on rank %d: ", rank_);
-      std::snprintf(announcement.message, sizeof announcement.message, "%s%s", where, here.outcome.what());
-    }
+  int speaker = first;
+  if (unequal) {
+    // The first rank sends its arguments; the first rank with others tells all of both.
+    Announcement first_rank;
+    first_rank.status = digest;
+    std::snprintf(first_rank.message, sizeof first_rank.message, "%s", here.arguments->c_str());
+    check(MPI_Bcast(&first_rank, sizeof first_rank, MPI_BYTE, 0, MPI_Comm_f2c(handles_.all)));
+    const int candidate = digest == first_rank.status ? size_ : rank_;
+    check(MPI_Allreduce(&candidate, &speaker, 1, MPI_INT, MPI_MIN, MPI_Comm_f2c(handles_.all)));
+    std::snprintf(announcement.message, sizeof announcement.message,
+                  "the ranks do not call with the same arguments: rank %d has %.440s; the first rank has %.440s", rank_,
+                  here.arguments->c_str(), first_rank.message);
+  } else if (rank_ == speaker) {
+    announcement.status = here.outcome.status;
+    char where[32] = "";
+    if (name_the_rank && all.success == 1) std::snprintf(where, sizeof where, "on rank %d: ", rank_);
+    std::snprintf(announcement.message, sizeof announcement.message, "%s%s", where, here.outcome.what());
   }
   check(MPI_Bcast(&announcement, sizeof announcement, MPI_BYTE, speaker, MPI_Comm_f2c(handles_.all)));
   throw Error(static_cast<icegen_status>(announcement.status), announcement.message);

@@ -1,11 +1,39 @@
 // SPDX-License-Identifier: MIT
 // The communicator of a host without MPI: one rank, which agrees with itself and has its memory for itself.
 #include "communicator.h"
+
+#include <dlfcn.h>
+
 #include "node_memory.h"
 
 namespace icegen {
+namespace {
 
-Communicator::Communicator(int /* any integer */) {}
+template <class Function>
+Function *function_named(const char *name) {
+  return reinterpret_cast<Function *>(dlsym(RTLD_DEFAULT, name));
+}
+
+// How many ranks the host has if it runs under an MPI that is a shared library, else 1. This build knows none of its
+// types: MPI_COMM_WORLD is an object of Open MPI, and a number in MPICH and its relatives.
+int ranks_of_host() {
+  const auto initialized = function_named<int(int *)>("MPI_Initialized");
+  const auto finalized = function_named<int(int *)>("MPI_Finalized");
+  int flag = 0, ranks = 1;
+  if (!initialized || !finalized || initialized(&flag) != 0 || !flag || finalized(&flag) != 0 || flag) return 1;
+  if (void *world = dlsym(RTLD_DEFAULT, "ompi_mpi_comm_world"))
+    function_named<int(void *, int *)>("MPI_Comm_size")(world, &ranks);
+  else
+    function_named<int(int, int *)>("MPI_Comm_size")(0x44000000, &ranks);
+  return ranks;
+}
+
+}  // namespace
+
+Communicator::Communicator(int /* any integer */) {
+  if (const int ranks = ranks_of_host(); ranks > 1)
+    fail(ICEGEN_MPI_ERROR, "the host runs on ", ranks, " ranks of MPI; this icegen is built without MPI");
+}
 
 Communicator::~Communicator() = default;
 

@@ -18,11 +18,10 @@ void check(int code) {
   fail(ICEGEN_MPI_ERROR, "MPI: ", std::string(text, length));
 }
 
-bool mpi_in_use() {
-  int initialised = 0, finalised = 0;
-  MPI_Initialized(&initialised);
+bool mpi_finalised() {
+  int finalised = 0;
   MPI_Finalized(&finalised);
-  return initialised && !finalised;
+  return finalised != 0;
 }
 
 void wait(MPI_Request &request) {

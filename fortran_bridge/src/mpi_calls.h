@@ -11,8 +11,8 @@ namespace icegen {
 // Throws Error(ICEGEN_MPI_ERROR) if an MPI call did not return MPI_SUCCESS.
 void check(int code);
 
-// Whether MPI is initialised and not yet finalised.
-bool mpi_in_use();
+// Whether the host has called MPI_Finalize.
+bool mpi_finalised();
 
 // Wait for a request without keeping a core busy: a rank that waits for a sample leaves its core to the thread that
 // generates it.

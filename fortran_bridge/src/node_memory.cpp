@@ -65,7 +65,7 @@ bool NodeMemory::share() {
 }
 
 void NodeMemory::free_window() const {
-  if (!shared_ || !mpi_in_use()) return;
+  if (!shared_ || mpi_finalised()) return;
   outcome_of([&] { barrier(MPI_Comm_f2c(comm_.handles_.node)); });  // MPI_Win_free would wait busily
   MPI_Win window = MPI_Win_f2c(window_);
   MPI_Win_unlock_all(window);

@@ -66,11 +66,21 @@ int inter_communicator() {
   return MPI_Comm_c2f(between);
 }
 
+int freed_communicator() {
+  MPI_Comm comm;
+  MPI_Comm_dup(MPI_COMM_WORLD, &comm);
+  const int handle = MPI_Comm_c2f(comm);
+  MPI_Comm_free(&comm);
+  return handle;
+}
+
 int open_emulator(const Arguments &a, std::string &) {
   const std::string comm = a.text(2);
   const int handle = comm == "world"     ? MPI_Comm_c2f(MPI_COMM_WORLD)
                      : comm == "nothing" ? MPI_Comm_c2f(MPI_COMM_NULL)
-                                         : inter_communicator();
+                     : comm == "inter"   ? inter_communicator()
+                     : comm == "freed"   ? freed_communicator()
+                                         : std::stoi(comm);
   return icegen_open(handle, a.text(1), &ice, message, sizeof message);
 }
 

@@ -143,14 +143,14 @@ WEIGHTS = [
 POINTS = f"{LON} {LAT}"
 SLOT2 = "request 2 4 2 2001 60"
 STATE = "set_state 'icegen-state 1 archive {{sha256}} seed {} steps {} condition date'"
-DISAGREE = "the ranks do not call with the same arguments; the first rank's are "
+DISAGREE = "the ranks do not call with the same arguments: rank 1 has "
 
 # Calls on an open emulator: name, calls of which the last is refused, words.
 CALLS = [
     ("target without name", [f"target null 3 {POINTS} degrees nearest 0"], ["target is a null pointer"]),
     ("empty name", [f"target '' 3 {POINTS} degrees nearest 0"], ["the target's name is empty"]),
     ("target twice", [f"target T 3 {POINTS} degrees nearest 0"], ["target 'T' exists already"]),
-    ("another name on one rank", [f"target U@1=V 3 {POINTS} degrees nearest 0"], [DISAGREE, "target U"]),
+    ("another name on one rank", [f"target U@1=V 3 {POINTS} degrees nearest 0"], [DISAGREE, "target V, ", "; the first rank has target U, "]),
     ("points below 0", [f"target U 3@1=-1 {POINTS} degrees nearest 0"], ["on rank 1: target 'U' has -1 points; wanted 0"]),
     ("too many points", [f"target U 4294967296 {POINTS} degrees nearest 0"], ["has 4294967296 points; wanted 0 to 2147483647"]),
     ("lon null", [f"target U 3 null {LAT} degrees nearest 0"], ["lon is a null pointer"]),
@@ -162,7 +162,7 @@ CALLS = [
     ("degrees as radians", [f"target U 3 {POINTS} radians nearest 0"], ["lat of point 1 is 89; wanted -1.5707963267949 to 1.5707963267949 radians"]),
     ("units null", [f"target U 3 {POINTS} null nearest 0"], ["units is a null pointer"]),
     ("unknown units", [f"target U 3 {POINTS} grad nearest 0"], ["units is 'grad'; wanted 'degrees' or 'radians'"]),
-    ("other units on one rank", [f"target U 3 {POINTS} degrees@1=radians nearest 0"], [DISAGREE, "units degrees"]),
+    ("other units on one rank", [f"target U 3 {POINTS} degrees@1=radians nearest 0"], [DISAGREE, "units radians", "the first rank has target U, units degrees"]),
     ("method null", [f"target U 3 {POINTS} degrees null 0"], ["method is a null pointer"]),
     ("unknown method", [f"target U 3 {POINTS} degrees cubic 0"], ["method is 'cubic'; wanted 'bilinear' or 'nearest'"]),
     ("distance below 0", [f"target U 3 {POINTS} degrees nearest -5"], ["distance is -5 km; wanted 0 or more"]),
@@ -180,14 +180,14 @@ CALLS = [
     ("day 0", ["request 1 1 1 2001 0"], ["day_of_year is 0; this archive takes 1 to 366"]),
     ("day 366 of 2001", ["request 1 1 1 2001 366"], ["day_of_year is 366; the year 2001 has 365 days"]),
     ("year before all", ["request 1 1 1 1800 60"], ["year is 1800; this archive takes 1979 to 2100"]),
-    ("another day on one rank", ["request 1 1 1 2001 60@1=61"], [DISAGREE, "day_of_year 60"]),
+    ("another day on one rank", ["request 1 1 1 2001 60@1=61"], [DISAGREE, "day_of_year 61", "day_of_year 60"]),
     ("test of nothing", ["test 3 -"], ["nothing was requested yet in slot 3"]),
     ("ready null on one rank", ["test 1 -@1=null"], ["on rank 1: ready is a null pointer"]),
     ("target null", ["receive 1 null sic 1 3 -"], ["target is a null pointer"]),
     ("unknown target", ["receive 1 U sic 1 3 -"], ["unknown target 'U'; add it with add_target"]),
     ("variable null", ["receive 1 T null 1 3 -"], ["variable is a null pointer"]),
     ("unknown variable", ["receive 1 T snow 1 3 -"], ["unknown variable 'snow'; this archive has sic, sit, sit_ice"]),
-    ("another variable on one rank", ["receive 1 T sic@1=sit 1 3 -"], [DISAGREE, "variable sic"]),
+    ("another variable on one rank", ["receive 1 T sic@1=sit 1 3 -"], [DISAGREE, "variable sit", "variable sic"]),
     ("member not requested", ["receive 1 T sic 4 3 -"], ["member is 4; the request was for 1 to 3"]),
     ("member of another slot", [SLOT2, "receive 2 T sic 1 3 -"], ["member is 1; the request was for 4 to 5"]),
     ("slot without request", ["receive 2 T sic 1 3 -"], ["nothing was requested yet in slot 2"]),
@@ -217,6 +217,8 @@ OPENS = [
     ("missing namelist", "open nowhere.nml world", NAMELIST, ["namelist nowhere.nml: ", "No such file"]),
     ("a folder for a namelist", "open {folder} world", NAMELIST, ["namelist {folder} is a folder; wanted a file"]),
     ("no communicator", "open {folder}/good.nml nothing", ARGUMENT, ["comm is MPI_COMM_NULL; wanted a communicator"]),
+    ("a number for a communicator", "open {folder}/good.nml 123456789", ARGUMENT, ["comm is 123456789, which is no communicator"]),
+    ("a freed communicator", "open {folder}/good.nml freed", ARGUMENT, ["comm is ", ", which is no communicator"]),
     ("inter-communicator", "open {folder}/good.nml inter", ARGUMENT, ["is an inter-communicator; wanted an intra-"]),
 ]
 
