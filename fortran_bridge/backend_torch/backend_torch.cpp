@@ -14,13 +14,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "networks.h"
+#include "recent.h"
 
 #if __has_include(<ATen/accelerator/Graph.h>)  // torch 2.13
 #include <ATen/accelerator/Graph.h>
@@ -36,7 +36,7 @@ struct Model {
   torch::Device device;
   c10::Stream stream;  // where all its work is done: on a GPU not the default one, on which nothing can be recorded
   bool half;           // products in the sampler's networks are of bfloat16
-  std::map<std::array<int64_t, 3>, std::shared_ptr<Recording>> recordings;  // by members, conditions, steps
+  Recent<std::array<int64_t, 3>, std::shared_ptr<Recording>, 4> recordings;  // by members, conditions, steps
 
   torch::Tensor run(const char *method, std::vector<c10::IValue> arguments) {
     return module.get_method(method)(std::move(arguments)).toTensor();
@@ -151,7 +151,8 @@ int create(const char *archive, const char *device, int device_index, const char
     if (std::string(device) == "cuda") {
       const int count = static_cast<int>(torch::cuda::is_available() ? torch::cuda::device_count() : 0);
       // A launcher that shows each rank a GPU of its own names it device 0.
-      if (count == 1 && std::getenv("CUDA_VISIBLE_DEVICES") != nullptr) device_index = 0;
+      for (const char *visible : {"CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"})
+        if (count == 1 && std::getenv(visible) != nullptr) device_index = 0;
       TORCH_CHECK(device_index < count, "device is 'cuda'; wanted CUDA device ", device_index, ", this node has ",
                   count);
       where = torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(device_index));

@@ -2,10 +2,12 @@
 /*
  * icegen: generated Arctic sea ice for Earth-system models. The C interface; Fortran and Python are written over it.
  *
- * - Every function but icegen_version, icegen_get_placement and icegen_fill_categories_* is collective over icegen_open's communicator: all
- *   its ranks call the same functions in the same order. MPI is called from the caller's thread only.
+ * - Every function but icegen_version, icegen_get_placement and icegen_fill_categories_* is collective over
+ *   icegen_open's communicator: all its ranks call the same functions in the same order. MPI is called from the
+ *   caller's thread only.
  * - Every function returns a status, the same on all ranks, and on failure fills `message` (at most `message_size`
- *   bytes, the closing zero included; NULL with size 0 asks for none). After a failed call the emulator is as it was.
+ *   bytes, the closing zero included; pass NULL and 0 if you do not need the message). After a failed call the emulator
+ *   is as it was.
  *   A handle that is NULL or was closed, behind which there is no communicator, is refused on the ranks that pass it.
  * - The library never prints, stops, installs signal handlers, calls MPI_Init or MPI_Finalize, or communicates
  *   over MPI_COMM_WORLD.
@@ -90,7 +92,7 @@ ICEGEN_API int icegen_remove_target(icegen_emulator *emulator, const char *targe
  * generation goes on beside the caller.
  * first_member: the members are numbered from it; at least 1.
  * slot: any number from 1 by which the caller tells its requests apart. Each slot holds one: a request takes the place
- * of the one before it in its slot, of which members that were not begun are given up. A caller with two slots asks
+ * of the one before it in its slot, whose members that have not started are cancelled. A caller with two slots asks
  * for its next month in one while it receives this month's from the other.
  * icegen_request is the same in slot 1 from member 1.
  */
@@ -160,8 +162,9 @@ ICEGEN_API int icegen_fill_categories_f32(int64_t n, const float *area, const fl
                                           char *message, size_t message_size);
 
 /*
- * Free everything, waiting for a generation that was begun. Sets the handle to NULL; one that is NULL, or was closed
- * through a copy, is fine. A program that ends without this call waits in the same way.
+ * Free everything; waits for the members that are being generated. Sets the handle to NULL; a handle that is NULL, or
+ * was closed through a copy, is no error. A program that ends without this call waits in the same way, in whatever
+ * thread it ends; calls after that are refused.
  */
 ICEGEN_API int icegen_close(icegen_emulator **emulator, char *message, size_t message_size);
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The communicator of a host without MPI: one rank, which agrees with itself and has its memory for itself.
-#include "communicator.h"
-
 #include <dlfcn.h>
 
+#include "communicator.h"
 #include "node_memory.h"
 
 namespace icegen {

@@ -24,8 +24,8 @@ class Worker {
   // before the static objects that its task may use are destroyed.
   void end();
 
-  // Queue a task of a group. get() of the future waits for it and throws what it threw. Once the worker has ended, `run`
-  // throws Error(ICEGEN_BACKEND_ERROR), and so does the future of a task that was refused.
+  // Queue a task of a group. get() of the future waits for it and throws what it threw. Once the worker has ended,
+  // `run` throws Error(ICEGEN_BACKEND_ERROR), and so does the future of a task that was refused.
   std::shared_future<void> run(std::function<void()> work, int group = 0);
 
   // Let the tasks of a group that are queued pass those of others.

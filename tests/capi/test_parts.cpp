@@ -12,7 +12,9 @@
 #include "curvilinear.h"
 #include "error.h"
 #include "fields.h"
+#include "placement.h"
 #include "projected.h"
+#include "recent.h"
 #include "remap.h"
 #include "sha256.h"
 #include "worker.h"
@@ -428,6 +430,30 @@ void test_worker() {
   }
 }
 
+// What was used last stays.
+void test_recent() {
+  Recent<int, int, 2> values;
+  values[1] = 10;
+  values[2] = 20;
+  check(values[1] == 10, "a value that is kept");
+  values[3] = 30;
+  check(values[1] == 10 && values[3] == 30, "the two that were used last");
+  check(values[2] == 0, "the one that was used longest ago is made anew");
+}
+
+void test_placement() {
+  using icegen::choose_cpus, icegen::cpus_from, icegen::list_of;
+  check(list_of(cpus_from("9,0-2,1,3")) == "0-3,9", "a list of CPUs");
+  const icegen::NodeCpus bound = {{0}, cpus_from("0-15"), cpus_from("8-15")};
+  check(list_of(choose_cpus(bound, "", 1, 0, 1).cpus) == "8-15", "CPUs that the host does not use");
+  check(list_of(choose_cpus(bound, "", 4, 1, 2).cpus) == "12-15", "the second of two generators");
+  check(list_of(choose_cpus(bound, "2-5", 4, 1, 2).cpus) == "4-5", "its part of the namelist's CPUs");
+  const icegen::NodeCpus wide = {cpus_from("0-7"), cpus_from("0-15"), cpus_from("8-15")};
+  check(list_of(choose_cpus(wide, "", 4, 0, 1).cpus) == "0-7", "a host that leaves room in its own CPUs");
+  const icegen::NodeCpus full = {{0}, cpus_from("0-15"), {}};
+  check(list_of(choose_cpus(full, "", 1, 0, 1).cpus) == "0", "no CPU is left");
+}
+
 }  // namespace
 
 int main() {
@@ -446,6 +472,8 @@ int main() {
   test_categories();
   test_refusal();
   test_worker();
+  test_recent();
+  test_placement();
   std::cout << (failures == 0 ? "all checks passed" : "some checks failed") << '\n';
   return failures != 0;
 }
