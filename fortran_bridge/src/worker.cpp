@@ -69,6 +69,10 @@ struct EndWithMainThread {
   fail(ICEGEN_BACKEND_ERROR, "the program is ending; the emulator generates no more members");
 }
 
+// The tasks after which this is done: a look at the node, a model that is loaded, and its first states. Libraries make
+// their static objects in these.
+constexpr int kFirstTasks = 3;
+
 thread_local EndWithMainThread end_with_main_thread;
 void end_with_this_thread() { static_cast<void>(&end_with_main_thread); }  // made at its first use
 
@@ -112,7 +116,7 @@ std::shared_future<void> Worker::run(std::function<void()> work, int group) {
   const auto unless_ended = [this, work = std::move(work)] {
     if (ended_) refuse();
     work();
-    if (!std::exchange(at_exit_, true)) std::atexit(end_all);
+    if (at_exit_ < kFirstTasks && std::atexit(end_all) == 0) ++at_exit_;
   };
   Task task = {group, std::packaged_task<void()>(unless_ended)};
   std::shared_future<void> done = task.work.get_future().share();

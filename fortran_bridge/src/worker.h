@@ -42,7 +42,7 @@ class Worker {
   std::condition_variable wake_;
   std::deque<Task> tasks_;
   std::atomic<bool> ended_{false};
-  bool at_exit_ = false;  // used in the thread alone: whether the end of the process is arranged for
+  int at_exit_ = 0;  // used in the thread alone: how often `atexit` was called
   std::function<void()> at_end_;
   std::thread thread_;  // last: it uses the others
 };
