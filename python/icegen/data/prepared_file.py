@@ -213,52 +213,91 @@ def _define_changes(target: netCDF4.Dataset) -> None:
 
 
 def _copy_states(target: netCDF4.Dataset, source: Source, training: np.ndarray, progress: Wrap) -> None:
-    """Stream the states, one time after the other, filling gaps and summing the training statistics."""
-    wanted, ocean = source.variables, source.grid.ocean
-    # Twelve bits of mantissa hold every float16, which is what is kept in memory, in half the size of all of them.
-    packed: dict[str, Any] = {"zlib": True, "complevel": 1, "chunksizes": (1, *ocean.shape)}
-    for v in wanted:
-        data = target.createVariable(v.id, "f4", ("time", "y", "x"), fill_value=np.float32(9.96921e36),
-                                     significant_digits=12, quantize_mode="BitRound", **packed)  # fmt: skip
-        names = {"standard_name": v.standard_name, "long_name": v.long_name, "units": v.units}
-        data.setncatts({key: text for key, text in names.items() if text} | source.grid.cf_attributes)
-        target.createVariable(v.id + "_filled", "i1", ("time", "y", "x"), **packed)
-    reconciles = consistency.applies(wanted)
+    """Write the states, one time after the other, and the statistics of the training times."""
+    _define_variables(target, source)
+    reconciles = consistency.applies(source.variables)
     if reconciles:
         _define_changes(target)
-    sums = np.zeros((len(wanted), 3))  # count, sum, sum of squares; float64
+    moments = np.zeros((len(source.variables), 3))
     for t in progress(range(len(training))):
-        state = source.read(t).astype(np.float64)
-        missing = ~np.isfinite(state) & ocean
-        for v, values, gaps in zip(wanted, state, missing, strict=True):
-            if gaps[ocean].all():
-                raise ValueError(f"{v.id} has no value on the ocean at time index {t}, {source.times[t]}")
-            if gaps.any():
-                nearest = distance_transform_edt(~np.isfinite(values), return_distances=False, return_indices=True)
-                values[...] = values[tuple(nearest)]
-            values[...] = np.where(ocean, np.clip(values, v.lower, v.upper), 0.0)
-        state = state.astype(np.float16)  # as it is read
+        state, missing = _filled_state(source, t)
         if reconciles:
-            before, state = state, consistency.reconcile(state, wanted, source.thickness)
-            changes = consistency.changes(before, state, wanted, source.grid.cell_area * ocean)
-            for name, value in dataclasses.asdict(changes).items():
-                target[f"reconciled_{name}"][t] = value
-        for i, (v, values) in enumerate(zip(wanted, state, strict=True)):
-            values = values.astype(np.float64)
-            target[v.id][t] = np.ma.masked_where(~ocean, values)
-            target[v.id + "_filled"][t] = missing[i]
-            if training[t]:
-                observed = values[ocean & ~missing[i]]
-                sums[i] += observed.size, observed.sum(), (observed**2).sum()
+            state = _reconciled_state(target, source, t, state)
+        for v, values, gaps in zip(source.variables, state, missing, strict=True):
+            target[v.id][t] = np.ma.masked_where(~source.grid.ocean, values)
+            target[v.id + "_filled"][t] = gaps
+        if training[t]:
+            moments += _moments(state, source.grid.ocean & ~missing)
     if reconciles:
         target.reconciliation = consistency.describe(source.thickness)
         target["sit"].thickness_range = [source.thickness.thinnest, source.thickness.thickest]
-    for v, (count, total, squares) in zip(wanted, sums, strict=True):
-        if not training.any():
+    _write_statistics(target, source.variables, moments)
+
+
+def _define_variables(target: netCDF4.Dataset, source: Source) -> None:
+    """The variables of the states, and a flag for each that marks the values filled in."""
+    packed: dict[str, Any] = {"zlib": True, "complevel": 1, "chunksizes": (1, *source.grid.shape)}
+    for v in source.variables:
+        data = target.createVariable(
+            v.id,
+            "f4",
+            ("time", "y", "x"),
+            fill_value=np.float32(netCDF4.default_fillvals["f4"]),
+            # Twelve bits of mantissa hold every float16, as which states are read, and compress to half the size.
+            significant_digits=12,
+            quantize_mode="BitRound",
+            **packed,
+        )
+        names = {"standard_name": v.standard_name, "long_name": v.long_name, "units": v.units}
+        data.setncatts({key: text for key, text in names.items() if text} | source.grid.cf_attributes)
+        target.createVariable(v.id + "_filled", "i1", ("time", "y", "x"), **packed)
+
+
+def _filled_state(source: Source, t: int) -> tuple[np.ndarray, np.ndarray]:
+    """The state of a time, float16 as it is read, and which ocean values were missing; each [variable, y, x].
+
+    A missing value takes the nearest one. Values are cut to their bounds, and are 0 on land. Raises ValueError for a
+    variable without any value.
+    """
+    ocean = source.grid.ocean
+    state = source.read(t).astype(np.float64)
+    missing = ~np.isfinite(state) & ocean
+    for v, values, gaps in zip(source.variables, state, missing, strict=True):
+        if gaps[ocean].all():
+            raise ValueError(f"{v.id} has no value on the ocean at time index {t}, {source.times[t]}")
+        if gaps.any():
+            nearest = distance_transform_edt(~np.isfinite(values), return_distances=False, return_indices=True)
+            values[...] = values[tuple(nearest)]
+        values[...] = np.where(ocean, np.clip(values, v.lower, v.upper), 0.0)
+    return state.astype(np.float16), missing
+
+
+def _reconciled_state(target: netCDF4.Dataset, source: Source, t: int, state: np.ndarray) -> np.ndarray:
+    """The state of a time with concentration and thickness reconciled. Writes what that changed."""
+    reconciled = consistency.reconcile(state, source.variables, source.thickness)
+    ocean_area = source.grid.cell_area * source.grid.ocean
+    changes = consistency.changes(state, reconciled, source.variables, ocean_area)
+    for name, value in dataclasses.asdict(changes).items():
+        target[f"reconciled_{name}"][t] = value
+    return reconciled
+
+
+def _moments(state: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Count, sum and sum of squares of the observed values of each variable, float64 [variable, 3]."""
+    values = [field[seen].astype(np.float64) for field, seen in zip(state, observed, strict=True)]
+    return np.array([(x.size, x.sum(), (x**2).sum()) for x in values])
+
+
+def _write_statistics(target: netCDF4.Dataset, wanted: tuple[Variable, ...], moments: np.ndarray) -> None:
+    """Mean and standard deviation of each variable; NaN without training times. moments: sums of `_moments`.
+
+    Raises ValueError for a variable that is constant.
+    """
+    for v, (count, total, squares) in zip(wanted, moments, strict=True):
+        if count == 0:
             target[v.id].setncatts({"training_mean": np.nan, "training_std": np.nan})
             continue
         mean = total / count
-        target[v.id].training_mean = mean
-        target[v.id].training_std = np.sqrt(squares / count - mean**2)
+        target[v.id].setncatts({"training_mean": mean, "training_std": np.sqrt(squares / count - mean**2)})
         if not target[v.id].training_std > 0:
             raise ValueError(f"{v.id} is the same everywhere in the training split: {mean}")
