@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """From the evidence to the table of scores."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from operator import itemgetter
 
 import numpy as np
 
@@ -11,10 +11,12 @@ from icegen.thinning import evenly
 from icegen.validation import scores, spectra
 from icegen.validation.evidence import TREND_PERIODS, Evidence
 from icegen.validation.tally import BIN_STD, Tally
+from icegen.validation.trio import Trio
 
 SEASONS = ("DJF", "MAM", "JJA", "SON")
 GROUPS = ("reconstruction", "generation", "unconditional")
-QUANTITIES = {"extent": "million km2", "volume": "1000 km3"}  # both are 1e12 of the unit of a tally
+QUANTITIES = {"extent": "million km2", "volume": "1000 km3"}
+IN_UNITS = 1e-12  # from the m2 and m3 of a tally to the units of QUANTITIES
 RECONSTRUCTION_LABELS = {
     "rmse": "RMSE",
     "rmse_over_std": "RMSE / standard deviation",
@@ -31,11 +33,11 @@ RECONSTRUCTION_LABELS = {
 class Score:
     """One line of the table.
 
-    group: reconstruction; generation (with dates, of a model that takes them); unconditional (always without).
+    group: reconstruction; generation (with dates, if the model takes them); unconditional (without dates).
     id: unique within the group.
-    value: of the archive.  real: the same of the real states, where ``value`` is no comparison yet.
-    floor: what real but wrong states score, if there is such a thing.
-    error: whether 0 is perfect, so that value over floor says something.
+    value: of the archive.  real: the same figure of the real states, unless ``value`` compares with them already.
+    floor: what real states of other years score; None where there is no such score.
+    error: whether 0 is perfect, so that value / floor is meaningful.
     """
 
     group: str
@@ -54,39 +56,29 @@ class Score:
 
 @dataclass
 class Table:
-    """Scores, and by name what was left out and why."""
+    """Scores; for each one that was left out, the reason."""
 
     scores: list[Score] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
 
-    def add(
-        self,
-        group: str,
-        name: str,
-        label: str,
-        value: float | None,
-        real: float | None = None,
-        floor: float | None = None,
-        units: str = "1",
-        error: bool = False,
-    ) -> None:
-        """Note a score; one that is not a number is left out."""
-        if value is None or not np.isfinite(value):
+    def add(self, group: str, name: str, label: str, figure: Trio, units: str = "1", error: bool = False) -> None:
+        """Add a score; one that is not a finite number is left out."""
+        if figure.generated is None or not np.isfinite(figure.generated):
             self.left_out[f"{group}: {label}"] = "too few states"
             return
-        real, floor = (None if x is None or not np.isfinite(x) else float(x) for x in (real, floor))
-        self.scores.append(Score(group, name, label, float(value), real, floor, units, error))
+        finite = Trio(*(x if x is not None and np.isfinite(x) else None for x in figure)).map(float)
+        self.scores.append(Score(group, name, label, finite.generated, finite.real, finite.floor, units, error))
 
 
 def compare(evidence: Evidence) -> Table:
     """All scores that the evidence allows."""
     table = Table()
     if "floor" not in evidence.tallies:
-        table.left_out["floors, memorisation"] = "there are no training states; name a file of them"
-    for part in (reconstruction, distances, marginal_ice_zone, seasons, bounds, histograms, power, memorisation, trend,
-                 unconditional):  # fmt: skip
+        table.left_out["floors, memorisation"] = "there are no training states; name a file that holds them"
+    for part in (reconstruction, features, ice_probability, marginal_ice_zone, seasons, bounds, histograms, power,
+                 memorisation, trend, unconditional):  # fmt: skip
         part(evidence, table)
-    table.scores.sort(key=lambda score: GROUPS.index(score.group))  # stable
+    table.scores.sort(key=lambda score: GROUPS.index(score.group))  # keeps the order within a group
     return table
 
 
@@ -94,137 +86,162 @@ def reconstruction(evidence: Evidence, table: Table) -> None:
     """RMSE, bias, gradients and exact bounds of each variable."""
     for i, v in enumerate(evidence.variables):
         for name, value in evidence.reconstruction.scores(i).items():
+            label = f"{v.id}: {RECONSTRUCTION_LABELS[name]}"
             units = v.units if name in ("rmse", "bias") else "1"
-            table.add("reconstruction", f"{v.id}_{name}", f"{v.id}: {RECONSTRUCTION_LABELS[name]}", value, units=units)
+            table.add("reconstruction", f"{v.id}_{name}", label, Trio(value), units)
 
 
-def distances(evidence: Evidence, table: Table) -> None:
-    """Frechet distance and the ice probability's RMSE."""
-    real, generated, floor = evidence.three
-    frechet(table, "generation", generated.features, real.features, optional(lambda t: t.features, floor))
-    if evidence.concentration is None:
-        table.left_out["ice probability, extent, marginal ice zone, spectra, trend"] = "the archive has no sic"
-        return
-
-    def rmse(t: Tally) -> float:
-        return scores.probability_rmse(t.probability, real.probability, evidence.grid.ocean)
-
-    table.add("generation", "ice_probability_rmse", "RMSE of the ice probability", rmse(generated),
-              floor=optional(rmse, floor), error=True)  # fmt: skip
+def features(evidence: Evidence, table: Table) -> None:
+    """Frechet distance of the states' features."""
+    frechet(table, "generation", evidence.sets.map(lambda tally: tally.features))
 
 
-def frechet(table: Table, group: str, generated: list, real: list, floor: list | None) -> None:
+def frechet(table: Table, group: str, sets: Trio) -> None:
     """Frechet distance of features [state][feature] to those of the real states."""
     label = "Frechet autoencoder distance"
-    count, size = np.shape(generated)
+    count, size = np.shape(sets.generated)
     if size == 0:
         table.left_out[f"{group}: {label}"] = "the archive has no features"
         return
-    if count <= size:
+    if count <= size:  # their covariance would be singular
         table.left_out[f"{group}: {label}"] = f"{count} samples do not outnumber {size} features"
         return
-    value, at_floor = (optional(lambda x: scores.frechet_distance(x, real), x) for x in (generated, floor))
-    table.add(group, "faed", label, value, floor=at_floor, error=True)
+    table.add(group, "faed", label, sets.against_real(scores.frechet_distance), error=True)
+
+
+def ice_probability(evidence: Evidence, table: Table) -> None:
+    """RMSE of the probability of sea ice."""
+    if evidence.concentration is None:
+        table.left_out["ice probability, extent, marginal ice zone, spectra, trend"] = "the archive has no sic"
+        return
+    rmse = partial(scores.probability_rmse, ocean=evidence.grid.ocean)
+    errors = evidence.sets.map(lambda tally: tally.probability).against_real(rmse)
+    table.add("generation", "ice_probability_rmse", "RMSE of the ice probability", errors, error=True)
 
 
 def marginal_ice_zone(evidence: Evidence, table: Table) -> None:
-    """Its mean area."""
+    """Mean area of the marginal ice zone."""
     if evidence.concentration is None:
         return
-    real, generated, floor = (optional(lambda t: np.mean(t.marginal) * 1e-12, t) for t in evidence.three)
-    table.add("generation", "marginal_ice_zone", "area of the marginal ice zone", generated, real, floor, "million km2")
+    areas = evidence.sets.map(lambda tally: np.mean(tally.marginal) * IN_UNITS)
+    table.add("generation", "marginal_ice_zone", "area of the marginal ice zone", areas, "million km2")
 
 
 def seasons(evidence: Evidence, table: Table) -> None:
-    """Mean and spread of extent and volume."""
+    """Means and spreads of extent and volume by season and by calendar month."""
     if not evidence.dated:
         table.left_out["scores by season, trend"] = "the archive takes no date"
         return
-    month, season = evidence.month, evidence.month % 12 // 3
     for name, units in QUANTITIES.items():
-        real, generated, floor = (optional(lambda t, name=name: np.array(getattr(t, name)) * 1e-12, t)
-                                  for t in evidence.three)  # fmt: skip
-        if not len(real):
-            continue
-        errors = [optional(lambda x, real=real: scores.monthly_error(x, real, month), x) for x in (generated, floor)]
-        table.add("generation", f"{name}_monthly_error", f"{name}: RMS error of monthly means",
-                  errors[0], floor=errors[1], units=units, error=True)  # fmt: skip
-        for s, label in enumerate(SEASONS):
-            if (season == s).any():
-                means = [optional(lambda x, s=s: x[season == s].mean(), x) for x in (generated, real, floor)]
-                table.add("generation", f"{name}_mean_{label}", f"{name}: mean {label}", means[0], means[1], means[2],
-                          units)  # fmt: skip
-        for s, label in enumerate(SEASONS):
-            spread_ratio(table, f"{name}_spread_{label}", f"{name}: spread within {label} / real",
-                         [x if x is None else x[season == s] for x in (real, generated, floor)],
-                         evidence.member[season == s])  # fmt: skip
-        spread_ratio(table, f"{name}_spread_month", f"{name}: spread within calendar months / real",
-                     [real, generated, floor], evidence.member * 12 + month)  # fmt: skip
+        values = evidence.sets.map(partial(in_units, name=name))
+        if len(values.real):
+            monthly_error(evidence, table, name, units, values)
+            seasonal_means(evidence, table, name, units, values)
+            spreads(evidence, table, name, values)
 
 
-def spread_ratio(table: Table, name: str, label: str, values: list, group: np.ndarray) -> None:
-    """Spreads of generated and floor over the real one, all within the same groups."""
-    real, generated, floor = (optional(lambda x: scores.spread(x, group), x) for x in values)
-    table.add("generation", name, label, over(generated, real), floor=optional(lambda x: over(x, real), floor))
+def in_units(tally: Tally, name: str) -> np.ndarray:
+    """A quantity of QUANTITIES of each state, [state], in its units."""
+    return np.array(getattr(tally, name)) * IN_UNITS
+
+
+def monthly_error(evidence: Evidence, table: Table, name: str, units: str, values: Trio) -> None:
+    """RMS error of the means of calendar months. values: [sample]."""
+    errors = values.against_real(partial(scores.monthly_error, month=evidence.month))
+    table.add(
+        "generation", f"{name}_monthly_error", f"{name}: RMS error of monthly means", errors, units=units, error=True
+    )
+
+
+def seasonal_means(evidence: Evidence, table: Table, name: str, units: str, values: Trio) -> None:
+    """Mean of each season that the samples have. values: [sample]."""
+    for season, label in enumerate(SEASONS):
+        inside = evidence.season == season
+        if inside.any():
+            means = values.map(itemgetter(inside)).map(np.mean)
+            table.add("generation", f"{name}_mean_{label}", f"{name}: mean {label}", means, units)
+
+
+def spreads(evidence: Evidence, table: Table, name: str, values: Trio) -> None:
+    """Spread within each season, and within calendar months, over that of the real states. values: [sample].
+
+    Samples of one member number are compared with each other.
+    """
+    for season, label in enumerate(SEASONS):
+        inside = evidence.season == season
+        pooled = values.map(itemgetter(inside)).map(partial(scores.spread, group=evidence.member[inside]))
+        table.add("generation", f"{name}_spread_{label}", f"{name}: spread within {label} / real",
+                  pooled.against_real(over))  # fmt: skip
+    by_month = partial(scores.spread, group=evidence.member * 12 + evidence.month)
+    table.add("generation", f"{name}_spread_month", f"{name}: spread within calendar months / real",
+              values.map(by_month).against_real(over))  # fmt: skip
 
 
 def bounds(evidence: Evidence, table: Table) -> None:
-    """Shares of cells exactly at the bounds, and beyond them before the cut."""
-    real, generated, floor = (optional(lambda t: t.at_bounds, t) for t in evidence.three)
+    """Shares of cells exactly at the bounds, and beyond them before values are cut to the bounds."""
+    shares = evidence.sets.map(lambda tally: tally.at_bounds)
     for i, v in enumerate(evidence.variables):
         for side, (name, bound) in enumerate((("zeros", v.lower), ("ones", v.upper))):
             if bound is not None:
-                shares = (optional(lambda x, i=i, side=side: x[side, i], x) for x in (generated, real, floor))
-                table.add("generation", f"{v.id}_{name}", f"{v.id}: exact {name}", *shares)
+                table.add("generation", f"{v.id}_{name}", f"{v.id}: exact {name}", shares.map(itemgetter((side, i))))
     if evidence.outside is None:
         table.left_out["out of bounds before the cut"] = "a host never sees it"
         return
     for v, share in zip(evidence.variables, evidence.outside, strict=True):
         if v.lower is not None or v.upper is not None:
-            table.add("generation", f"{v.id}_outside", f"{v.id}: out of bounds before the cut", share)
+            table.add("generation", f"{v.id}_outside", f"{v.id}: out of bounds before the cut", Trio(share))
 
 
 def histograms(evidence: Evidence, table: Table) -> None:
     """Wasserstein-1 distances of the values of cells."""
-    real, generated, floor = evidence.three
     for i, v in enumerate(evidence.variables):
+        found = evidence.sets.against_real(partial(histogram_distance, i=i))
+        table.add("generation", f"{v.id}_wasserstein", f"{v.id}: Wasserstein-1 distance", found, v.units, error=True)
 
-        def distance(t: Tally, i: int = i) -> float:
-            return scores.wasserstein(t.histogram[i], real.histogram[i], BIN_STD * real.std[i])
 
-        table.add("generation", f"{v.id}_wasserstein", f"{v.id}: Wasserstein-1 distance",
-                  distance(generated), floor=optional(distance, floor), units=v.units, error=True)  # fmt: skip
+def histogram_distance(tally: Tally, real: Tally, i: int) -> float:
+    """Wasserstein-1 distance of the values of variable ``i``, in its units."""
+    return scores.wasserstein(tally.histogram[i], real.histogram[i], BIN_STD * real.std[i])
 
 
 def power(evidence: Evidence, table: Table) -> None:
-    """Ratios of spectra per band, and the effective resolution."""
+    """Ratios of spectra in each band, and the effective resolution."""
     for group, name, floor in (("reconstruction", "reconstruction", ""), ("generation", "generated", "floor")):
-        pairs = [evidence.spectra.get(name), evidence.spectra.get(floor)]
-        if pairs[0] is None:
+        pairs = Trio(evidence.spectra.get(name), floor=evidence.spectra.get(floor))
+        if pairs.generated is None:
             continue
-        if not pairs[0].used:
-            table.left_out[f"{group}: spectra"] = (
-                f"no window of {spectra.WIDTH / 1000:.0f} km is all ocean and covered with ice"
-            )
+        if not pairs.generated.used:
+            reason = f"no window of {spectra.WIDTH / 1000:.0f} km is all ocean and covered with ice"
+            table.left_out[f"{group}: spectra"] = reason
             continue
-        size, spacing = pairs[0].size, evidence.spacing
-        powers = [pair.power() if pair and pair.used else None for pair in pairs]
+        size, spacing = pairs.generated.size, evidence.spacing
+        powers = pairs.map(lambda pair: pair.power() if pair.used else None)
+        wavelengths = spectra.wavelengths(size, spacing) / 1000  # km
         for i, v in enumerate(evidence.variables):
             for band, inside in spectra.bands(size, spacing).items():
-                ratios = [p and over(p[0][i, inside].sum(), p[1][i, inside].sum()) for p in powers]
-                label = f"{v.id}: spectrum {band} km / real"
-                table.add(group, f"{v.id}_spectrum_{band}", label, ratios[0], floor=ratios[1])
-            scales = [p and spectra.effective_resolution(p[0][i] / p[1][i], spectra.wavelengths(size, spacing)) / 1000
-                      for p in powers]  # fmt: skip
-            table.add(group, f"{v.id}_effective_resolution", f"{v.id}: effective resolution", scales[0],
-                      floor=scales[1], units="km")  # fmt: skip
+                ratios = powers.map(partial(band_ratio, i=i, inside=inside))
+                table.add(group, f"{v.id}_spectrum_{band}", f"{v.id}: spectrum {band} km / real", ratios)
+            scales = powers.map(partial(resolved_scale, i=i, wavelengths=wavelengths))
+            table.add(group, f"{v.id}_effective_resolution", f"{v.id}: effective resolution", scales, "km")
+
+
+def band_ratio(powers: tuple[np.ndarray, np.ndarray], i: int, inside: np.ndarray) -> float:
+    """Power of variable ``i`` in a band over that of the real states. powers: see `PairedSpectra.power`."""
+    states, real = powers
+    return over(states[i, inside].sum(), real[i, inside].sum())
+
+
+def resolved_scale(powers: tuple[np.ndarray, np.ndarray], i: int, wavelengths: np.ndarray) -> float:
+    """Effective resolution of variable ``i``, in the unit of ``wavelengths`` [ring]."""
+    states, real = powers
+    return spectra.effective_resolution(states[i] / real[i], wavelengths)
 
 
 def memorisation(evidence: Evidence, table: Table) -> None:
-    """Distance to the nearest training state, over that of the real states."""
+    """Mean distance to the nearest training state, over that of the real states."""
     if evidence.nearest:
-        table.add("generation", "nearest_training", "distance to nearest training state / real",
-                  over(evidence.nearest["generated"].mean(), evidence.nearest["real"].mean()))  # fmt: skip
+        ratio = over(evidence.nearest["generated"].mean(), evidence.nearest["real"].mean())
+        table.add("generation", "nearest_training", "distance to nearest training state / real", Trio(ratio))
 
 
 def trend(evidence: Evidence, table: Table) -> None:
@@ -237,41 +254,33 @@ def trend(evidence: Evidence, table: Table) -> None:
         table.left_out[label] = "the reference does not hold both periods"
         return
     (real_early, generated_early), (real_late, generated_late) = evidence.trend
-    table.add("generation", "september_trend", label, over(generated_late, generated_early),
-              over(real_late, real_early))  # fmt: skip
+    ratios = Trio(over(generated_late, generated_early), over(real_late, real_early))
+    table.add("generation", "september_trend", label, ratios)
 
 
 def unconditional(evidence: Evidence, table: Table) -> None:
-    """Samples without condition against the whole record; the floor is what the evaluation states score."""
-    real, training = evidence.tallies["real"], evidence.tallies.get("training")
+    """Samples without date against the whole record; the floor is what the evaluation states score."""
+    training = evidence.tallies.get("training")
     free = evidence.tallies.get("free" if evidence.dated else "generated")
     if free is None:
         return
-    distinct = np.unique(evidence.time, return_index=True)[1]
     for name, units in QUANTITIES.items():
         if not getattr(free, name):
             continue
-        generated = np.array(getattr(free, name)) * 1e-12
-        unseen = np.array(getattr(real, name))[distinct] * 1e-12
-        record = evidence.record_values(name) * 1e-12
-        floor = None if training is None else unseen
+        floor = None if training is None else evidence.evaluation_values(name) * IN_UNITS
+        values = Trio(in_units(free, name), evidence.record_values(name) * IN_UNITS, floor)
         for statistic, label in ((np.mean, "mean"), (np.std, "standard deviation")):
-            found = [optional(statistic, x) for x in (generated, record, floor)]
+            figures = values.map(statistic)
             identity = f"{name}_{statistic.__name__}"
-            table.add("unconditional", identity, f"{name}: {label}", found[0], found[1], found[2], units)
-            table.add("unconditional", identity + "_ratio", f"{name}: {label} / record",
-                      over(found[0], found[1]), floor=found[2] and over(found[2], found[1]))  # fmt: skip
-    if not evidence.dated:
-        return
-    known = optional(lambda t: [t.features[i] for i in evenly(len(t.features), len(free.features))], training)
-    frechet(table, "unconditional", free.features, real.features, known)
-
-
-def optional(function: Callable[..., Any], value: Any) -> Any:
-    """The function of a value that may be missing."""
-    return None if value is None else function(value)
+            table.add("unconditional", identity, f"{name}: {label}", figures, units)
+            table.add("unconditional", f"{identity}_ratio", f"{name}: {label} / record", figures.against_real(over))
+    if evidence.dated:
+        known = None
+        if training is not None:  # as many as there are samples
+            known = [training.features[i] for i in evenly(len(training.features), len(free.features))]
+        frechet(table, "unconditional", Trio(free.features, evidence.tallies["real"].features, known))
 
 
 def over(a: float, b: float) -> float:
-    """a / b; NaN where b is 0 or no number."""
+    """a / b; NaN where b is 0."""
     return float(a / b) if b else float("nan")

@@ -22,6 +22,7 @@ from icegen.validation.reference import Record, balanced_order, floor_candidates
 from icegen.validation.scores import nearest_distance
 from icegen.validation.spectra import PairedSpectra
 from icegen.validation.tally import Tally
+from icegen.validation.trio import Trio
 
 TREND_MONTH = 9
 TREND_PERIODS = ((1979, 1991), (2005, 2017))
@@ -39,8 +40,8 @@ class Evidence:
         dates ``free``, samples without one. Without training states there is no ``floor`` and no ``training``.
     spectra: ``reconstruction``, ``generated`` and ``floor``, each over the real state beside it; none without sic.
     outside: share of generated cells beyond the bounds before the cut to them [variable]; None if not known.
-    trend: (real, generated) mean extent in m2 of the Septembers of each period; empty if one has none, None if it was
-        not looked at.
+    trend: (real, generated) mean extent in m2 of the Septembers of each period; empty if a period has none, None if
+        it was not computed.
     """
 
     variables: tuple[Variable, ...]
@@ -66,14 +67,23 @@ class Evidence:
         return ids.index("sic") if "sic" in ids else None
 
     @property
-    def three(self) -> tuple[Tally, Tally, Tally | None]:
-        """The real, the generated and the floor's states."""
-        return self.tallies["real"], self.tallies["generated"], self.tallies.get("floor")
+    def season(self) -> np.ndarray:
+        """[sample]: 0 for December to February, 1 for March to May, and so on."""
+        return self.month % 12 // 3
+
+    @property
+    def sets(self) -> Trio:
+        """The tallies of the generated, the real and the floor's states."""
+        return Trio(self.tallies["generated"], self.tallies["real"], self.tallies.get("floor"))
+
+    def evaluation_values(self, name: str) -> np.ndarray:
+        """``extent`` or ``volume`` of the real states beside samples, each once."""
+        return np.array(getattr(self.tallies["real"], name))[np.unique(self.time, return_index=True)[1]]
 
     def record_values(self, name: str) -> np.ndarray:
-        """``extent`` or ``volume`` of all real states that were looked at, each once."""
-        unseen = np.array(getattr(self.tallies["real"], name))[np.unique(self.time, return_index=True)[1]]
-        return np.append(unseen, getattr(self.tallies["training"], name)) if "training" in self.tallies else unseen
+        """``extent`` or ``volume`` of the real states beside samples and of the training states, each once."""
+        values = self.evaluation_values(name)
+        return np.append(values, getattr(self.tallies["training"], name)) if "training" in self.tallies else values
 
     @cached_property
     def nearest(self) -> dict[str, np.ndarray]:
@@ -123,7 +133,7 @@ def add_reconstructions(evidence: Evidence, sampler: Sampler, evaluation: Record
 def add_pairs(
     evidence: Evidence, sampler: Sampler, evaluation: Record, training: Record | None, progress: Wrap
 ) -> None:
-    """Samples beside their real states, and the floor's."""
+    """Samples, the real state beside each, and the floor's."""
     compared = ("generated",) if training is None else ("generated", "floor")
     evidence.tallies |= {name: new_tally(evidence, sampler) for name in ("real", *compared)}
     index = evidence.concentration
@@ -133,20 +143,28 @@ def add_pairs(
     for i in progress(range(len(evidence.time))):
         t = int(evidence.time[i])
         real, seen = evaluation.state(t), evaluation.seen(t)
-        state, unbounded = sampler.sample(make_key(evidence, evaluation, i))
-        if unbounded is not None:
-            outside.append(share_outside(unbounded, evidence))
         evidence.tallies["real"].add(real, seen)
+
+        state, uncut = sampler.sample(make_key(evidence, evaluation, i))
+        if uncut is not None:
+            outside.append(share_outside(uncut, evidence))
         beside = {"generated": (state, seen)}
+
         if training is not None:
-            stand_ins = floor_candidates(training, evaluation.year[t], evaluation.month[t], evaluation.day_of_year[t])
-            chosen = int(stand_ins[(evidence.member[i] - 1) % len(stand_ins)])
-            beside["floor"] = training.state(chosen), seen & training.seen(chosen)
-        for name, (other, both_seen) in beside.items():
-            evidence.tallies[name].add(other, seen)
+            other = floor_time(training, evaluation, t, int(evidence.member[i]))
+            beside["floor"] = training.state(other), seen & training.seen(other)
+
+        for name, (other_state, both_seen) in beside.items():
+            evidence.tallies[name].add(other_state, seen)
             if index is not None:
-                evidence.spectra[name].add(other, real, index, np.all(both_seen, axis=0))
+                evidence.spectra[name].add(other_state, real, index, np.all(both_seen, axis=0))
     evidence.outside = np.mean(outside, axis=0) if outside else None
+
+
+def floor_time(training: Record, evaluation: Record, t: int, member: int = 1) -> int:
+    """Index of the training state that the floor has for a member of time ``t`` of the evaluation record."""
+    candidates = floor_candidates(training, evaluation.year[t], evaluation.month[t], evaluation.day_of_year[t])
+    return int(candidates[(member - 1) % len(candidates)])
 
 
 def make_key(evidence: Evidence, evaluation: Record, i: int) -> SampleKey:
@@ -158,7 +176,7 @@ def make_key(evidence: Evidence, evaluation: Record, i: int) -> SampleKey:
 
 
 def add_free(evidence: Evidence, sampler: Sampler, samples: int, progress: Wrap) -> None:
-    """Samples without condition."""
+    """Samples without date."""
     free = evidence.tallies["free"] = new_tally(evidence, sampler)
     everywhere = np.broadcast_to(evidence.grid.ocean, (len(evidence.variables), *evidence.grid.shape))
     for member in progress(range(1, samples + 1)):
@@ -168,30 +186,42 @@ def add_free(evidence: Evidence, sampler: Sampler, samples: int, progress: Wrap)
 def add_trend(
     evidence: Evidence, sampler: Sampler, evaluation: Record, training: Record | None, samples: int, progress: Wrap
 ) -> None:
-    """Septembers of two periods, of every year that the record holds."""
+    """Extents of real and generated Septembers of two periods, of every year that the records hold."""
     index = evidence.concentration
     if index is None:
         return
-    grid, dates, evidence.trend = evidence.grid, [], []
-    for period, (first, last) in enumerate(TREND_PERIODS):
-        held = [
-            (period, record, int(t))
-            for record in (evaluation, training)
-            if record is not None
-            for t in np.flatnonzero((record.month == TREND_MONTH) & (first <= record.year) & (record.year <= last))
-        ]
-        most = min(samples, TREND_SAMPLES)
-        held = [held[i] for i in evenly(len(held), most)]
-        members = max(1, round(most / len(held))) if held else 0
-        dates += [(*date, member) for date in held for member in range(1, members + 1)]
-    if {period for period, *_ in dates} != {0, 1}:
+    evidence.trend = []
+    records = [record for record in (evaluation, training) if record is not None]
+    most = min(samples, TREND_SAMPLES)
+    times = [evenly_chosen(september_times(records, *period), most) for period in TREND_PERIODS]
+    if not all(times):
         return
-    areas: list[tuple[list, list]] = [([], []), ([], [])]
-    for period, record, t, member in progress(dates):
-        request = SampleKey(member, int(record.year[t]), int(record.day_of_year[t]))
-        for kept, state in zip(areas[period], (record.state(t), sampler.sample(request)[0]), strict=True):
-            kept.append(extent(state[index], grid.cell_area, grid.ocean))
-    evidence.trend = [(float(np.mean(real)), float(np.mean(generated))) for real, generated in areas]
+    grid = evidence.grid
+    work = []  # period, record, time, member
+    for period, held in enumerate(times):
+        members = max(1, round(most / len(held)))
+        work += [(period, record, t, member) for record, t in held for member in range(1, members + 1)]
+    real: tuple[list, list] = ([], [])
+    generated: tuple[list, list] = ([], [])
+    for period, record, t, member in progress(work):
+        key = SampleKey(member, int(record.year[t]), int(record.day_of_year[t]))
+        real[period].append(extent(record.state(t)[index], grid.cell_area, grid.ocean))
+        generated[period].append(extent(sampler.sample(key)[0][index], grid.cell_area, grid.ocean))
+    evidence.trend = [(float(np.mean(real[period])), float(np.mean(generated[period]))) for period in (0, 1)]
+
+
+def september_times(records: list[Record], first: int, last: int) -> list[tuple[Record, int]]:
+    """The Septembers of a period that some records hold: record and time."""
+    return [
+        (record, int(t))
+        for record in records
+        for t in np.flatnonzero((record.month == TREND_MONTH) & (first <= record.year) & (record.year <= last))
+    ]
+
+
+def evenly_chosen(things: list, most: int) -> list:
+    """At most ``most`` of a list, evenly spread."""
+    return [things[i] for i in evenly(len(things), most)]
 
 
 def add_training(evidence: Evidence, sampler: Sampler, training: Record, progress: Wrap) -> None:

@@ -8,9 +8,9 @@ from icegen.data.grid import CurvilinearGrid, Grid
 from icegen.maps import polar
 from icegen.maps.style import BLUE, GREEN, INK, LAND, MONTHS, VERMILION, tidy
 from icegen.validation import spectra
-from icegen.validation.evidence import Evidence, make_key
+from icegen.validation.evidence import Evidence, floor_time, make_key
 from icegen.validation.generated import Sampler
-from icegen.validation.reference import Record, floor_candidates
+from icegen.validation.reference import Record
 from icegen.validation.tally import BIN_STD
 
 COLOURS = {"real": INK, "generated": VERMILION, "floor": BLUE, "reconstruction": GREEN}
@@ -70,8 +70,7 @@ def maps(evidence: Evidence, evaluation: Record, training: Record | None, sample
     for t in chosen:
         column = [(f"real, {evaluation.year[t]}-{evaluation.month[t]:02d}", evaluation.state(t))]
         if training is not None:
-            date = evaluation.year[t], evaluation.month[t], evaluation.day_of_year[t]
-            other = floor_candidates(training, *date)[0]
+            other = floor_time(training, evaluation, t)
             column.append((f"floor, {training.year[other]}-{training.month[other]:02d}", training.state(other)))
         for i in np.flatnonzero(evidence.time == t)[:MAPPED_SAMPLES]:
             request = make_key(evidence, evaluation, i)
