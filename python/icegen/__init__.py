@@ -21,12 +21,14 @@ MODULES = {"bridge": "icegen.host.bridge", "plot": "icegen.maps.plot", "polar": 
 def load(
     archive: str | Path | None = None, device: str = "cpu", sha256: str | None = None, precision: str = "float32"
 ) -> "Archive":
-    """Open an archive, given by its path or by the name of one that comes with icegen; by default arctic_observed.
+    """Open an archive.
 
+    archive: a path, or the name of an archive that comes with icegen; by default arctic_observed.
     device: ``cpu``, ``cuda`` or ``cuda:N``.
-    sha256: pins the archive: the 64 hexadecimal digits that ``icegen info`` shows; another one is refused.
-    precision: of the sampler's networks, ``float32`` or ``bfloat16``, which is faster where the processor has it.
-    Returns an `icegen.archive.Archive`. Raises ValueError if the file is missing, damaged, or cannot be honoured.
+    sha256: the 64 hexadecimal digits that ``icegen info`` shows; an archive with others is refused.
+    precision: of the sampler's networks, ``float32`` or ``bfloat16``, which is faster on processors that support it.
+    Returns an `icegen.archive.Archive`. Raises ValueError if the file is missing or damaged, or if the device or the
+    precision is not available.
     """
     from icegen import archive as archives  # torch is slow to import, and not wanted by all callers
     from icegen.archive import shipped

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Files that are whole or not there."""
+"""Writing files atomically: a file appears complete or not at all."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def require_folder(path: str | Path) -> None:
-    """Raises ValueError when a file cannot come to stand at ``path``: before the work whose result it is to hold."""
+    """Raise ValueError if no file can be written at ``path``. Call it before work whose result goes there."""
     folder = Path(path).parent
     if not folder.is_dir():
         raise ValueError(f"folder {folder} does not exist")
@@ -18,9 +18,9 @@ def require_folder(path: str | Path) -> None:
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` to write to; it takes the name ``path`` on success, else goes away.
+    """Yield a temporary path beside ``path`` to write to. It is renamed to ``path`` on success, and removed on failure.
 
-    Raises ValueError at once when the folder is not there or not writable.
+    Raises ValueError at once if the folder does not exist or is not writable.
     """
     path = Path(path)
     require_folder(path)

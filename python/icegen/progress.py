@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""How long work reports its progress: the caller passes a function that wraps a loop."""
+"""How long loops report progress: the caller passes a function that wraps the loop."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
-Wrap = Callable[[Any], Iterable[Any]]  # iterates over a sequence, and shows how far it came
-Stages = Callable[[str], Wrap]  # gives the wrapper of a stage by the stage's name
+Wrap = Callable[[Any], Iterable[Any]]  # iterates over a sequence and shows how far it has come
+Stages = Callable[[str], Wrap]  # returns the wrapper for a stage, given the name of the stage

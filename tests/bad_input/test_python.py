@@ -103,18 +103,18 @@ REQUESTS = [
     request("no member", "--members 0", "members are 0; wanted at least one, numbered from 1"),
     request("fewer than none", "--members -3", "wanted at least one"),
     request("year not trained", "--years 2001:2004", "year is 2003; this archive takes 2000 to 2002"),
-    request("year in words", "--years soon", "years are 'soon'; wanted years or ranges of them"),
-    request("years that fall", "--years 2002:2001", "there is no year; wanted one at least"),
+    request("year in words", "--years soon", "years are 'soon'; wanted years or ranges of years"),
+    request("years that fall", "--years 2002:2001", "there is no year; wanted at least one"),
     request("date in words", "--dates noon", "dates are 'noon', and noon is no day of 2001; wanted monthly, daily, or MM-DD"),
     request("30 February", "--dates 02-30", "02-30 is no day of 2001; wanted monthly, daily, or MM-DD"),
-    request("a day twice", "--dates 03-15,03-15", "dates are '03-15,03-15'; wanted no day twice"),
+    request("a day twice", "--dates 03-15,03-15", "dates are '03-15,03-15'; wanted each day once"),
     request("no steps", "--steps 0", "steps is 0; wanted at least 1"),
     request("negative seed", "--seed -1", "seed is -1; wanted 0 to 2^63 - 1"),
     request("seed beyond 64 bits", "--seed 9223372036854775808", "seed is 9223372036854775808; wanted 0 to 2^63 - 1"),
     request("missing archive", "--archive nowhere.pt", "archive nowhere.pt cannot be read: No such file or directory"),
     request("unknown archive", "--archive antarctic", "there is no file antarctic, and no such archive came with icegen; those that did:"),
-    request("folder below a file", "--out {tiny}/text.pt/out", "text.pt/out cannot be made: Not a directory"),
-    request("folder is a file", "--out {tiny}/text.pt", "text.pt cannot be made: File exists"),
+    request("folder below a file", "--out {tiny}/text.pt/out", "text.pt/out cannot be created: Not a directory"),
+    request("folder is a file", "--out {tiny}/text.pt", "text.pt cannot be created: File exists"),
 ]  # fmt: skip
 
 
@@ -149,8 +149,8 @@ NETCDF = [
     netcdf("axis in degrees", lambda nc: nc["y"].setncattr("units", "degrees"), "bad.nc: y has units 'degrees'; wanted m or km"),
     netcdf("uneven axis", lambda nc: put(nc, "x", 3, 0.0), "grid axis x is not evenly spaced: steps from"),
     netcdf("axis with a gap", lambda nc: put(nc, "x", 3, np.nan), "grid axis x is not evenly spaced"),
-    netcdf("axis on one spot", lambda nc: put(nc, "x", slice(None), 0.0), "grid axis x has steps of 0 m; wanted cells apart from each other"),
-    netcdf("no projection", lambda nc: nc["crs"].setncatts({"crs_wkt": "flat", "grid_mapping_name": "flat"}), "bad.nc: the grid mapping crs is no projection that PROJ knows: ", "flat", "wanted that of CF, or crs_wkt"),
+    netcdf("axis on one spot", lambda nc: put(nc, "x", slice(None), 0.0), "grid axis x has steps of 0 m; wanted cells at different places"),
+    netcdf("no projection", lambda nc: nc["crs"].setncatts({"crs_wkt": "flat", "grid_mapping_name": "flat"}), "bad.nc: the grid mapping crs is not a projection that PROJ knows: ", "flat", "wanted that of CF, or crs_wkt"),
     netcdf("time in fortnights", lambda nc: nc["time"].setncattr("units", "fortnights since 2000-01-01"), "bad.nc: time holds values", "'fortnights since 2000-01-01'; wanted such as 'days since 1970-01-01'"),
     netcdf("time since never", lambda nc: nc["time"].setncattr("units", "days since never"), "bad.nc: time holds values", "'days since never'; wanted such as"),
     netcdf("time without end", lambda nc: put(nc, "time", 2, 1e300), "bad.nc: time holds values up to 1e+300", "wanted"),
@@ -173,7 +173,7 @@ def prepare(name: str, arguments: str, *words: str) -> Case:
 
 PREPARE = [
     prepare("unknown variable", "cf {tiny}/source.nc --variables sic,snow", "unknown variable 'snow'; wanted one of sic, sit"),
-    prepare("a variable twice", "cf {tiny}/source.nc --variables sic,sic", "name one twice"),
+    prepare("a variable twice", "cf {tiny}/source.nc --variables sic,sic", "variables are sic, sic; wanted each once"),
     prepare("variable that is not there", "cf {tiny}/source.nc --variables sic,sid", "source.nc has no variable sid"),
     prepare("year in words", "cf {tiny}/source.nc --validation-years soon", "validation years are 'soon'; wanted years or ranges"),
     prepare("year that is not there", "cf {tiny}/source.nc --validation-years 1900", "validation split is empty; the 48 times are of 2000 to 2003"),

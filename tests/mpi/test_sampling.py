@@ -80,7 +80,7 @@ def test_killed_and_resumed(tiny, tmp_path, alone):
     (out / ".seaice_2001.nc.1.partial").write_bytes(b"half")
     run = sample(2, tiny, out, *REQUEST)
     assert run.returncode == 0, run.stderr
-    assert "1 of 2 files are there already" in run.stderr
+    assert "1 of 2 files exist already" in run.stderr
     assert contents(out) == alone, "nor is anything half-written left"
     assert (out / "seaice_2000.nc").stat().st_mtime == 1
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An archive's modules as a researcher would run them: plain PyTorch, float32, its default layout."""
+"""An archive's model as plain PyTorch: float32, in the default memory layout."""
 
 import dataclasses
 
@@ -14,9 +14,9 @@ from icegen.training.config import from_stored
 
 
 def eager(archive: Archive, sampler: SamplerName = "heun") -> GenerativeModel:
-    """The archive's modules as plain PyTorch in its default layout, with one of the samplers.
+    """The archive's model as plain PyTorch in the default memory layout, with one of the samplers.
 
-    Raises ValueError for an archive that another icegen's modules made.
+    Raises ValueError for an archive of a version of icegen with other modules.
     """
     try:
         config = from_stored(archive.metadata["provenance"]["configuration"], archive.path)

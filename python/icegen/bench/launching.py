@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Launches of hosts under MPI, and of Python processes to compare them with."""
+"""Launching hosts under MPI, and Python processes for comparison."""
 
 import json
 import os
@@ -15,10 +15,10 @@ import numpy as np
 
 from icegen.archive import Archive
 
-OFF_CENTRE = 0.01  # degrees to the north: a point between centres takes four cells, one on a centre but one
-FEW_STEPS = 2  # where neither the time nor the state of a sample matters
-# Open MPI asks for these as root, and with more ranks than cores; and it waits busily on a core to which it has bound a
-# rank, against the thread that generates there. Other MPIs ignore them.
+OFF_CENTRE = 0.01  # degrees north of centres, so that each point needs four cells; one at a centre needs one
+FEW_STEPS = 2  # of the sampler, where neither time nor state matters
+# Open MPI needs these as root, and with more ranks than cores. Without the last two, it binds a rank to a core and
+# spins there, where the generating thread has to run. Other MPIs ignore them.
 ENVIRONMENT = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
@@ -27,14 +27,14 @@ ENVIRONMENT = {
     "OMPI_MCA_mpi_yield_when_idle": "1",
     "OMP_NUM_THREADS": "1",
 }
-# The processes launched find this very package, installed or not.
+# Launched processes import this package, whether it is installed or not.
 PACKAGE = {"PYTHONPATH": str(Path(__file__).parents[2])}
-# All messages go over TCP, where the kernel counts them.
+# All messages use TCP, whose bytes the kernel counts.
 COUNTED = {"OMPI_MCA_btl": "self,tcp", "OMPI_MCA_btl_tcp_if_include": "lo"}
 
 
 class Launcher:
-    """Launches for one archive; its namelists and points lie in ``folder``."""
+    """Launches processes for one archive. ``folder``: of their namelists and points."""
 
     def __init__(self, archive: Archive, threads: int, folder: Path):
         self.archive, self.threads, self.folder = archive, threads, folder
@@ -45,9 +45,9 @@ class Launcher:
         np.save(folder / "points.npy", points[:, archive.grid.ocean.astype(bool)])
 
     def host(self, what: str, ranks: int, *, counted: bool = False, full: bool = False, **settings: Any) -> Any:
-        """What a function of `icegen.bench.host` finds. full: with the archive's own number of steps.
+        """The result of a function of `icegen.bench.host`. full: with the archive's own number of steps.
 
-        ImportError without the bridge, ValueError where it cannot be launched or fails.
+        Raises ImportError without the bridge, and ValueError if the host cannot be launched or fails.
         """
         mpirun = shutil.which("mpirun")
         if mpirun is None:
@@ -59,27 +59,29 @@ class Launcher:
             f"&icegen_nml\n  archive = '{self.archive.path}'\n  steps = {0 if full else FEW_STEPS}\n"
             f"  threads = {self.threads}\n/\n"
         )
-        told = {
+        given = {
             "what": what,
             "namelist": str(namelist),
             "points": str(self.folder / "points.npy"),
             "variables": [v.id for v in self.archive.variables],
             "year": self.year,
         }
-        program = [sys.executable, "-m", "mpi4py", "-m", "icegen.bench.host", json.dumps(told | settings)]
+        program = [sys.executable, "-m", "mpi4py", "-m", "icegen.bench.host", json.dumps(given | settings)]
         environment = ENVIRONMENT | PACKAGE | (COUNTED if counted else {})
         return _run([mpirun, "-n", str(ranks), *program], environment)
 
     def python_process(self) -> Any:
-        """What a Python process finds that samples from the archive."""
-        told = {"archive": str(self.archive.path), "threads": self.threads, "steps": FEW_STEPS, "year": self.year}
-        program = [sys.executable, "-W", "ignore", "-m", "icegen.bench.python_process", json.dumps(told | {"day": 75})]
+        """The result of a Python process that samples from the archive."""
+        given = {"archive": str(self.archive.path), "threads": self.threads, "steps": FEW_STEPS, "year": self.year}
+        program = [sys.executable, "-W", "ignore", "-m", "icegen.bench.python_process", json.dumps(given | {"day": 75})]
         return _run(program, ENVIRONMENT | PACKAGE)
 
 
 def _run(command: list[str], environment: dict[str, str]) -> Any:
     done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        said = re.search(r"^[\w.]*Error: .*", done.stderr, re.M)
-        raise ValueError(f"the host failed: {said[0] if said else f'{command[0]} ends with status {done.returncode}'}")
+        message = re.search(r"^[\w.]*Error: .*", done.stderr, re.M)
+        raise ValueError(
+            f"the host failed: {message[0] if message else f'{command[0]} ends with status {done.returncode}'}"
+        )
     return json.loads(done.stdout.splitlines()[-1])

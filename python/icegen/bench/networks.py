@@ -13,7 +13,7 @@ from icegen.bench.eager import eager
 from icegen.bench.rows import Row, Work, paired
 from icegen.model.denoiser import DenoiserConfig, UViT, network_ocean
 from icegen.model.sampler import SamplerName
-from icegen.validation.generated import BridgeSampler, SampleKey
+from icegen.validation.generated import BridgeSampleSource, SampleKey
 
 PAPER_STEPS = 20  # of Heun's method: 39 evaluations
 FEW_STEPS = 10  # of DPM-Solver++(2M): 10 evaluations
@@ -24,7 +24,7 @@ DATA_SPACE = DenoiserConfig(widths=(32, 64, 128, 256, 256), blocks=(2, 2, 2, 2, 
 def through_bridge(archive: Archive, pairs: int) -> Row:
     """What a Fortran host pays on top of the archive's own time. ImportError where the bridge is not built."""
     steps, members = archive.default_steps, itertools.count(1)
-    with TemporaryDirectory() as folder, closing(BridgeSampler(archive, 0, steps, Path(folder))) as host:
+    with TemporaryDirectory() as folder, closing(BridgeSampleSource(archive, 0, steps, Path(folder))) as host:
         # A new member each time: a kept one would cost nothing.
         return paired(
             *("a sample through the bridge, received at every cell", lambda: host.sample(SampleKey(next(members)))),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The rows as text, for a terminal and for the pages of docs/."""
+"""The rows as text, for a terminal and for pages of docs/."""
 
 import datetime
 import re
@@ -13,8 +13,8 @@ HEADINGS = ("what", "against", "figure", "spread", "at most", "holds", "medians"
 BLOCK = re.compile(r"(?s)(?<=<!-- bench -->\n).*(?=<!-- end -->)")
 
 
-def cells(row: Row) -> tuple[str, ...]:
-    """A row under the headings."""
+def row_texts(row: Row) -> tuple[str, ...]:
+    """The texts of a row, in the order of `HEADINGS`."""
     unit = "" if row.against else f" {row.unit}"
     low, high = row.spread
     bound = "" if row.bound is None else f"{row.bound:.3g}{unit}"
@@ -32,7 +32,7 @@ def cells(row: Row) -> tuple[str, ...]:
 
 
 def markdown(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """A table."""
+    """A Markdown table."""
     lines = [headings, tuple("---" for _ in headings), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
@@ -41,18 +41,18 @@ def performance(outcome: Bench) -> str:
     """The block of docs/performance.md."""
     about = "".join(f"- {name}: {text}\n" for name, text in outcome.about.items())
     missing = "".join(f"- not measured: {what}: {why}\n" for what, why in outcome.left_out.items())
-    table = markdown(HEADINGS, [cells(row) for row in outcome.rows.values()])
+    table = markdown(HEADINGS, [row_texts(row) for row in outcome.rows.values()])
     return f"As measured on {datetime.date.today()}:\n\n{about}\n{table}\n{missing}"
 
 
 def require_block(path: Path) -> None:
-    """Raise ValueError unless the page has lines between which a block goes."""
+    """Raise ValueError unless the page has the lines that mark the place of a block."""
     if not path.is_file() or not BLOCK.search(path.read_text()):
-        raise ValueError(f"{path} has no lines <!-- bench --> and <!-- end -->, between which the figures go")
+        raise ValueError(f"{path} has no lines <!-- bench --> and <!-- end -->, which mark the place of the figures")
 
 
 def fill(path: Path, text: str) -> None:
-    """Put a block into a page that has a place for it."""
+    """Replace the block of a page."""
     page = BLOCK.sub(lambda _: text, path.read_text())
     with replacing(path) as partial:
         partial.write_text(page)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A row of the table: one way over another, from runs in alternation, since machines differ and ratios less so."""
+"""A row of the table: the ratio of two alternatives, which are run in turn. Ratios differ less between machines."""
 
 import dataclasses
 import statistics
@@ -13,7 +13,7 @@ Work = Callable[[], object]
 
 @dataclass(frozen=True)
 class Row:
-    """``what`` over ``against``, or ``what`` alone if nothing is said against; the bound, if any, is what it may be."""
+    """``what`` over ``against``, or ``what`` alone if that is empty. bound: the largest figure allowed; None: any."""
 
     what: str
     against: str
@@ -21,7 +21,7 @@ class Row:
     spread: tuple[float, float]  # quartiles of pairs, or the range over numbers of ranks
     bound: float | None
     medians: tuple[float, ...]  # of both
-    unit: str  # of the medians; of the figure too where nothing is said against
+    unit: str  # of the medians; also of the figure if ``against`` is empty
     details: tuple[dict[str, Any], ...] = ()  # pieces that the figure came from
 
     @property
@@ -30,7 +30,7 @@ class Row:
         return None if self.bound is None else self.figure <= self.bound
 
     def as_dict(self) -> dict[str, Any]:
-        """What JSON gets."""
+        """The row for JSON."""
         return dataclasses.asdict(self) | {"holds": self.holds}
 
 
@@ -44,13 +44,13 @@ def ratio(
 
 
 def quartiles(values: list[float]) -> tuple[float, float]:
-    """The first and the third."""
+    """The first and the third quartile."""
     low, _, high = statistics.quantiles(values, n=4) if len(values) > 1 else values * 3
     return low, high
 
 
 def paired(what: str, work: Work, against: str, other: Work, pairs: int, bound: float | None) -> Row:
-    """Time two ways in alternation, after one run of either that is not counted."""
+    """Time two alternatives in turn, after one run of each that is not counted."""
     times = [(timed(work), timed(other)) for _ in range(pairs + 1)][1:]
     return ratio(what, against, times, "s", bound)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""All rows, in one run."""
+"""All measurements in one run."""
 
 import os
 import platform
@@ -22,14 +22,14 @@ RANKS = (1, 2, 4, 8, 16, 32)
 
 @dataclass
 class Bench:
-    """Rows, what could not be measured and why, and on what it ran."""
+    """Rows, the measurements that failed and why, and a description of the machine."""
 
     about: dict[str, str]
     rows: dict[str, Row] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """What JSON gets."""
+        """The outcome for JSON."""
         return {
             "about": self.about,
             "rows": {name: row.as_dict() for name, row in self.rows.items()},
@@ -44,12 +44,13 @@ def bench(
     ranks: tuple[int, ...] = RANKS,
     progress: Callable[[str], None] = lambda what: None,
 ) -> Bench:
-    """Measure an archive on the CPU: ``pairs`` runs of either way for each time; progress is told what comes next.
+    """Measure an archive on the CPU.
 
-    ranks: at which numbers of them traffic is counted.
+    pairs: number of runs of each alternative.  ranks: numbers of ranks at which traffic is counted.
+    progress: called with the name of each measurement before it starts.
     """
     torch.set_num_threads(threads)
-    launches = max(1, pairs // 3)  # for memory, which hardly varies
+    launches = max(1, pairs // 3)  # for memory, which varies little
     outcome = Bench(describe(archive, threads, pairs))
     with TemporaryDirectory(prefix="icegen_") as folder:
         launcher = Launcher(archive, threads, Path(folder))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`icegen bench`: what an archive costs on this machine."""
+"""`icegen bench`: the cost of an archive on this machine."""
 
 import contextlib
 import json
@@ -16,15 +16,17 @@ from icegen.command.terminal import errors
 
 @click.command()
 @click.argument("archive", required=False)
-@click.option("--quick", is_flag=True, help="Three pairs of runs for each ratio instead of eleven, up to 8 ranks.")
+@click.option("--quick", is_flag=True, help="Measure 3 pairs of runs for each ratio instead of 11, on up to 8 ranks.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads.")
-@click.option("--json", "json_path", type=path_type, help="File to write the figures to as well.")
-@click.option("--docs", type=path_type, help="Folder of performance.md and scaling.md, to put the figures into.")
+@click.option("--json", "json_path", type=path_type, help="Also write the figures to this file.")
+@click.option(
+    "--docs", type=path_type, help="Also write the figures into performance.md and scaling.md of this folder."
+)
 def bench(archive: str | None, quick: bool, threads: int, json_path: Path | None, docs: Path | None) -> None:
-    """Measure what an archive costs on this machine's CPU, in Python and in hosts under MPI: time, memory, traffic.
+    """Measure the time, memory and traffic of an archive on this machine's CPU, in Python and in hosts under MPI.
 
-    Ratios of two ways in alternation, each with its bound. ARCHIVE is a path or the name of a shipped archive; by
-    default arctic_observed.
+    Each row is the ratio of two alternatives, which are run in turn, with its bound. ARCHIVE is a path or the name of a
+    shipped archive; default: arctic_observed.
 
     Example: icegen bench --quick --json bench.json
     """
@@ -50,7 +52,7 @@ def bench(archive: str | None, quick: bool, threads: int, json_path: Path | None
         console.print(f"{key:9} {value}", markup=False)
     table = Table(*report.HEADINGS, box=None, padding=(0, 2, 0, 0))
     for row in outcome.rows.values():
-        table.add_row(*report.cells(row))
+        table.add_row(*report.row_texts(row))
     console.print()
     console.print(table)
     for what, why in outcome.left_out.items():

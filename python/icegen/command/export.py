@@ -21,16 +21,18 @@ CHANGEABLE = ("sampler", "calibration")  # the rest of a configuration is fixed 
 
 @click.command()
 @click.argument("run", type=path_type)
-@click.option("--data", type=path_type, help="Prepared NetCDF file; wanted but for an archive.")
+@click.option("--data", type=path_type, help="Prepared NetCDF file; needed unless RUN is an archive.")
 @out_option
-@click.option("--name", default="", help="Name that the archive gives itself; by default the file's.")
-@click.option("--config", help="Take calibration and sampler from this one; by default from the training's.")
+@click.option("--name", default="", help="Name in the archive's metadata; default: that of the file.")
+@click.option("--config", help="Configuration with calibration and sampler; default: that of the training.")
 @changes_option
-@click.option("--samples", type=click.IntRange(0), default=1, show_default=True, help="Members per validation time.")
+@click.option(
+    "--samples", type=click.IntRange(0), default=1, show_default=True, help="Members for each validation time."
+)
 @click.option("--backend", type=click.Choice(["torch", "aoti"]), default="torch", show_default=True,
-              help="aoti: the archive also holds its networks compiled for processors like this one.")  # fmt: skip
+              help="aoti: also store the networks compiled for processors like this one.")  # fmt: skip
 @click.option("--precision", type=precisions,
-              help="With aoti: what the sampler's network is compiled for; by default float32.")  # fmt: skip
+              help="With aoti: precision of the sampler's compiled network; default: float32.")  # fmt: skip
 def export(
     run: Path,
     data: Path | None,
@@ -44,7 +46,7 @@ def export(
 ) -> None:
     """Score the models of folder RUN on the validation times and write them as one TorchScript archive.
 
-    With --backend aoti, RUN may also be an archive: what is written is a copy with compiled networks.
+    With --backend aoti, RUN may also be an archive: the command then writes a copy with compiled networks.
 
     Example: icegen export runs/observed --data prepared.nc --out torchscript/arctic_observed.pt
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`icegen info`: what an archive says of itself."""
+"""`icegen info`: the description of an archive."""
 
 import click
 
@@ -9,9 +9,9 @@ from icegen.command.terminal import show_archive
 @click.command()
 @click.argument("archive", type=click.Path(), required=False)
 def info(archive: str | None) -> None:
-    """Show what an archive says of itself: variables, grid, conditions, origin, scores.
+    """Show the description in an archive: variables, grid, conditions, origin, scores.
 
-    ARCHIVE is a path or the name of a shipped archive; by default arctic_observed.
+    ARCHIVE is a path or the name of a shipped archive; default: arctic_observed.
 
     Example: icegen info torchscript/arctic_observed.pt
     """

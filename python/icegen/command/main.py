@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The command line as a whole: the group of commands, and how they end.
+"""The command line: the group of commands, and how they end.
 
-Errors are one line and a non-zero exit; `--debug` shows where they come from. Commands import what they need when they
-run, because torch is slow to import.
+An error prints one line and ends with a non-zero status; `--debug` shows the traceback. Commands import modules when
+they run, because torch is slow to import.
 """
 
 import logging
@@ -27,15 +27,15 @@ from icegen.version import __version__
 
 
 def main() -> None:
-    """Run the command line, turning refusals into one line and exit status 1."""
+    """Run the command line. Errors print one line and end with status 1."""
     debug = "--debug" in sys.argv
     logging.basicConfig(level=logging.WARNING, format="icegen: %(message)s")
     logging.getLogger("icegen").setLevel(logging.INFO)
     warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # batch systems send it: nothing is left half-written
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # sent by batch systems; an exit removes partial files
     try:
         status = commands([a for a in sys.argv[1:] if a != "--debug"], prog_name="icegen", standalone_mode=False)
-        sys.stdout.flush()  # while a failure can still be told
+        sys.stdout.flush()  # while an error can still be reported
         sys.exit(status)
     except click.ClickException as error:
         error.show()
@@ -43,7 +43,7 @@ def main() -> None:
     except (ValueError, OSError, RankError) as error:
         if debug:
             raise
-        if launched()[0] == 0:  # what one rank finds, all say
+        if launched()[0] == 0:  # an error on one rank is raised on all
             errors.print(f"icegen: {' '.join(str(error).split())}", markup=False)
         _drop_output_that_cannot_be_written()
         sys.exit(1)
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _drop_output_that_cannot_be_written() -> None:
-    """Python would try it again at exit, and end with another status."""
+    """Otherwise Python tries to write it at exit, and ends with another status."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -62,9 +62,9 @@ def _drop_output_that_cannot_be_written() -> None:
 
 @click.group()
 @click.version_option(__version__)
-@click.option("--debug", is_flag=True, help="Show where an error comes from.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def commands(debug: bool) -> None:
-    """Generated Arctic sea ice: from data to a trained archive, and what came of it."""
+    """Generated Arctic sea ice: prepare data, train, export an archive, sample, validate."""
 
 
 for command in (prepare, train, export, sample, validate, info, plot, bench):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Options that several commands share, and what their values mean."""
+"""Options that several commands share, and the conversion of their values."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +16,9 @@ path_type = click.Path(path_type=Path)
 precisions = click.Choice(["float32", "bfloat16"])  # those of icegen.archive, which is slow to import
 precision_option = click.option(
     "--precision", type=precisions, default="float32", show_default=True,
-    help="Of the sampler's networks; bfloat16 is faster where the processor has it.",
+    help="Precision of the sampler's networks; bfloat16 is faster on processors that support it.",
 )  # fmt: skip
-device_option = click.option("--device", type=click.Choice(["cpu", "cuda"]), help="By default cuda where there is one.")
+device_option = click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Default: cuda if there is one.")
 data_option = click.option("--data", type=path_type, required=True, help="Prepared NetCDF file.")
 changes_option = click.option(
     "--set", "changes", multiple=True, metavar="KEY=VALUE",
@@ -28,31 +28,31 @@ out_option = click.option("--out", type=path_type, required=True, help="File to 
 
 
 def years_in(context: click.Context, parameter: click.Parameter, text: str) -> list[int]:
-    """The years that an option such as 2010:2014,2016 names."""
+    """The years of an option such as 2010:2014,2016."""
     try:
         spans = [[int(end) for end in span.split(":")] for span in text.split(",") if span]
         return [year for first, *last in spans for year in range(first, (last or [first])[0] + 1)]
     except ValueError:
         name = str(parameter.name).replace("_", " ")
-        raise ValueError(f"{name} are {text!r}; wanted years or ranges of them, such as 2010:2014,2016") from None
+        raise ValueError(f"{name} are {text!r}; wanted years or ranges of years, such as 2010:2014,2016") from None
 
 
 def variables_option(default: str) -> Callable[[Command], Command]:
     """The option of ids of variables."""
     return click.option("--variables", default=default, show_default=True,
                         callback=lambda context, parameter, text: [name.strip() for name in text.split(",")],
-                        help="Ids of variables, with commas between.")  # fmt: skip
+                        help="Ids of the variables, separated by commas.")  # fmt: skip
 
 
 def split_options(validation: str, test: str) -> Callable[[Command], Command]:
-    """The options that split years off from training."""
+    """The options that keep years out of training."""
     found = "the file's own split" if not validation else None
 
     def add(command: Command) -> Command:
         for name, default in (("test", test), ("validation", validation)):
             command = click.option(
                 f"--{name}-years", default=default, show_default=found or True, callback=years_in,
-                help=f"Years for {name}, not for training, such as 2010:2014,2016.",
+                help=f"Years for {name} instead of training, such as 2010:2014,2016.",
             )(command)  # fmt: skip
         return command
 
@@ -60,7 +60,7 @@ def split_options(validation: str, test: str) -> Callable[[Command], Command]:
 
 
 def load_archive(archive: str | None, device: str | None, precision: str, threads: int, local_rank: int) -> "Archive":
-    """An archive on this rank's device."""
+    """Load an archive on this rank's device."""
     import torch
 
     import icegen

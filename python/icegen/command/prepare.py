@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @click.group()
 def prepare() -> None:
-    """Turn a source of states into training data: units, bounds, gaps, split, statistics."""
+    """Convert a source of states to training data: units, bounds, gaps, split, statistics."""
 
 
 def _grid(context: click.Context, parameter: click.Parameter, text: str) -> "Grid | None":
-    """The grid that an option such as ease2:512:12.5 names; None for the file's own."""
+    """The grid of an option such as ease2:512:12.5; None for the file's own grid."""
     from icegen.data.grid import ease2_north
 
     if text == "native":
@@ -78,16 +78,18 @@ def nextsim(folder: Path, out: Path, variables: list[str], **years: list[int]) -
 
 @prepare.command()
 @out_option
-@click.option("--size", type=int, default=512, show_default=True, help="Cells along either axis; a multiple of 8.")
+@click.option("--size", type=int, default=512, show_default=True, help="Cells along each axis; a multiple of 8.")
 @click.option("--spacing", type=float, default=12.5, show_default=True, help="Width of a cell, km.")
-@click.option("--years", default="1995:2018", show_default=True, callback=years_in, help="Years to make states for.")
-@click.option("--states-per-month", type=int, default=3, show_default=True, help="At even intervals.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of all that is random.")
+@click.option("--years", default="1995:2018", show_default=True, callback=years_in, help="Years of the states.")
+@click.option(
+    "--states-per-month", type=int, default=3, show_default=True, help="States in each month, at even intervals."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random numbers.")
 @split_options(validation="2015", test="2016:2018")
 def idealised(
     out: Path, size: int, spacing: float, years: list[int], states_per_month: int, seed: int, **split: list[int]
 ) -> None:
-    """From nothing: idealised states of five variables, to compare methods on; shows how near they come to neXtSIM's.
+    """Make idealised states of five variables, to compare methods. Shows how near they are to those of neXtSIM.
 
     Example: icegen prepare idealised --size 128 --spacing 50 --out idealised.nc
     """
@@ -98,7 +100,7 @@ def idealised(
 
 
 def _show_figures(path: Path, most: int = 240) -> None:
-    """Print the figures of an idealised set beside those of neXtSIM; of ``most`` of its times, evenly spread."""
+    """Print the figures of an idealised set and those of neXtSIM, from at most ``most`` of its times."""
     from icegen.data import prepared_file
     from icegen.data.grid import Grid
     from icegen.data.sources.targets import figures

@@ -10,16 +10,16 @@ from icegen.command.terminal import Bar
 
 
 @click.command()
-@click.option("--members", type=int, default=1, show_default=True, help="How many members; they are numbered from 1.")
-@click.option("--years", required=True, callback=years_in, help="Years or ranges of them, such as 1990:2000,2007.")
-@click.option("--out", type=path_type, required=True, help="Folder of the files; it is made if need be.")
+@click.option("--members", type=int, default=1, show_default=True, help="Number of members; they are numbered from 1.")
+@click.option("--years", required=True, callback=years_in, help="Years or ranges of years, such as 1990:2000,2007.")
+@click.option("--out", type=path_type, required=True, help="Folder of the files; it is created if it does not exist.")
 @click.option(
-    "--archive", type=click.Path(), help="Path of an archive, or name of a shipped one; by default arctic_observed."
+    "--archive", type=click.Path(), help="Path of an archive, or name of a shipped one; default: arctic_observed."
 )
 @click.option("--dates", default="monthly", show_default=True, help="monthly (the 15th), daily, or 03-15,09-15.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Key of the noise.")
-@click.option("--steps", type=int, help="Noise levels of the sampler; by default the archive's own.")
-@click.option("--single", is_flag=True, help="Write one file instead of one per year.")
+@click.option("--steps", type=int, help="Noise levels of the sampler; default: the archive's.")
+@click.option("--single", is_flag=True, help="Write one file instead of one for each year.")
 @device_option
 @precision_option
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads of each rank.")
@@ -36,29 +36,29 @@ def sample(
     precision: str,
     threads: int,
 ) -> None:
-    """Generate an ensemble as CF NetCDF files, seaice_YEAR.nc. Files that are there already are kept.
+    """Generate an ensemble as CF NetCDF files, seaice_YEAR.nc. Files that exist already are kept.
 
-    Started by mpirun, the ranks share the work, each with a GPU of its own where there are GPUs. A member of a date is
-    the same whatever the number of ranks.
+    If started by mpirun, the ranks share the work, and each rank uses its own GPU if there are GPUs. A member of a date
+    does not depend on the number of ranks.
 
     \b
     Example: icegen sample --members 3 --years 2007 --out ensemble
              mpirun -n 8 icegen sample --members 100 --years 1990:2000 --out ensemble
     """
-    from icegen.ensemble import generation as sampling
-    from icegen.ensemble import ranks as launch
+    from icegen.ensemble.generation import EnsembleRequest, dates_of, write_ensemble
+    from icegen.ensemble.ranks import join
 
-    days = sampling.dates_of(years, dates)
-    ranks = launch.join()
+    days = dates_of(years, dates)
+    ranks = join()
     with ranks.agreeing():
         loaded = load_archive(archive, device, precision, threads, ranks.local_rank)
-    request = sampling.EnsembleRequest(members, days, seed, loaded.default_steps if steps is None else steps)
+    request = EnsembleRequest(members, days, seed, loaded.default_steps if steps is None else steps)
     if ranks.rank > 0:
-        sampling.sample(loaded, request, out, ranks, single=single)
+        write_ensemble(loaded, request, out, ranks, single=single)
         return
     with Bar() as bar:
         show = bar.reporter("sampling")
-        paths = sampling.sample(
+        paths = write_ensemble(
             loaded, request, out, ranks, single=single, report=lambda done, total: show(done, total, {})
         )
     for path in paths:

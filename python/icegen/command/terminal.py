@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the command line shows: errors, how far a work has come, an archive's description."""
+"""What the command line prints: errors, progress, and the description of an archive."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Bar(Progress):
-    """A progress bar with the time left on standard error; where that is no terminal, a line now and then."""
+    """A progress bar on standard error with the time left; if that is not a terminal, a line every 30 seconds."""
 
     def __init__(self) -> None:
         columns: list[ProgressColumn] = [
@@ -38,7 +38,7 @@ class Bar(Progress):
         super().__init__(*columns, console=errors, disable=not errors.is_terminal)
 
     def wrap(self, name: str) -> "Wrap":
-        """A function that iterates over a sequence and shows how far it came."""
+        """A function that iterates over a sequence and shows how far it has come."""
 
         def iterate(items: Any) -> Iterator[Any]:
             report = self.reporter(name)
@@ -49,7 +49,7 @@ class Bar(Progress):
         return iterate
 
     def reporter(self, name: str) -> Callable[[int, int, dict[str, float]], None]:
-        """A function to call with the step, the number of steps and running scores."""
+        """A function to be called with the step, the number of steps and running scores."""
         task = self.add_task(name, total=None, scores="")
         started = last = time.monotonic()
 

@@ -18,11 +18,15 @@ def _training_command(name: str, run_name: str, help_text: str) -> None:
     @train.command(name, help=f"{help_text}\n\nExample: icegen train {name} --data prepared.nc --out runs/observed")
     @data_option
     @click.option("--out", type=path_type, required=True, help="Folder of checkpoints and loss curves.")
-    @click.option("--config", default="observed", show_default=True, help="A YAML file, or the name of a shipped one.")
+    @click.option(
+        "--config", default="observed", show_default=True, help="Path of a YAML file, or name of a shipped one."
+    )
     @changes_option
-    @click.option("--resume", is_flag=True, help="Go on from the folder's last checkpoint.")
-    @click.option("--accelerator", default="auto", show_default=True, help="cpu, cuda, ..., as Lightning Fabric says.")
-    @click.option("--devices", default="auto", show_default=True, help="How many of them.")
+    @click.option("--resume", is_flag=True, help="Continue from the folder's checkpoint.")
+    @click.option(
+        "--accelerator", default="auto", show_default=True, help="cpu, cuda, ..., as Lightning Fabric names it."
+    )
+    @click.option("--devices", default="auto", show_default=True, help="Number of accelerators.")
     def command(
         data: Path, out: Path, config: str, changes: tuple[str, ...], resume: bool, accelerator: str, devices: str
     ) -> None:
@@ -40,9 +44,11 @@ def _training_command(name: str, run_name: str, help_text: str) -> None:
 
 _training_command("autoencoder", "train_autoencoder", "Train the autoencoder.")
 _training_command(
-    "decoder", "train_decoder", "Train the decoder of the folder's autoencoder further; latents stay as they are."
+    "decoder", "train_decoder", "Train the decoder of the folder's autoencoder further. Latents do not change."
 )
-_training_command("features", "train_features", "Train the small autoencoder whose latents the scores compare.")
+_training_command(
+    "features", "train_features", "Train the small autoencoder whose latents are the features of the scores."
+)
 _training_command(
     "diffusion", "train_diffusion", "Train the diffusion model, after the autoencoder of the same folder."
 )

@@ -14,16 +14,18 @@ from icegen.command.terminal import Bar
 @click.command()
 @click.argument("archive")
 @click.option("--reference", type=path_type, required=True, help="Prepared or CF file of real states.")
-@click.option("--training", type=path_type, help="File of the training states, if the reference has none.")
-@click.option("--samples", type=int, default=128, show_default=True, help="How many, spread over the dates.")
-@click.option("--steps", type=int, help="Noise levels of the sampler; by default the archive's own.")
+@click.option("--training", type=path_type, help="File with the training states, if the reference has none.")
+@click.option("--samples", type=int, default=128, show_default=True, help="Number of samples, spread over the dates.")
+@click.option("--steps", type=int, help="Noise levels of the sampler; default: the archive's.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Key of the noise.")
-@click.option("--out", type=path_type, required=True, help="Folder of the report; a run that was cut goes on from it.")
+@click.option(
+    "--out", type=path_type, required=True, help="Folder of the report; an interrupted run continues from it."
+)
 @device_option
 @precision_option
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads.")
 @click.option("--through", type=click.Choice(["archive", "bridge"]), default="archive", show_default=True,
-              help="Who generates: the archive in Python, or the compiled bridge as in a host.")  # fmt: skip
+              help="Generate samples in Python, or with the compiled bridge as in a host.")  # fmt: skip
 def validate(
     archive: str,
     reference: Path,
@@ -37,10 +39,10 @@ def validate(
     threads: int,
     through: str,
 ) -> None:
-    """Score an archive against real states: scores.json, scores.csv, and report.html with its pictures.
+    """Score an archive against real states. Writes scores.json, scores.csv, and report.html with pictures.
 
-    The samples have the dates of the reference's states that are not of training; as many again are drawn without
-    date, and some of Septembers for the trend. ARCHIVE is a path or the name of a shipped archive.
+    Samples have the dates of the reference's states that are not for training. The same number is generated without
+    date, and some Septembers for the trend. ARCHIVE is a path or the name of a shipped archive.
 
     Example: icegen validate arctic_observed --reference prepared.nc --out report
     """
@@ -62,7 +64,7 @@ def validate(
         if score.group != group:
             group = score.group
             table.add_row(f"[bold]{group}[/bold]")
-        table.add_row(score.label, *validation.cells(score))
+        table.add_row(score.label, *validation.score_texts(score))
     console.print(table)
     for what, why in outcome.table.left_out.items():
         console.print(f"left out: {what}: {why}", markup=False)

@@ -31,7 +31,7 @@ class Grid:
             if not np.allclose(steps, steps[0], rtol=1e-4):
                 raise ValueError(f"grid axis {name} is not evenly spaced: steps from {steps.min()} to {steps.max()} m")
             if steps[0] == 0:
-                raise ValueError(f"grid axis {name} has steps of 0 m; wanted cells apart from each other")
+                raise ValueError(f"grid axis {name} has steps of 0 m; wanted cells at different places")
         _check_mask(self.ocean, (len(self.y), len(self.x)))
 
     @property
@@ -65,7 +65,7 @@ class Grid:
         return self.x_direction_at(*self.lonlat)
 
     def x_direction_at(self, longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
-        """The same for any places, in degrees."""
+        """The same at any longitudes and latitudes, degrees."""
         return np.exp(-1j * np.radians(pyproj.Proj(self.crs).get_factors(longitude, latitude).meridian_convergence))
 
     @cached_property
@@ -108,7 +108,7 @@ class CurvilinearGrid:
     def __post_init__(self) -> None:
         _check_mask(self.ocean, self.latitude.shape)
         if not (np.isfinite(self.longitude).all() and np.all(np.abs(self.latitude) <= 90)):
-            raise ValueError("the grid has cells without a longitude, or a latitude from -90 to 90")
+            raise ValueError("the grid has cells without a finite longitude and a latitude from -90 to 90")
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -121,9 +121,9 @@ class CurvilinearGrid:
 
     @cached_property
     def cell_area(self) -> np.ndarray:
-        """Area of each cell on the sphere in m2, float64 [y, x]; corners lie amid the four centres around them."""
+        """Area of each cell on the sphere in m2, float64 [y, x]; a corner is the mean of the four centres around it."""
         centres = _unit_vectors(*self.lonlat)
-        for axis in (0, 1):  # one more row and column at either end
+        for axis in (0, 1):  # add a row or column at each end
             inner = np.moveaxis(centres, axis, 0)
             ends = [2 * inner[:1] - inner[1:2], inner, 2 * inner[-1:] - inner[-2:-1]]
             centres = np.moveaxis(np.concatenate(ends), 0, axis)
@@ -165,7 +165,7 @@ class CurvilinearGrid:
 
 
 def ocean_from_land_mask(longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
-    """Ocean at some places after the package global-land-mask, longitude from -180 to 180; bool, shaped as they are."""
+    """Whether places are ocean, by the package global-land-mask; bool, of their shape. longitude: -180 to 180."""
     from global_land_mask import globe
 
     return globe.is_ocean(latitude, longitude)

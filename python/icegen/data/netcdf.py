@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reading CF NetCDF: opening a file, its grid, its dates, a variable's values in our units."""
+"""Reading CF NetCDF: files, grids, dates, and values in the units of icegen."""
 
 from pathlib import Path
 from typing import Any
@@ -12,34 +12,34 @@ from pyproj.exceptions import CRSError
 from icegen.data.grid import CurvilinearGrid, Grid, curvilinear_grid, projected_grid
 from icegen.data.variables import Variable
 
-# What a source may call a unit, and the factor to ours.
+# Spellings of a unit in sources, and the factor to the unit of icegen.
 UNIT_FACTORS = {
     "1": {"1": 1.0, "": 1.0, "fraction": 1.0, "%": 0.01, "percent": 0.01},
     "m": {"m": 1.0, "meter": 1.0, "metre": 1.0, "meters": 1.0, "metres": 1.0, "cm": 0.01},
     "m s-1": {"m s-1": 1.0, "m/s": 1.0, "cm s-1": 0.01, "cm/s": 0.01},
 }
 
-# Calendars whose every date is one of the standard calendar too.
+# Calendars all of whose dates exist in the standard calendar.
 CALENDARS = ("standard", "gregorian", "proleptic_gregorian", "noleap", "365_day")
 
 
 def open_file(path: Path) -> netCDF4.Dataset:
-    """Open a file to read. Raises ValueError if it is not there, no NetCDF, or breaks off."""
+    """Open a file for reading. Raises ValueError if it does not exist, is not NetCDF, or is truncated."""
     if not Path(path).exists():
         raise ValueError(f"data file {path} does not exist")
     try:
         nc = netCDF4.Dataset(path)
     except OSError as error:
         raise ValueError(f"{path} cannot be read as NetCDF: {error}") from None
-    # The library reads zeros beyond the end of a classic file; that of HDF5 finds the end itself.
+    # The library reads zeros beyond the end of a classic file; for HDF5 it reports the error itself.
     size, least = Path(path).stat().st_size, sum(v.size * v.dtype.itemsize for v in nc.variables.values())
     if nc.data_model.startswith("NETCDF3") and size < least:
-        raise ValueError(f"{path} breaks off: it has {size} bytes, its variables at least {least}")
+        raise ValueError(f"{path} is truncated: it has {size} bytes, its variables at least {least}")
     return nc
 
 
 def read_times(nc: netCDF4.Dataset, path: Path) -> list:
-    """The dates of coordinate ``time``. Raises ValueError where they cannot be told, or one stands there twice."""
+    """The dates of the coordinate ``time``. Raises ValueError if they cannot be read, or if a date appears twice."""
     if "time" not in nc.variables:
         raise ValueError(f"{path} has no variable time")
     time = nc["time"]
@@ -61,7 +61,7 @@ def read_times(nc: netCDF4.Dataset, path: Path) -> list:
 
 
 def refuse_repeated(times: list, path: Path) -> None:
-    """Raise ValueError if there is no time, or one stands twice in the list."""
+    """Raise ValueError if there is no time, or if a time appears twice."""
     if not times:
         raise ValueError(f"{path} holds no time")
     known = set()
@@ -72,7 +72,7 @@ def refuse_repeated(times: list, path: Path) -> None:
 
 
 def unit_factor(variable: netCDF4.Variable, wanted: Variable, path: Path) -> float:
-    """The factor from a variable's unit to ours. Raises ValueError for a unit we do not know."""
+    """The factor from a variable's unit to that of icegen. Raises ValueError for an unknown unit."""
     units = getattr(variable, "units", "")
     factors = UNIT_FACTORS[wanted.units]
     if units not in factors:
@@ -83,7 +83,7 @@ def unit_factor(variable: netCDF4.Variable, wanted: Variable, path: Path) -> flo
 
 
 def read_values(variable: netCDF4.Variable, index: Any, factor: float = 1.0) -> np.ndarray:
-    """Values times a factor, float64, NaN where one is missing. Raises ValueError for a file that breaks off."""
+    """Values times a factor, float64, NaN where missing. Raises ValueError for a damaged file."""
     try:
         return np.ma.filled(variable[index].astype(np.float64), np.nan) * factor
     except RuntimeError as error:
@@ -92,9 +92,9 @@ def read_values(variable: netCDF4.Variable, index: Any, factor: float = 1.0) -> 
 
 
 def read_grid(nc: netCDF4.Dataset, path: Path) -> tuple[Grid | CurvilinearGrid, tuple[str, ...]]:
-    """The file's grid and its two dimensions. Raises ValueError where it cannot be told.
+    """The file's grid and its two dimensions. Raises ValueError if the file does not describe a grid.
 
-    The ocean is that of a variable of standard_name sea_binary_mask, else of the package global-land-mask.
+    The ocean mask is the variable with standard_name sea_binary_mask, or else that of the package global-land-mask.
     """
     y, x = (_coordinate(nc, f"projection_{name}_coordinate") for name in ("y", "x"))
     projected = y is not None and x is not None
@@ -139,10 +139,10 @@ def _read_crs(nc: netCDF4.Dataset, path: Path) -> str:
     try:
         crs = pyproj.CRS.from_cf(attributes)
     except (CRSError, KeyError) as error:
-        reason = f"is no projection that PROJ knows: {error}"
+        reason = f"is not a projection that PROJ knows: {error}"
         raise ValueError(
             f"{path}: the grid mapping {mappings[0].name} {reason}; wanted that of CF, or crs_wkt"
         ) from None
-    # Attributes without names are common; a registered system that says the same has them.
+    # Many files leave out the names of the CRS; an EPSG entry with the same parameters has them.
     registered = crs.to_epsg(min_confidence=50)
     return (pyproj.CRS.from_epsg(registered) if registered else crs).to_wkt()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Prepared training data: written from a source, and read.
+"""Prepared training data: writing it from a source, and reading it.
 
 A prepared file holds the wanted variables on one grid with every ocean cell filled, a flag where a value was
 filled in, the split of the times into training, validation and test, and the statistics of the training ocean cells.
@@ -90,12 +90,13 @@ def prepare(
 ) -> Path:
     """Write the states of a source as a prepared file.
 
-    Values are cut to their bounds; missing ocean values take the nearest value of the same time. Where there are both
+    Values are clipped to their bounds. Missing ocean values get the nearest value of the same time. If there are both
     concentration and thickness, they are reconciled (`icegen.data.consistency`), and the file says what that changed.
-    The years named are split off for validation and test; without them the source's own split holds. ``progress``
-    wraps the loop over times. A file to score against needs no training times: without a split, all its times are for
-    test then.
-    Raises ValueError for a source that does not fit; nothing is left behind then.
+
+    validation_years, test_years: years that are not for training; without them, the source's own split is used.
+    progress: wraps the loop over times.
+    needs_training: whether there must be training times. If not, and without a split, all times are for test.
+    Raises ValueError for a source that does not fit, and then leaves no file.
     """
     if any(size % FACTOR for size in source.grid.shape):
         raise ValueError(f"the grid has {' x '.join(map(str, source.grid.shape))} cells; wanted multiples of {FACTOR}")
@@ -109,7 +110,7 @@ def prepare(
 
 
 def load(path: Path, in_memory: float = IN_MEMORY) -> PreparedData:
-    """Read a prepared file; states of more than ``in_memory`` bytes stay on disk until they are indexed.
+    """Read a prepared file. States of more than ``in_memory`` bytes are read when they are indexed.
 
     Raises ValueError if it is not a prepared file.
     """
@@ -117,11 +118,11 @@ def load(path: Path, in_memory: float = IN_MEMORY) -> PreparedData:
         if "icegen_prepared" not in nc.ncattrs():
             raise ValueError(f"{path} is not a prepared file; make one with: icegen prepare")
         if "split" not in nc.variables:
-            raise ValueError(f"{path} was prepared by an older icegen; prepare it anew")
+            raise ValueError(f"{path} was prepared by an older icegen; prepare it again")
         wanted = variables(nc.icegen_prepared.split())
         if consistency.applies(wanted) and "reconciliation" not in nc.ncattrs():
             raise ValueError(
-                f"{path} was prepared by an older icegen, without reconciling sic and sit; prepare it anew"
+                f"{path} was prepared by an older icegen, without reconciling sic and sit; prepare it again"
             )
         grid, _ = read_grid(nc, path)
         times = read_times(nc, path)
@@ -155,7 +156,7 @@ def _thickness_range(nc: netCDF4.Dataset) -> ThicknessRange | None:
 def _split(
     source: Source, validation_years: Collection[int], test_years: Collection[int], needs_training: bool
 ) -> np.ndarray:
-    """The letter of SPLITS of each time."""
+    """The split of each time, a letter of SPLITS."""
     years = np.array([t.year for t in source.times])
     twice = set(validation_years) & set(test_years)
     if twice:

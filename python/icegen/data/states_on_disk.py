@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""States of a prepared file that stay on disk until they are indexed."""
+"""States of a prepared file that are read from disk when they are indexed."""
 
 import os
 from pathlib import Path
@@ -13,10 +13,10 @@ from icegen.data.netcdf import read_values
 
 
 class StatesOnDisk:
-    """Looks like an array [time, variable, y, x]; each index reads the times and variables that it names.
+    """An array [time, variable, y, x] whose elements are read from a file when they are indexed.
 
-    names: the file's variables, in order. dtype: of what is read. Values missing in the file are 0.
-    Each process opens the file for itself. Raises ValueError for a file that is damaged where it is read.
+    names: the file's variables, in order. dtype: of the array. Values missing in the file are 0.
+    Each process opens the file itself. Raises ValueError if the file is damaged at the place that is read.
     """
 
     def __init__(self, path: Path, names: list[str], dtype: DTypeLike):

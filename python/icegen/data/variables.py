@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The sea-ice variables icegen knows, with their physical bounds and CF names."""
+"""The sea-ice variables that icegen knows, with their physical bounds and CF names."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -23,7 +23,10 @@ class Variable:
 
     @property
     def of_ice(self) -> bool:
-        """Whether its values are means over a cell's ice, and nothing where there is none; others are over the sea."""
+        """Whether a value is a mean over the ice of a cell, and so defined only where there is ice.
+
+        Values of other variables are means over the sea.
+        """
         return self.standard_name not in PER_SEA_AREA
 
 
@@ -49,7 +52,7 @@ def variables(ids: Collection[str]) -> tuple[Variable, ...]:
         if name not in VARIABLES:
             raise ValueError(f"unknown variable {name!r}; wanted one of {', '.join(VARIABLES)}")
     if len(set(ids)) != len(ids):
-        raise ValueError(f"variables {', '.join(ids)} name one twice")
+        raise ValueError(f"variables are {', '.join(ids)}; wanted each once")
     if not ids:
         raise ValueError("no variable given; wanted at least one")
     return tuple(VARIABLES[name] for name in ids)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The MPI ranks of a launch, or one process alone, which needs no mpi4py."""
+"""The MPI ranks of a launch, or a single process, which does not need mpi4py."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from mpi4py import MPI
 
-# How launchers name the rank and the number of ranks: Open MPI, those that speak PMI (MPICH, Intel), Slurm.
+# Environment variables with the rank and the number of ranks: of Open MPI, PMI (MPICH, Intel), Slurm.
 LAUNCHERS = (
     ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
     ("PMI_RANK", "PMI_SIZE"),
@@ -24,10 +24,10 @@ class RankError(RuntimeError):
 
 
 class Ranks:
-    """The ranks that share one work. Its methods are collective."""
+    """The ranks that share one task. Its methods are collective."""
 
     def __init__(self, comm: "MPI.Comm | None" = None):
-        self.comm: Any = comm  # where it is None, there is no second rank
+        self.comm: Any = comm  # None if there is only one rank
         self.rank, self.size = (0, 1) if comm is None else (comm.rank, comm.size)
 
     @property
@@ -44,7 +44,7 @@ class Ranks:
             node.Free()
 
     def agree(self, error: Exception | None) -> None:
-        """Raise on all ranks if one has an error: RankError with the message of the first that has one."""
+        """If any rank has an error, raise RankError on all, with the message of the first rank that has one."""
         if self.comm is None:
             if error is not None:
                 raise error
@@ -57,10 +57,10 @@ class Ranks:
 
     @contextlib.contextmanager
     def agreeing(self) -> Iterator[None]:
-        """An error inside, on one rank, is raised on all: there, or where they wait for each other."""
+        """Raise an error inside the block on all ranks: at the block's end, or where they wait for each other."""
         try:
             yield
-        except RankError:  # all know of it
+        except RankError:  # already raised on all ranks
             raise
         except Exception as error:
             self.agree(error)
@@ -68,12 +68,12 @@ class Ranks:
             self.agree(None)
 
     def first_says(self, value: Any) -> Any:
-        """The value that the first rank has."""
+        """The value of the first rank."""
         return value if self.comm is None else self.comm.bcast(value)
 
     def to_first(self, array: np.ndarray | None, count: int) -> Iterator[np.ndarray]:
-        """On the first rank, the arrays of ranks 0 to ``count`` - 1, of one shape and dtype; nothing elsewhere."""
-        if array is None:  # not one of them
+        """On the first rank, the arrays of ranks 0 to ``count`` - 1, of one shape and dtype; on others, nothing."""
+        if array is None:  # this rank has none
             return
         if self.rank > 0:
             self.comm.Send(array, 0)
@@ -86,7 +86,7 @@ class Ranks:
 
 
 def launched() -> tuple[int, int]:
-    """This process's rank and the number of ranks after its launcher; (0, 1) without one. Does not start MPI."""
+    """This process's rank and the number of ranks, from the launcher; (0, 1) without one. Does not start MPI."""
     for rank, size in LAUNCHERS:
         if rank in os.environ and size in os.environ:
             return int(os.environ[rank]), int(os.environ[size])
@@ -94,14 +94,14 @@ def launched() -> tuple[int, int]:
 
 
 def join() -> Ranks:
-    """All ranks of this launch. Raises ValueError where they cannot see each other."""
+    """All ranks of this launch. Raises ValueError if they cannot communicate."""
     _, size = launched()
     if size == 1:
         return Ranks()
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
-        raise ValueError(f"started on {size} MPI ranks, which needs mpi4py: {error}") from None
+        raise ValueError(f"started on {size} MPI ranks, which requires mpi4py: {error}") from None
     if MPI.COMM_WORLD.size != size:
         library = MPI.Get_library_version().splitlines()[0].split(",")[0]
         raise ValueError(

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The compiled bridge seen from Python, as a host model sees it."""
+"""The compiled bridge in Python, with the calls of a host model."""

@@ -9,7 +9,7 @@
         ice.request(members=3, year=2007, day_of_year=258)
         sic = ice.receive("T", "sic", member=1)
 
-Importing it raises ImportError, with what is missing, where the package was installed without its compiled part.
+Importing it raises ImportError if the package was installed without its compiled part, and names what is missing.
 """
 
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
@@ -26,7 +26,7 @@ NAME = "_icegen_flat"
 
 
 class BridgeError(ValueError):
-    """What the bridge refused, or could not do; ``status`` is one of ``icegen_status`` in icegen.h."""
+    """An error that the bridge returned; ``status`` is one of ``icegen_status`` in icegen.h."""
 
     def __init__(self, status: int, message: str):
         super().__init__(message)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The compiled bridge: where it is installed, and what is needed to build it.
+"""The compiled bridge: where it is installed, and what its build requires.
 
-setup.py uses this module before any other package is installed, so it imports the standard library alone.
+setup.py uses this module before any other package is installed, so it imports only the standard library.
 """
 
 import os
@@ -13,8 +13,8 @@ from pathlib import Path
 def bridge_folder() -> Path:
     """Folder of the compiled bridge, for CMAKE_PREFIX_PATH: lib/ and include/.
 
-    It is in the package, or in a checkout its build/, or what ICEGEN_BUILD names. Raises FileNotFoundError where the
-    package was installed without it.
+    This is the folder that ICEGEN_BUILD names, or else one in the package, or build/ of a checkout. Raises
+    FileNotFoundError if the package was installed without the bridge.
     """
     package = Path(__file__).parents[1]
     named = os.environ.get("ICEGEN_BUILD")
@@ -26,7 +26,7 @@ def bridge_folder() -> Path:
 
 
 def missing_for_build() -> list[str]:
-    """The tools and packages that building the bridge needs and that are not here, in words."""
+    """The missing tools and packages that the build of the bridge requires, in words."""
     mpi_home = os.environ.get("MPI_HOME")
     path = os.environ.get("PATH", "") + (f":{mpi_home}/bin" if mpi_home else "")
     tools = {

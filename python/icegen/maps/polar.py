@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Polar maps: projection, land, graticule, colours."""
+"""Polar maps: projection, land, graticule, scales."""
 
 import math
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ HALF_WIDTH = 3.2e6  # m; the corners of this square lie at 49 N
 
 @dataclass(frozen=True)
 class Style:
-    """How a variable is drawn."""
+    """How a variable is drawn: heading, label, colours and range of the scale."""
 
     heading: str
     label: str
@@ -31,7 +31,7 @@ class Style:
 
 
 def style(name: str, values: np.ndarray, long_name: str = "", units: str = "") -> Style:
-    """The style of a variable, one scale for all its ``values``: of any shape, NaN without data."""
+    """The style of a variable, with one scale for all its ``values``, which have any shape and NaN without data."""
     reach = float(np.nanquantile(np.abs(values), 0.995))
     if name == "sic":
         return Style("Sea-ice concentration", "Concentration", cmocean.cm.ice, 0.0, 1.0)
@@ -47,7 +47,7 @@ def style(name: str, values: np.ndarray, long_name: str = "", units: str = "") -
 
 
 def edges(middles: np.ndarray) -> np.ndarray:
-    """Edges [n + 1] of cells with these middles [n]."""
+    """Edges [n + 1] of cells with the given middles [n]."""
     inner = (middles[1:] + middles[:-1]) / 2
     return np.concatenate([[2 * middles[0] - inner[0]], inner, [2 * middles[-1] - inner[-1]]])
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Training of the models, from a prepared file to checkpoints, and the settings of it."""
+"""Training of the models: from a prepared file to checkpoints, and the settings."""

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Decoding, set so that training states come back as they are.
+"""Calibration of the decoder, so that decoded training states equal the originals more closely.
 
-What a convolutional decoder cannot know of a place, such as traces of the grid that its data came from, is the same at
-all times: a gain for each cell restores it. And mu has a small error, which turns exact zeros into traces of ice and
-nearly full cells into full ones: a cut and a shoulder at the bounds keep them.
+Convolutions are translation-invariant, so a decoder cannot learn what belongs to a place, such as traces of the grid
+that its data came from. These traces are the same at all times: a gain for each cell restores them.
+The decoder's mu has a small error, which turns open water into traces of ice, and nearly full cells into full ones. A
+cut at the lower bound and a shoulder at the upper bound correct this.
 """
 
 from collections.abc import Iterator
@@ -19,9 +20,9 @@ from icegen.model.generative_model import GenerativeModel
 from icegen.settings import STRICT
 from icegen.thinning import evenly
 
-MOST_STATES = 60  # for the bounds, whose cells are many
-MOST_STATES_FOR_GAIN = 400
-PRIOR_STATES = 10
+MOST_STATES = 60  # for cut and shoulder: each state has many cells at the bounds
+MOST_STATES_FOR_GAIN = 400  # for the gain, which is fitted in each cell alone
+PRIOR_STATES = 10  # strength of the ridge, in states
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -45,7 +46,7 @@ class CalibrationConfig:
 
 
 def calibrate(model: GenerativeModel, data: PreparedData, config: CalibrationConfig) -> None:
-    """Set the model's ``gain``, ``cut`` and ``shoulder`` as the configuration wants them."""
+    """Fit the model's ``gain``, ``cut`` and ``shoulder`` to training states, as far as the configuration says."""
     model.gain.zero_()
     if config.gain:
         model.gain.copy_(fitted_gain(model, data))
@@ -59,8 +60,9 @@ def calibrate(model: GenerativeModel, data: PreparedData, config: CalibrationCon
 
 
 def zero_cut(mu: Tensor, state: Tensor, lower: float, kept: float) -> float:
-    """The least cut with which a share ``kept`` of the cells at their lower bound is decoded as such; never below it.
+    """The smallest cut with which a share ``kept`` of the cells at the lower bound decode to that bound.
 
+    The cut is never below the bound.
     mu, state: decoded and true values of the same cells [n].
     """
     values = mu[state <= lower].sort().values
@@ -68,21 +70,22 @@ def zero_cut(mu: Tensor, state: Tensor, lower: float, kept: float) -> float:
 
 
 def one_shoulder(mu: Tensor, state: Tensor, upper: float) -> float:
-    """The least shoulder with which no more cells are decoded at their upper bound than are there in truth; 0 or more.
+    """The smallest shoulder with which no more cells decode to the upper bound than truly are there; 0 or more.
 
     mu, state: decoded and true values of the same cells [n].
     """
-    there = int((state >= upper).sum())
-    if not 0 < there < len(mu):
+    full = int((state >= upper).sum())
+    if not 0 < full < len(mu):
         return 0.0
-    return max(0.0, float(mu.sort(descending=True).values[there - 1]) - upper)
+    return max(0.0, float(mu.sort(descending=True).values[full - 1]) - upper)
 
 
 def fitted_gain(model: GenerativeModel, data: PreparedData) -> Tensor:
-    """The gain [variable, y, x], less one, with which mu fits training states best in each cell, of those values that
-    lie between the bounds: ridge regression, as if `PRIOR_STATES` of the variable's deviation had needed none.
+    """The gain minus one, [variable, y, x], with which mu fits the training states best in each cell.
 
-    Rounded as archives store it. A cell without such values has none.
+    This is a ridge regression over the values between the bounds, g = sum mu (x - mu) / (n std^2 + sum mu^2). The ridge
+    acts as `PRIOR_STATES` further states with mu = std that need no gain. Cells without such values get 0. The result
+    is rounded to half precision, in which archives store it.
     """
     product = torch.zeros(model.gain.shape, dtype=torch.float64)
     square = PRIOR_STATES * model.std.double().square().expand_as(product).clone()
@@ -94,7 +97,7 @@ def fitted_gain(model: GenerativeModel, data: PreparedData) -> Tensor:
 
 
 def observed_cells(model: GenerativeModel, data: PreparedData) -> list[tuple[Tensor, Tensor]]:
-    """mu and true value of the observed cells [n] of each variable, of training states."""
+    """mu and the true value of the observed cells [n] of each variable, over some training states."""
     found: list[list[tuple[Tensor, Tensor]]] = [[] for _ in data.variables]
     for mu, state, seen in decoded_states(model, data, MOST_STATES):
         for i, pairs in enumerate(found):
@@ -104,7 +107,7 @@ def observed_cells(model: GenerativeModel, data: PreparedData) -> list[tuple[Ten
 
 @torch.no_grad()
 def decoded_states(model: GenerativeModel, data: PreparedData, most: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """mu, true state, and where it was observed, each [variable, y, x], of evenly spread training states."""
+    """mu, the true state and where it was observed, each [variable, y, x], of at most ``most`` training states."""
     times = np.flatnonzero(data.training)
     for t in times[evenly(len(times), most)]:
         state = torch.from_numpy(data.state[t]).float()

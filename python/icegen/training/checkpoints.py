@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reading what a training left in its folder."""
+"""Reading the checkpoints in the folder of a training."""
 
 import hashlib
 from pathlib import Path
@@ -13,13 +13,13 @@ from icegen.model.denoiser import UViT
 from icegen.training.config import Config, from_stored
 
 AUTOENCODER_FILE = "autoencoder.pt"
-DECODER_FILE = "decoder.pt"  # the autoencoder once more, after its decoder was trained further
+DECODER_FILE = "decoder.pt"  # the autoencoder after further training of its decoder
 FEATURES_FILE = "features.pt"
 DIFFUSION_FILE = "diffusion.pt"
 
 
 def load_checkpoint(path: Path) -> dict:
-    """Raises ValueError if there is none or it cannot be read."""
+    """Read a checkpoint. Raises ValueError if it does not exist or cannot be read."""
     if not path.exists():
         raise ValueError(f"no checkpoint {path}; train first")
     try:
@@ -33,10 +33,10 @@ def load_checkpoint(path: Path) -> dict:
 
 
 def load_autoencoder(folder: Path, further: bool = True) -> tuple[Autoencoder, dict]:
-    """The autoencoder with its averaged weights, ready to run, and its checkpoint.
+    """The autoencoder with its averaged weights, in evaluation mode, and its checkpoint.
 
-    further: with the decoder that was trained further, if there is one.
-    Raises ValueError if there is no checkpoint, or if that decoder was another autoencoder's.
+    further: use the decoder that was trained further, if there is one.
+    Raises ValueError if there is no checkpoint, or if that decoder belongs to another autoencoder.
     """
     found = _autoencoder(Path(folder) / AUTOENCODER_FILE, "autoencoder")
     path = Path(folder) / DECODER_FILE
@@ -44,7 +44,7 @@ def load_autoencoder(folder: Path, further: bool = True) -> tuple[Autoencoder, d
         return found
     later = _autoencoder(path, "autoencoder")
     if fingerprint(later[0].encoder) != fingerprint(found[0].encoder):
-        raise ValueError(f"{path} is of another autoencoder; move it away and train the decoder again")
+        raise ValueError(f"{path} belongs to another autoencoder; move it away and train the decoder again")
     return later
 
 
@@ -62,13 +62,13 @@ def _autoencoder(path: Path, part: str) -> tuple[Autoencoder, dict]:
 
 
 def make_denoiser(config: Config, shape: torch.Size) -> UViT:
-    """A fresh denoiser of latents, or of states in data space, of ``shape`` [channel, y, x]."""
+    """An untrained denoiser of latents, or of states in data space, with ``shape`` [channel, y, x]."""
     factor = FACTOR if config.space == "latent" else 1
     return UViT(shape[0], factor**2, (shape[1], shape[2]), config.denoiser)
 
 
 def load_denoiser(folder: Path) -> tuple[UViT, dict]:
-    """The denoiser with its averaged weights, ready to run, and its checkpoint."""
+    """The denoiser with its averaged weights, in evaluation mode, and its checkpoint."""
     path = Path(folder) / DIFFUSION_FILE
     checkpoint = load_checkpoint(path)
     model = make_denoiser(from_stored(checkpoint["config"], path), checkpoint["latent_mean"].shape)
@@ -83,7 +83,7 @@ def trained_config(folder: Path) -> Config:
 
 
 def fingerprint(model: nn.Module) -> str:
-    """SHA-256 of the weights, by which a denoiser knows the encoder of its latents."""
+    """SHA-256 of the weights. A denoiser's checkpoint holds that of the encoder of its latents."""
     digest = hashlib.sha256()
     for tensor in model.state_dict().values():
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

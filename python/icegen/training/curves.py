@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The loss curves of a training: as CSV, for TensorBoard where it is installed, and as running means."""
+"""The loss curves of a training: as CSV, for TensorBoard if it is installed, and as running means."""
 
 import contextlib
 import csv
@@ -11,7 +11,10 @@ from icegen.files import replacing
 
 
 class Curves:
-    """The scores of each step."""
+    """Files of the scores of each step, and their running means.
+
+    path: of the checkpoint; the files have its name with other suffixes.  first: number of the first step to come.
+    """
 
     def __init__(self, path: Path, first: int):
         self.path = path.with_suffix(".csv")
@@ -49,7 +52,7 @@ class Curves:
         self.file.flush()
 
     def _cut(self) -> None:
-        """Keep the header and the first steps of the curve: those after the checkpoint will be done again."""
+        """Keep the header and the steps up to the checkpoint; the steps after it are repeated."""
         lines = self.path.read_text().splitlines(keepends=True) if self.path.exists() else []
         if len(lines) > self.first + 1 or (lines and not self.first):
             with replacing(self.path) as partial:

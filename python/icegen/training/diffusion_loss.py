@@ -13,10 +13,10 @@ from icegen.training.config import DiffusionTrainingConfig
 
 
 class NoiseDensity(nn.Module):
-    """The density of the log-SNR gamma in training: it follows the weighted error, so that all noise levels
-    contribute alike (adaptive noise schedule, Kingma and Gao 2023, doi:10.48550/arXiv.2303.00848, appendix F).
+    """The density of the log-SNR gamma in training (Kingma and Gao 2023, doi:10.48550/arXiv.2303.00848, appendix F).
 
-    Piecewise constant over 100 bins. The weight is part of the loss; the density only lowers its variance.
+    The density follows the weighted error, so that all noise levels contribute equally. It is piecewise constant over
+    100 bins. The weight is part of the loss; the density only lowers the variance of the loss.
     """
 
     BINS = 100
@@ -29,7 +29,7 @@ class NoiseDensity(nn.Module):
         centres = self.low + (torch.arange(self.BINS) + 0.5) * (self.high - self.low) / self.BINS
         shape = self._shape(centres)
         self.norm = float(shape.mean())
-        self.register_buffer("error", shape / self.norm)  # as of a network that predicts zero: v has variance 1
+        self.register_buffer("error", shape / self.norm)  # that of a network that predicts zero, since v has variance 1
 
     def _shape(self, gamma: Tensor) -> Tensor:
         return 1.0 / torch.cosh((gamma - self.centre) / (2.0 * self.width))
@@ -39,7 +39,7 @@ class NoiseDensity(nn.Module):
         return self._shape(gamma) / self.norm
 
     def draw(self, n: int) -> tuple[Tensor, Tensor]:
-        """n log-SNRs, one from each of n equal shares of probability, and their densities over the uniform one."""
+        """n log-SNRs, one from each of n equal shares of probability, and their densities relative to the uniform."""
         u = (torch.randperm(n, device=self.error.device) + torch.rand(n, device=self.error.device)) / n
         density = self.error / self.error.mean()
         edges = F.pad(torch.cumsum(density.double(), 0) / self.BINS, (1, 0))
@@ -48,21 +48,29 @@ class NoiseDensity(nn.Module):
         return (self.low + place * (self.high - self.low) / self.BINS).float(), density[bins]
 
     def update(self, gamma: Tensor, weighted_error: Tensor) -> None:
-        """Let the density follow the weighted errors [n] seen at gamma [n]."""
+        """Move the density towards the weighted errors [n] at gamma [n]."""
         bins = ((gamma - self.low) / (self.high - self.low) * self.BINS).long().clamp(0, self.BINS - 1)
         for i, value in zip(bins.tolist(), weighted_error, strict=True):
             self.error[i].lerp_(value, 1.0 - self.decay)
 
 
-def v_error(network: nn.Module, x: Tensor, gamma: Tensor, features: Tensor, ocean: Tensor, cells: Tensor) -> Tensor:
+def v_error(
+    network: nn.Module,
+    x: Tensor,
+    gamma: Tensor,
+    condition_inputs: Tensor,
+    ocean_channels: Tensor,
+    ocean_cells: Tensor,
+) -> Tensor:
     """Mean squared error of v over the cells that hold ocean, [n].
 
-    x [n, channel, y, x]: clean states;  cells [1, 1, y, x]: 1 where a cell holds ocean.
+    x [n, channel, y, x]: clean states;  gamma [n]: log-SNR;  condition_inputs, ocean_channels: as the network takes
+    them;  ocean_cells [1, 1, y, x]: 1 where a cell holds ocean.
     """
     alpha = torch.sigmoid(gamma).sqrt()[:, None, None, None]
     sigma = torch.sigmoid(-gamma).sqrt()[:, None, None, None]
-    eps = torch.randn_like(x) * cells
+    eps = torch.randn_like(x) * ocean_cells
     v = alpha * eps - sigma * x
-    v_hat = network(alpha * x + sigma * eps, gamma, features, ocean)
-    squares = (v_hat.float() - v) ** 2 * cells
-    return squares.sum((1, 2, 3)) / (cells.sum() * x.shape[1])
+    v_hat = network(alpha * x + sigma * eps, gamma, condition_inputs, ocean_channels)
+    squares = (v_hat.float() - v) ** 2 * ocean_cells
+    return squares.sum((1, 2, 3)) / (ocean_cells.sum() * x.shape[1])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where and on what a training runs."""
+"""Where a training writes, and on which devices it runs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,10 +12,12 @@ Progress = Callable[[int, int, dict[str, float]], None]  # step, steps, running 
 
 @dataclass(frozen=True)
 class Run:
-    """Where and on what a training runs.
+    """Where a training writes, and on which devices it runs.
 
-    folder: of the checkpoints and loss curves;  resume: go on from a checkpoint that is there, else one is refused;
-    accelerator, devices: as Lightning Fabric takes them;  progress: told of every step.
+    folder: of checkpoints and loss curves.
+    resume: continue from the folder's checkpoint; without it, an existing checkpoint is refused.
+    accelerator, devices: as Lightning Fabric takes them.
+    progress: called after every step.
     """
 
     folder: Path
@@ -25,7 +27,7 @@ class Run:
     progress: Progress | None = None
 
     def fabric(self, precision: str) -> lightning_fabric.Fabric:
-        """Launched: with several devices, every one of them runs what follows."""
+        """Lightning Fabric, launched: with several devices, each runs the code that follows."""
         fabric = lightning_fabric.Fabric(
             accelerator=self.accelerator,
             devices=self.devices,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What is trained: each task draws its batches and scores its model on them.
+"""What is trained: each task draws its batches and computes the loss of its model on them.
 
-A task draws from torch's global generator alone, which the training loop seeds at every step.
+All random numbers of a task come from torch's global generator, which the training loop seeds at every step.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ from icegen.training.diffusion_loss import NoiseDensity, v_error
 
 
 class AutoencoderTask(nn.Module):
-    """Reconstruct random crops: negative log-likelihood of the observed ocean cells + beta KL."""
+    """Reconstruct random crops. The loss is the negative log-likelihood of the observed ocean cells + beta KL."""
 
     mean: Tensor
     std: Tensor
@@ -35,12 +35,12 @@ class AutoencoderTask(nn.Module):
         self.times = np.flatnonzero(data.training)
         self.ocean = torch.from_numpy(data.grid.ocean)
         self.ids = [v.id for v in data.variables]
-        # Rows against y: what was along x comes to lie against y when rows and columns change places.
+        # Where rows run against y, a transposed x component points against y.
         self.turn_sign = -1 if isinstance(data.grid, Grid) and data.grid.dx * data.grid.dy < 0 else 1
         columns = (torch.tensor(np.asarray(a), dtype=torch.float32)[:, None, None]
                    for a in (data.mean, data.std, *data.bounds))  # fmt: skip
         mean, std, lower, upper = columns
-        # The bounds are normalised as states are, so that a state on its bound compares equal to it.
+        # Bounds are normalised like states, so that a value at a bound compares equal to it.
         for name, column in (("mean", mean), ("std", std), ("lower", (lower - mean) / std),
                              ("upper", (upper - mean) / std)):  # fmt: skip
             self.register_buffer(name, column, persistent=False)
@@ -64,8 +64,8 @@ class AutoencoderTask(nn.Module):
             nll = censored_gaussian_nll(x, mu, log_s, self.lower, self.upper)
         else:
             nll = gaussian_nll(x, mu, log_s)
-        # Cells of small s would take all the weight: beta-NLL of Seitzer et al. 2022 (doi:10.48550/arXiv.2203.09168)
-        # with their beta = 1/2; no change where s is one number a variable.
+        # beta-NLL of Seitzer et al. 2022 (doi:10.48550/arXiv.2203.09168) with beta = 1/2: without it, cells with
+        # a small s dominate. It changes nothing where s is one number for each variable.
         nll = masked_mean(nll * torch.exp(relative.detach()), seen)
         kl = kl_to_standard_normal(mean.float(), log_var.float()).mean()
         with torch.no_grad():
@@ -76,9 +76,9 @@ class AutoencoderTask(nn.Module):
         return nll + self.config.kl_weight * kl, scores
 
     def _crop(self) -> list[Tensor]:
-        """One crop with at least a tenth of ocean, flipped and transposed at random, and drift with it."""
+        """One crop with at least 10 % of ocean, flipped and transposed at random; drift is transformed with it."""
         edge = self.config.crop
-        for _ in range(1000):  # a map with hardly any ocean gets what comes
+        for _ in range(1000):  # a grid with hardly any ocean gets the last crop tried
             y, x = (8 * int(torch.randint((n - edge) // 8 + 1, (1,))) for n in self.ocean.shape)
             window = (slice(y, y + edge), slice(x, x + edge))
             if self.ocean[window].float().mean() >= 0.1:
@@ -105,18 +105,21 @@ class AutoencoderTask(nn.Module):
 @torch.no_grad()
 def like_noise(latent: Tensor, ocean: Tensor) -> Tensor:
     """Noise with each channel's standard deviation of ``latent`` [n, z, y/8, x/8] over the cells that hold ocean."""
-    cells = network_ocean(ocean, ocean.shape[2] // latent.shape[2])[1]
-    count = cells.sum()
-    mean = (latent * cells).sum((0, 2, 3), keepdim=True) / count
-    variance = ((latent - mean) ** 2 * cells).sum((0, 2, 3), keepdim=True) / count
+    ocean_cells = network_ocean(ocean, ocean.shape[2] // latent.shape[2])[1]
+    count = ocean_cells.sum()
+    mean = (latent * ocean_cells).sum((0, 2, 3), keepdim=True) / count
+    variance = ((latent - mean) ** 2 * ocean_cells).sum((0, 2, 3), keepdim=True) / count
     return variance.sqrt() * torch.randn_like(latent)
 
 
 class DiffusionTask(nn.Module):
-    """Predict v of standardised states, be they latents or, in data space, the variables themselves."""
+    """Predict v of standardised states: latents or, in data space, the variables themselves.
 
-    ocean: Tensor
-    cells: Tensor
+    states: [time, channel, y, x], of all times of the data.
+    """
+
+    ocean_channels: Tensor
+    ocean_cells: Tensor
 
     def __init__(self, config: Config, data: PreparedData, states: Tensor):
         super().__init__()
@@ -130,42 +133,45 @@ class DiffusionTask(nn.Module):
             self.model.set_eofs(self.states)
         self.density = NoiseDensity(self.config)
         ocean = torch.from_numpy(data.grid.ocean)[None, None].float()
-        features, cells = network_ocean(ocean, ocean.shape[2] // states.shape[2])
-        self.register_buffer("ocean", features, persistent=False)
-        self.register_buffer("cells", cells, persistent=False)
+        ocean_channels, ocean_cells = network_ocean(ocean, ocean.shape[2] // states.shape[2])
+        self.register_buffer("ocean_channels", ocean_channels, persistent=False)
+        self.register_buffer("ocean_cells", ocean_cells, persistent=False)
 
     def draw(self) -> list[Tensor]:
-        """A batch of states [n, channel, y, x] and of condition features [n, 6]."""
+        """A batch of states [n, channel, y, x] and of condition inputs [n, 6] of the network."""
         c = self.config
         chosen = torch.randint(len(self.states), (c.batch,))
         date = self.date[chosen]
         jitter = torch.randn(c.batch, 2, dtype=torch.float64) * torch.tensor([c.year_jitter, c.day_jitter])
         kept = torch.rand(c.batch, 1) >= c.condition_dropout
-        features = condition_features(
-            date + jitter if self.conditional else date[:, :0], self.year_mean, self.year_scale
-        )
-        return [self.states[chosen].float(), features * kept]
+        condition = date + jitter if self.conditional else date[:, :0]
+        condition_inputs = condition_features(condition, self.year_mean, self.year_scale)
+        return [self.states[chosen].float(), condition_inputs * kept]
 
-    def forward(self, x: Tensor, features: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, x: Tensor, condition_inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of states [n, channel, y, x], and scores by name."""
         gamma, density = self.density.draw(len(x))
-        error = v_error(self.model, x, gamma, features, self.ocean, self.cells)
+        error = v_error(self.model, x, gamma, condition_inputs, self.ocean_channels, self.ocean_cells)
         weighted = self.density.weight(gamma) * error
         self.density.update(gamma, weighted.detach())
+        # Noise levels that are drawn more often count less, so that the expected loss does not depend on the density.
         return (weighted / density).mean(), {"v_error": error.detach().mean()}
 
 
 def year_normalisation(data: PreparedData) -> tuple[float, float]:
-    """Centre and half width of the training years."""
+    """Centre and half width of the range of training years; the half width is at least 1."""
     years = data.year[data.training]
     return float(years.min() + years.max()) / 2, max(float(years.max() - years.min()) / 2, 1.0)
 
 
 @torch.no_grad()
 def standardised_states(encoder: nn.Module, data: PreparedData, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Latent means float16 [time, z, y, x] less the training mean of each pixel, over the ocean deviation of each
-    channel; zero where a latent cell holds no ocean. Also that mean [z, y, x] and deviation [z, 1, 1], float32.
+    """Standardised latents of all times, float16 [time, z, y, x], and what they were standardised with.
 
-    The encoder is an autoencoder's, or the identity for diffusion in data space.
+    The training mean of each pixel, float32 [z, y, x], is subtracted. The result is divided by the standard deviation
+    of each channel over the ocean, float32 [z, 1, 1]. Latent cells without ocean are zero.
+
+    encoder: an autoencoder's, or the identity for diffusion in data space.
     """
     ocean = torch.from_numpy(data.grid.ocean)[None, None].float().to(device)
     mean, std = (torch.tensor(np.asarray(a), dtype=torch.float32, device=device)[:, None, None]
@@ -177,11 +183,11 @@ def standardised_states(encoder: nn.Module, data: PreparedData, device: torch.de
         return encoder(x, ocean)[0][0].cpu()
 
     latents = torch.stack([latent(t) for t in range(len(data.training))])
-    cells = network_ocean(ocean, ocean.shape[2] // latents.shape[2])[1].cpu()[0]
+    ocean_cells = network_ocean(ocean, ocean.shape[2] // latents.shape[2])[1].cpu()[0]
     times = np.flatnonzero(data.training)
     zero = torch.zeros((), dtype=torch.float64)
-    center = sum((latents[t].double() for t in times), zero) / len(times)
-    squares = sum((((latents[t].double() - center) ** 2 * cells).sum((1, 2)) for t in times), zero)
-    deviation = (squares / (len(times) * cells.sum())).sqrt()[:, None, None]
-    center, deviation = center.float(), deviation.float()
-    return ((latents - center) / deviation * cells).half(), center, deviation
+    centre = sum((latents[t].double() for t in times), zero) / len(times)
+    squares = sum((((latents[t].double() - centre) ** 2 * ocean_cells).sum((1, 2)) for t in times), zero)
+    deviation = (squares / (len(times) * ocean_cells.sum())).sqrt()[:, None, None]
+    centre, deviation = centre.float(), deviation.float()
+    return ((latents - centre) / deviation * ocean_cells).half(), centre, deviation

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The trainings of an archive: the autoencoder, its decoder alone, the feature encoder of the scores, the diffusion."""
+"""The four trainings of an archive: autoencoder, its decoder alone, the features of scores, diffusion."""
 
 from pathlib import Path
 

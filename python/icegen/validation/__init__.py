@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Scores of a model against real states it never saw, each beside its floor.
+"""Scores of a model against real states that it was not trained on. Each score has a floor to compare with.
 
-``reference`` real states; ``samples`` generated ones; ``evidence`` looks at each state once; ``scores`` and ``spectra``
-are the formulas; ``compare`` makes the table; ``pictures`` and ``report`` show it.
+``reference`` reads real states and ``generated`` makes samples; ``evidence`` reads each state once and keeps figures of
+it; ``scores`` and ``spectra`` hold the formulas; ``compare`` makes the table; ``pictures`` and ``report`` show it.
 """
 
 import logging
@@ -20,16 +20,16 @@ from icegen.progress import Stages, Wrap
 from icegen.validation import pictures, reference, report
 from icegen.validation.compare import Table, compare
 from icegen.validation.evidence import Evidence, add_free, add_trend, gather
-from icegen.validation.generated import BridgeSampler, Sampler
+from icegen.validation.generated import BridgeSampleSource, SampleSource
 from icegen.validation.reference import Record
-from icegen.validation.report import HEADINGS, cells
+from icegen.validation.report import HEADINGS, score_texts
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """The outcome, and the files that hold it, report.html last."""
+    """The outcome of a validation, and the files with it, report.html last."""
 
     evidence: Evidence
     table: Table
@@ -42,11 +42,11 @@ def validate(
 ) -> Validation:  # fmt: skip
     """Score an archive and write the report into the folder ``out``.
 
-    reference_path: prepared or CF file; its times not of training are evaluated on.
-    training: file whose training states make the floors; the reference by default.
-    samples: how many states with dates; as many without condition. They are kept in ``out``/samples and used again.
-    through: "archive", or "bridge" to ask the compiled bridge for the same samples, as a host does.
-    Raises ValueError where archive and files do not fit each other, before anything is generated or written.
+    reference_path: prepared or CF file; the scores are of its times that are not for training.
+    training: file whose training states give the floors; by default the reference.
+    samples: number of samples with dates, and again of samples without. They are kept in ``out``/samples for reuse.
+    through: "archive", or "bridge" to generate the samples with the compiled library, as in a coupled run.
+    Raises ValueError if archive and files do not fit each other, before anything is generated or written.
     """
     if samples < 1:
         raise ValueError(f"samples is {samples}; wanted at least 1")
@@ -65,12 +65,12 @@ def validate(
                         entry["id"], values.min(), values.max(), first, last)  # fmt: skip
     folder = Path(out) / "samples" / f"{archive.sha256[:16]}_seed{seed}_steps{steps}_{archive.precision}"
     dated = bool(archive.metadata["condition"])
-    with closing(_sampler(archive, seed, steps, folder, through)) as sampler:
-        evidence = gather(sampler, evaluation, known, samples, dated, progress)
+    with closing(_sample_source(archive, seed, steps, folder, through)) as source:
+        evidence = gather(source, evaluation, known, samples, dated, progress)
         if dated:
-            add_free(evidence, sampler, samples, progress("sampling without condition"))
-            add_trend(evidence, sampler, evaluation, known, samples, progress("sampling Septembers"))
-        drawn = pictures.draw(evidence, evaluation, known, sampler)
+            add_free(evidence, source, samples, progress("sampling without date"))
+            add_trend(evidence, source, evaluation, known, samples, progress("sampling Septembers"))
+        drawn = pictures.draw(evidence, evaluation, known, source)
     table = compare(evidence)
     years = sorted({int(year) for year in evaluation.year})
     about = {
@@ -84,20 +84,20 @@ def validate(
     return Validation(evidence, table, report.write(Path(out), about, table, evidence, drawn))
 
 
-def _sampler(archive: Archive, seed: int, steps: int, folder: Path, through: str) -> Sampler:
+def _sample_source(archive: Archive, seed: int, steps: int, folder: Path, through: str) -> SampleSource:
     if through == "bridge":
-        return BridgeSampler(archive, seed, steps, folder.with_name(f"{folder.name}_bridge"))
-    return Sampler(archive.module, seed, steps, archive.device, folder, archive.precision)
+        return BridgeSampleSource(archive, seed, steps, folder.with_name(f"{folder.name}_bridge"))
+    return SampleSource(archive.module, seed, steps, archive.device, folder, archive.precision)
 
 
 def score(
     model: GenerativeModel, data: PreparedData, steps: int, samples: int = 1, progress: Wrap = iter
 ) -> dict[str, Any]:
-    """Scores for an archive's metadata: of ``samples`` members per validation time, numbers by group and name."""
+    """Scores for an archive's metadata, of ``samples`` members for each validation time: numbers by group and name."""
     evaluation, training = Record(data, np.flatnonzero(data.validation)), Record(data, np.flatnonzero(data.training))
     count = len(evaluation) * samples
-    sampler = Sampler(model, 0, steps)
-    evidence = gather(sampler, evaluation, training, count, model.conditional, lambda name: progress)
+    source = SampleSource(model, 0, steps)
+    evidence = gather(source, evaluation, training, count, model.conditional, lambda name: progress)
     found: dict[str, Any] = {"validation_times": len(evaluation), "samples_per_time": samples}
     for s in compare(evidence).scores:
         group = found.setdefault(s.group, {})
@@ -106,4 +106,4 @@ def score(
     return found
 
 
-__all__ = ["HEADINGS", "Validation", "cells", "score", "validate"]
+__all__ = ["HEADINGS", "Validation", "score", "score_texts", "validate"]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What the scores are computed from: every state is looked at once and only its figures are kept.
+"""What scores are computed from: each state is read once, and only figures of it are kept.
 
-Sample i of N has a date of the reference and stands against the real state of that date; where samples outnumber
-dates, they take further members of them, and the real state counts again. The floor is what real but wrong states
-would score: in place of member k of a date stands the k-th best training state of its calendar month within 4 years.
+Each sample has a date of the reference and is compared with the real state of that date. If there are more samples
+than dates, dates get further members, and their real states count again. The floor is the score of real states of
+other years: member k of a date is replaced by the k-th nearest training state of its calendar month within 4 years.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from icegen.data.grid import CurvilinearGrid, Grid
 from icegen.data.variables import Variable
 from icegen.progress import Stages, Wrap
 from icegen.thinning import evenly
-from icegen.validation.generated import SampleKey, Sampler
+from icegen.validation.generated import SampleKey, SampleSource
 from icegen.validation.reconstruction import Reconstruction
 from icegen.validation.reference import Record, balanced_order, floor_candidates
 from icegen.validation.scores import nearest_distance
@@ -27,18 +27,19 @@ from icegen.validation.trio import Trio
 TREND_MONTH = 9
 TREND_PERIODS = ((1979, 1991), (2005, 2017))
 TREND_SAMPLES = 24  # a period
-MOST_TRAINING = 4000  # training states that are looked at
+MOST_TRAINING = 4000  # training states that are read
 
 
 @dataclass
 class Evidence:
     """Figures of all sets of states.
 
-    dated: whether the model takes dates; if not, its samples are of no time, and only sets are compared.
-    time, member, month: [sample], of the samples beside real states; time indexes the evaluation record.
-    tallies: by name; ``real``, ``generated`` and ``floor`` [sample], ``training``, and of a model that takes
-        dates ``free``, samples without one. Without training states there is no ``floor`` and no ``training``.
-    spectra: ``reconstruction``, ``generated`` and ``floor``, each over the real state beside it; none without sic.
+    dated: whether the model takes dates; if not, samples belong to no time, and only sets are compared.
+    time, member, month: [sample], of the samples that are compared with real states; time indexes the evaluation
+        record.
+    tallies: by name: ``real``, ``generated`` and ``floor`` [sample], ``training``, and ``free``, samples without date
+        of a model that takes dates. Without training states there is no ``floor`` and no ``training``.
+    spectra: ``reconstruction``, ``generated`` and ``floor``, each with those of the real states; empty without sic.
     outside: share of generated cells beyond the bounds before the cut to them [variable]; None if not known.
     trend: (real, generated) mean extent in m2 of the Septembers of each period; empty if a period has none, None if
         it was not computed.
@@ -98,44 +99,44 @@ class Evidence:
 
 
 def gather(
-    sampler: Sampler, evaluation: Record, training: Record | None, samples: int, dated: bool, progress: Stages
+    source: SampleSource, evaluation: Record, training: Record | None, samples: int, dated: bool, progress: Stages
 ) -> Evidence:
-    """Look at ``samples`` states beside those of the evaluation record.
+    """Generate ``samples`` states and read the states of the evaluation record that they are compared with.
 
-    dated: give them the record's dates; otherwise sample without condition.
-    progress: makes of a stage's name a function that wraps the stage's iterable.
+    dated: give the samples the dates of the record; otherwise sample without date.
+    progress: returns the wrapper of a stage's loop, given the name of the stage.
     """
     data = evaluation.data
     order = balanced_order(evaluation.month)
     time, member = order[np.arange(samples) % len(order)], np.arange(samples) // len(order) + 1
     evidence = Evidence(data.variables, data.grid, dated, time, member, evaluation.month[time],
                         Reconstruction(data.variables, data.grid))  # fmt: skip
-    add_reconstructions(evidence, sampler, evaluation, progress("reconstructing"))
-    add_pairs(evidence, sampler, evaluation, training, progress("sampling"))
+    add_reconstructions(evidence, source, evaluation, progress("reconstructing"))
+    add_pairs(evidence, source, evaluation, training, progress("sampling"))
     if training is not None:
-        add_training(evidence, sampler, training, progress("training states"))
+        add_training(evidence, source, training, progress("training states"))
     return evidence
 
 
-def add_reconstructions(evidence: Evidence, sampler: Sampler, evaluation: Record, progress: Wrap) -> None:
+def add_reconstructions(evidence: Evidence, source: SampleSource, evaluation: Record, progress: Wrap) -> None:
     """The evaluation states encoded and decoded."""
     index = evidence.concentration
     if index is not None:
         evidence.spectra["reconstruction"] = new_spectra(evidence)
     for t in progress(np.unique(evidence.time)):
         state, seen = evaluation.state(t), evaluation.seen(t)
-        reconstructed = sampler.reconstruct(state)
+        reconstructed = source.reconstruct(state)
         evidence.reconstruction.add(state, reconstructed, seen)
         if index is not None:
             evidence.spectra["reconstruction"].add(reconstructed, state, index, np.all(seen, axis=0))
 
 
 def add_pairs(
-    evidence: Evidence, sampler: Sampler, evaluation: Record, training: Record | None, progress: Wrap
+    evidence: Evidence, source: SampleSource, evaluation: Record, training: Record | None, progress: Wrap
 ) -> None:
     """Samples, the real state beside each, and the floor's."""
     compared = ("generated",) if training is None else ("generated", "floor")
-    evidence.tallies |= {name: new_tally(evidence, sampler) for name in ("real", *compared)}
+    evidence.tallies |= {name: new_tally(evidence, source) for name in ("real", *compared)}
     index = evidence.concentration
     if index is not None:
         evidence.spectra |= {name: new_spectra(evidence) for name in compared}
@@ -145,7 +146,7 @@ def add_pairs(
         real, seen = evaluation.state(t), evaluation.seen(t)
         evidence.tallies["real"].add(real, seen)
 
-        state, uncut = sampler.sample(make_key(evidence, evaluation, i))
+        state, uncut = source.sample(make_key(evidence, evaluation, i))
         if uncut is not None:
             outside.append(share_outside(uncut, evidence))
         beside = {"generated": (state, seen)}
@@ -168,23 +169,23 @@ def floor_time(training: Record, evaluation: Record, t: int, member: int = 1) ->
 
 
 def make_key(evidence: Evidence, evaluation: Record, i: int) -> SampleKey:
-    """What to sample beside the real state of sample ``i``."""
+    """The member and the date of sample ``i``."""
     if not evidence.dated:
         return SampleKey(int(i) + 1)
     t = evidence.time[i]
     return SampleKey(int(evidence.member[i]), int(evaluation.year[t]), int(evaluation.day_of_year[t]))
 
 
-def add_free(evidence: Evidence, sampler: Sampler, samples: int, progress: Wrap) -> None:
+def add_free(evidence: Evidence, source: SampleSource, samples: int, progress: Wrap) -> None:
     """Samples without date."""
-    free = evidence.tallies["free"] = new_tally(evidence, sampler)
+    free = evidence.tallies["free"] = new_tally(evidence, source)
     everywhere = np.broadcast_to(evidence.grid.ocean, (len(evidence.variables), *evidence.grid.shape))
     for member in progress(range(1, samples + 1)):
-        free.add(sampler.sample(SampleKey(member))[0], everywhere)
+        free.add(source.sample(SampleKey(member))[0], everywhere)
 
 
 def add_trend(
-    evidence: Evidence, sampler: Sampler, evaluation: Record, training: Record | None, samples: int, progress: Wrap
+    evidence: Evidence, source: SampleSource, evaluation: Record, training: Record | None, samples: int, progress: Wrap
 ) -> None:
     """Extents of real and generated Septembers of two periods, of every year that the records hold."""
     index = evidence.concentration
@@ -206,7 +207,7 @@ def add_trend(
     for period, record, t, member in progress(work):
         key = SampleKey(member, int(record.year[t]), int(record.day_of_year[t]))
         real[period].append(extent(record.state(t)[index], grid.cell_area, grid.ocean))
-        generated[period].append(extent(sampler.sample(key)[0][index], grid.cell_area, grid.ocean))
+        generated[period].append(extent(source.sample(key)[0][index], grid.cell_area, grid.ocean))
     evidence.trend = [(float(np.mean(real[period])), float(np.mean(generated[period]))) for period in (0, 1)]
 
 
@@ -224,21 +225,21 @@ def evenly_chosen(things: list, most: int) -> list:
     return [things[i] for i in evenly(len(things), most)]
 
 
-def add_training(evidence: Evidence, sampler: Sampler, training: Record, progress: Wrap) -> None:
-    """The training states, evenly thinned where there are very many."""
-    tally = evidence.tallies["training"] = new_tally(evidence, sampler)
+def add_training(evidence: Evidence, source: SampleSource, training: Record, progress: Wrap) -> None:
+    """The training states; at most `MOST_TRAINING`, evenly spread."""
+    tally = evidence.tallies["training"] = new_tally(evidence, source)
     for t in progress(evenly(len(training), MOST_TRAINING)):
         tally.add(training.state(t), training.seen(t))
 
 
-def new_tally(evidence: Evidence, sampler: Sampler) -> Tally:
+def new_tally(evidence: Evidence, source: SampleSource) -> Tally:
     """An empty tally in units of the real states' standard deviation."""
     r = evidence.reconstruction
-    return Tally(evidence.variables, evidence.grid, r.mean, r.std, sampler.features)
+    return Tally(evidence.variables, evidence.grid, r.mean, r.std, source.features)
 
 
 def new_spectra(evidence: Evidence) -> PairedSpectra:
-    """Spectra of no pair yet."""
+    """Spectra without a pair so far."""
     return PairedSpectra(evidence.grid.ocean, evidence.spacing, len(evidence.variables))
 
 

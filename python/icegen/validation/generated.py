@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A model's samples on demand, kept on disk so that a validation that was cut goes on."""
+"""A model's samples on demand, kept on disk so that an interrupted validation can continue."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,12 +34,13 @@ class SampleKey:
         return f"{date}_member{self.member:04d}"
 
 
-class Sampler:
-    """Samples of one model at one seed, number of steps, and precision.
+class SampleSource:
+    """Samples of one model with one seed, number of steps, and precision.
 
     model: a module with the methods and attributes of the archive's contract.
-    folder: where latents are kept, a file each; none are without it. A latent is a pure function of model, seed,
-    steps, precision and request, so a kept one is as good as a new one: give each but the last a folder of its own.
+    folder: where latents are kept, one file each; without it, none are kept. A latent is a pure function of model,
+        seed, steps, precision and request, and a file's name holds only the request: use another folder for each
+        combination of the others.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Sampler:
     ):
         missing = [name for name in PARTS if not hasattr(model, name)]
         if missing:
-            raise ValueError(f"the archive lacks {missing[0]}; export it anew with this icegen")
+            raise ValueError(f"the archive lacks {missing[0]}; export it again with this version of icegen")
         self.model = model
         self.seed = seed
         self.steps = steps
@@ -64,7 +65,7 @@ class Sampler:
             folder.mkdir(parents=True, exist_ok=True)
 
     def sample(self, request: SampleKey) -> tuple[np.ndarray, np.ndarray | None]:
-        """The state, and it before the cut to its bounds: each float32 [variable, y, x], physical units."""
+        """The state, and the state before it is cut to its bounds; each float32 [variable, y, x], physical units."""
         latent = torch.from_numpy(self._kept(request, self._latent))[None].to(self.device)
         with torch.inference_mode():
             state, mean = (
@@ -74,7 +75,7 @@ class Sampler:
         return state, mean
 
     def close(self) -> None:
-        """Let go of what sampling took."""
+        """Free the resources of sampling."""
 
     def reconstruct(self, state: np.ndarray) -> np.ndarray:
         """A state [variable, y, x] encoded and decoded."""
@@ -97,7 +98,7 @@ class Sampler:
             return _array(self.model.sample_latent(self.seed, member, condition, self.steps)[0])
 
     def _kept(self, request: SampleKey, make: Callable[[SampleKey], np.ndarray]) -> np.ndarray:
-        """What is kept of a request, made first if there is none yet."""
+        """The kept array of a request, made first if it does not exist."""
         path = self.folder / f"{request.name}.npy" if self.folder else None
         if path is not None and path.exists():
             return np.load(path)
@@ -108,10 +109,10 @@ class Sampler:
         return made
 
 
-class BridgeSampler(Sampler):
-    """The same samples as a host receives them: asked of the compiled bridge, at the centres of the archive's cells.
+class BridgeSampleSource(SampleSource):
+    """Samples generated with the compiled library, as in a coupled run, at the centres of the archive's cells.
 
-    They are states; what lies beyond the bounds never leaves the archive. To be closed.
+    States before they are cut to their bounds are not available. Call `close` after use.
     """
 
     def __init__(self, archive: Archive, seed: int, steps: int, folder: Path):

@@ -9,7 +9,7 @@ from icegen.maps import polar
 from icegen.maps.style import BLUE, GREEN, INK, LAND, MONTHS, VERMILION, tidy
 from icegen.validation import spectra
 from icegen.validation.evidence import Evidence, floor_time, make_key
-from icegen.validation.generated import Sampler
+from icegen.validation.generated import SampleSource
 from icegen.validation.reference import Record
 from icegen.validation.tally import BIN_STD
 
@@ -20,14 +20,14 @@ MAPPED_SAMPLES = 3  # generated states in a row of maps
 
 
 def draw(
-    evidence: Evidence, evaluation: Record, training: Record | None, sampler: Sampler
+    evidence: Evidence, evaluation: Record, training: Record | None, source: SampleSource
 ) -> dict[str, tuple[str, Figure]]:
     """Name to caption and figure, of all pictures that the evidence allows."""
     pictures = {
         "maps": (
-            "States of the dates with most and least ice: the real one, the training state that stands for it in the "
-            "floor, and generated members. Scales are shared.",
-            maps(evidence, evaluation, training, sampler),
+            "States of the dates with most and least ice: the real state, the training state that replaces it in the "
+            "floor, and generated members. All have the same scale.",
+            maps(evidence, evaluation, training, source),
         )
     }
     if evidence.dated and evidence.tallies["real"].extent:
@@ -39,7 +39,7 @@ def draw(
     if pair is not None and pair.used:
         pictures["spectra"] = (
             f"Power spectra in {spectra.WIDTH / 1000:.0f} km windows of ice-covered ocean, and their ratio to those of "
-            f"the real states beside them, in {pair.used} pairs of windows. Grey: 0.9 to 1.1.",
+            f"the real states of their dates, in {pair.used} pairs of windows. Grey: 0.9 to 1.1.",
             power(evidence),
         )
     pictures["histograms"] = (
@@ -48,7 +48,7 @@ def draw(
     )
     if "free" in evidence.tallies and evidence.tallies["free"].extent:
         pictures["unconditional"] = (
-            "Samples without condition against the whole record: sorted values.",
+            "Samples without date and the whole record: sorted values.",
             unconditional(evidence),
         )
     if evidence.nearest:
@@ -60,7 +60,7 @@ def draw(
     return pictures
 
 
-def maps(evidence: Evidence, evaluation: Record, training: Record | None, sampler: Sampler) -> Figure:
+def maps(evidence: Evidence, evaluation: Record, training: Record | None, source: SampleSource) -> Figure:
     """Rows: dates and variables; columns: real, floor, members."""
     times, first = np.unique(evidence.time, return_index=True)
     measure = evidence.tallies["real"].extent or evidence.tallies["real"].volume or range(len(evidence.time))
@@ -74,7 +74,7 @@ def maps(evidence: Evidence, evaluation: Record, training: Record | None, sample
             column.append((f"floor, {training.year[other]}-{training.month[other]:02d}", training.state(other)))
         for i in np.flatnonzero(evidence.time == t)[:MAPPED_SAMPLES]:
             request = make_key(evidence, evaluation, i)
-            column.append((f"generated, member {request.member}", sampler.sample(request)[0]))
+            column.append((f"generated, member {request.member}", source.sample(request)[0]))
         columns.append(column)
     count, wide = len(evidence.variables), max(map(len, columns))
     ocean = evidence.grid.ocean
@@ -204,7 +204,7 @@ def histograms(evidence: Evidence) -> Figure:
 
 
 def unconditional(evidence: Evidence) -> Figure:
-    """Sorted extents and volumes of samples without condition and of the record."""
+    """Sorted extents and volumes of samples without date and of the record."""
     panels = [("extent", "extent (million km$^2$)"), ("volume", "volume (1000 km$^3$)")]
     panels = [panel for panel in panels if getattr(evidence.tallies["free"], panel[0])]
     figure = Figure((4.2 * len(panels), 3.2), layout="constrained")
@@ -236,5 +236,5 @@ def memorisation(evidence: Evidence) -> Figure:
 
 
 def _origin(grid: Grid | CurvilinearGrid) -> str:
-    """Where the first row of an image goes so that the picture is no mirror image."""
+    """Where the first row of an image goes, so that the picture is not mirrored."""
     return "upper" if getattr(grid, "dy", 1.0) < 0 else "lower"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How well states survive encoding and decoding."""
+"""How well encoded and decoded states agree with the originals."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from icegen.validation.scores import mean_gradient
 
 
 class Reconstruction:
-    """Sums over pairs of states and their reconstructions, taken in one by one."""
+    """Sums over states and their reconstructions, which are added pair by pair."""
 
     def __init__(self, variables: tuple[Variable, ...], grid: Grid | CurvilinearGrid):
         self.variables = variables
@@ -18,10 +18,12 @@ class Reconstruction:
         self._cells, self._values, self._squares = np.zeros(n), np.zeros(n), np.zeros(n)
         self._errors, self._squared_errors = np.zeros(n), np.zeros(n)
         self._gradients: list[list[list[float]]] = [[] for _ in variables]
-        self._bounds = np.zeros((2, n, 4))  # lower and upper; cells at the bound, kept there; others, put there
+        self._bounds = np.zeros(
+            (2, n, 4)
+        )  # [lower and upper, variable]: cells at the bound, of those still there; other cells, of those put there
 
     def add(self, state: np.ndarray, reconstructed: np.ndarray, seen: np.ndarray) -> None:
-        """Take in a state, its reconstruction, and which cells count, each [variable, y, x]."""
+        """Add a state and its reconstruction. seen: the cells that count. Each is [variable, y, x]."""
         for i, v in enumerate(self.variables):
             x = state[i][seen[i]].astype(np.float64)
             self._cells[i] += x.size

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Real states to score against: those to evaluate on, and the training states that make floors."""
+"""Real states to score against: the evaluation states, and the training states for the floors."""
 
 import logging
 import tempfile
@@ -17,7 +17,7 @@ from icegen.data.variables import Variable
 
 log = logging.getLogger(__name__)
 
-FLOOR_YEARS = 4  # how far a training state may lie from the time it stands for
+FLOOR_YEARS = 4  # largest distance in years of a training state from the date that it replaces
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +52,11 @@ class Record:
 
 
 def read(path: Path, wanted: tuple[Variable, ...], grid: Grid | CurvilinearGrid) -> PreparedData:
-    """The states of a prepared file, or of a CF file, which is prepared on the way.
+    """The states of a prepared file, or of a CF file, which is prepared in a temporary folder.
 
-    wanted, grid: what the file must be of; a CF file on other points is brought to the grid, which smooths it. A CF
-    file that marks no split is all to evaluate on, and so is any time that it does not mark as of training. Raises
-    ValueError for a file that does not fit.
+    wanted, grid: variables and grid that the file must have. A CF file on other points is interpolated to the grid,
+        which smooths it. All times of a CF file are for evaluation, except those that its split marks as training.
+    Raises ValueError for a file that does not fit.
     """
     with open_file(path) as nc:
         is_prepared = "icegen_prepared" in nc.ncattrs()
@@ -68,11 +68,11 @@ def read(path: Path, wanted: tuple[Variable, ...], grid: Grid | CurvilinearGrid)
             if not isinstance(grid, Grid):
                 raise ValueError(
                     f"{path} is of {_describe(source.grid)}; this archive is of {_describe(grid)}, "
-                    "curvilinear, to which nothing is brought"
+                    "curvilinear, and states are not interpolated to such a grid"
                 )
-            log.warning("%s is of %s; brought to the archive's grid", path, _describe(source.grid))
+            log.warning("%s is of %s; interpolated to the archive's grid", path, _describe(source.grid))
             source = CFFile(path, [v.id for v in wanted], grid)
-        if source.split is not None:  # whatever else a file calls its splits, they are not of training
+        if source.split is not None:  # other letters do not mark training
             source.split[~np.isin(source.split, list(prepared_file.SPLITS.values()))] = prepared_file.SPLITS["test"]
         with tempfile.TemporaryDirectory() as folder:
             data = prepared_file.load(prepared_file.prepare(source, Path(folder) / "prepared.nc", needs_training=False))
@@ -97,15 +97,15 @@ def _describe(grid: Grid | CurvilinearGrid) -> str:
 
 
 def split(data: PreparedData, training: PreparedData) -> tuple[Record, Record | None]:
-    """The times of ``data`` that are not of training, and those of ``training`` that are; None if there are none."""
+    """The times of ``data`` that are not for training, and those of ``training`` that are; None if there are none."""
     known = Record(training, np.flatnonzero(training.training))
     return Record(data, np.flatnonzero(~data.training)), known if len(known) else None
 
 
 def balanced_order(month: np.ndarray) -> np.ndarray:
-    """A permutation of times [time] of which every beginning is spread over calendar months and over the record.
+    """A permutation of times [time] whose first n are spread over calendar months and over the record, for every n.
 
-    The calendar months take turns; within one, times follow the golden ratio's low-discrepancy sequence.
+    Calendar months alternate. Within a month, times follow the low-discrepancy sequence of the golden ratio.
     """
     rank = np.empty(len(month))
     for m in np.unique(month):
@@ -116,10 +116,11 @@ def balanced_order(month: np.ndarray) -> np.ndarray:
 
 
 def floor_candidates(training: Record, year: int, month: int, day_of_year: int) -> np.ndarray:
-    """Indices of the training states that may stand for a date, the best first.
+    """Indices of the training states that may replace a date in the floor, the best first.
 
-    Those of the same calendar month within 4 years; where there are none, the nearest year's; where the month was
-    never trained on, any month's. The nearest year comes first (the earlier on a tie), then the nearest day.
+    These are the states of the same calendar month within 4 years. If there are none, those of the nearest year; if the
+    training states do not have that calendar month, states of any month. The nearest year comes first, of two equally
+    near ones the nearest day, then the earlier year.
     """
     same = np.flatnonzero(training.month == month)
     if len(same) == 0:

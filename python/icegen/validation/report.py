@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The outcome of a validation on disk: scores.json, scores.csv, the pictures, and report.html that holds them all."""
+"""The files of a validation: scores.json, scores.csv, the pictures, and report.html with all of them."""
 
 import base64
 import csv
@@ -17,18 +17,19 @@ from icegen.validation.evidence import Evidence
 from icegen.version import __version__
 
 COLUMNS = ("group", "id", "label", "value", "real", "floor", "over_floor", "units")
-HEADINGS = ("archive", "real", "floor", "archive / floor")  # of the numbers in `cells`
-GROUPS = {
+HEADINGS = ("archive", "real", "floor", "archive / floor")  # of the numbers in `score_texts`
+GROUP_TITLES = {
     "reconstruction": "Reconstruction: real states encoded and decoded",
-    "generation": "Generation: samples beside the real states of the evaluation",
-    "unconditional": "Samples without condition, beside the whole record; floor: the states evaluated on",
+    "generation": "Generation: samples compared with the evaluation states of their dates",
+    "unconditional": "Samples without date, compared with the whole record; floor: the evaluation states",
 }
 NOTES = (
-    "Every set is of the same size: sample by sample, a generated state stands beside the real one of its date and "
-    "beside the floor. Where samples outnumber dates, dates take further members and the real state counts again.",
-    "Floor: what real but wrong states score, here training states of the same calendar month within 4 years.",
-    "Spread: standard deviation among the samples of one member number, within the season or calendar month.",
-    "Cells for which the source had no value count in no share, histogram, spectrum or error of reconstruction.",
+    "All sets have the same size: each generated state is compared with the real state of its date, and so is each "
+    "state of the floor. If there are more samples than dates, dates get further members and real states count again.",
+    "Floor: the score of real states of other years, which are training states of the same calendar month within 4 "
+    "years.",
+    "Spread: standard deviation of the samples with one member number, within the season or calendar month.",
+    "Cells without a value in the source count in no share, histogram, spectrum or error of reconstruction.",
 )
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
@@ -92,7 +93,7 @@ def to_csv(table: Table) -> str:
     return text.getvalue()
 
 
-def cells(score: Score) -> list[str]:
+def score_texts(score: Score) -> list[str]:
     """The numbers and the unit of a score as the tables show them."""
     numbers = (score.value, score.real, score.floor, score.over_floor)
     return ["" if x is None else f"{x:.4g}" for x in numbers] + ["" if score.units == "1" else score.units]
@@ -109,11 +110,11 @@ def page(about: Mapping[str, str], table: Table, images: Mapping[str, tuple[str,
             f"<tr><td>{html.escape(key.replace('_', ' '))}</td><td><code>{html.escape(value)}</code></td></tr>"
         )
     parts.append("</table>")
-    for group, title in GROUPS.items():
+    for group, title in GROUP_TITLES.items():
         scores = [s for s in table.scores if s.group == group]
         if not scores:
             continue
-        rows = [cells(s) for s in scores]
+        rows = [score_texts(s) for s in scores]
         shown = [k for k in range(len(HEADINGS)) if any(row[k] for row in rows)]
         head = "".join(f'<th class="n">{HEADINGS[k]}</th>' for k in shown)
         parts += [f"<h2>{title}</h2>", "<table>", f"<tr><th>score</th>{head}<th></th></tr>"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pure functions of arrays, one score each. Sums are in float64; nothing here knows an archive or a file."""
+"""Scores as pure functions of arrays. Sums are in float64."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,8 +19,8 @@ def monthly_error(values: np.ndarray, real: np.ndarray, month: np.ndarray) -> fl
 def spread(values: np.ndarray, group: np.ndarray) -> float:
     """Standard deviation of values [sample] within groups [sample], pooled; NaN if no group has two samples.
 
-    Groups of the same sizes make two sets comparable: each gives up one degree of freedom a group, and what the
-    samples of a group share (their members' number, their season) counts in neither.
+    Two sets with the same groups are comparable: both lose one degree of freedom for each group, and differences
+    between groups, such as between seasons, count in neither.
     """
     labels, index, count = np.unique(group, return_inverse=True, return_counts=True)
     mean = np.bincount(index, values) / count

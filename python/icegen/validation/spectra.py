@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Power spectra in square windows of ice-covered ocean.
 
-Coasts and the ice edge dominate the spectrum of a whole field, so only windows count that are ocean throughout and
-all but covered with ice. Where the ice is differs from state to state; a pair of states is compared in the windows
-that both cover, so neither choice of windows favours one of them.
+Coasts and the ice edge dominate the spectrum of a whole field. Therefore only windows count that are all ocean and
+almost completely covered with ice. Two states are compared in the windows that both cover, since the position of the
+ice differs from state to state.
 """
 
 import numpy as np
@@ -41,8 +41,8 @@ def covered(sic: np.ndarray, windows: list) -> np.ndarray:
 def ring_power(field: np.ndarray) -> np.ndarray:
     """Power [ring] of square windows [..., n, n], rings of wavenumber 1 to n/2 per window, averaged over windows.
 
-    A plane is taken off and a Hann window laid on, whose loss of variance is made good: the sum over rings is the
-    variance (but for what lies beyond n/2 in the corners).
+    A plane is subtracted, and a Hann window is applied and its loss of variance corrected. The sum over rings is the
+    variance, except for the corners beyond n/2.
     """
     n = field.shape[-1]
     axis = (np.arange(n) - (n - 1) / 2) / np.sqrt(n * np.sum((np.arange(n) - (n - 1) / 2) ** 2))
@@ -75,9 +75,9 @@ def bands(size: int, spacing: float) -> dict[str, np.ndarray]:
 
 
 def effective_resolution(ratio: np.ndarray, wavelength: np.ndarray) -> float:
-    """The first scale, from large to small, at which the ratio of spectra [ring] is under a half, m.
+    """The first wavelength, from large to small, at which the ratio of spectra [ring] is below 0.5, m.
 
-    The smallest scale of all if the ratio never falls so low.
+    The smallest wavelength if the ratio is never below.
     """
     below = np.flatnonzero(ratio < 0.5)
     return float(wavelength[below[0]] if len(below) else wavelength[-1])
@@ -96,10 +96,10 @@ class PairedSpectra:
         self._sums = np.zeros((2, variables, self.size // 2))
 
     def add(self, state: np.ndarray, real: np.ndarray, concentration: int, seen: np.ndarray) -> None:
-        """Take in a state and the real one beside it, each [variable, y, x].
+        """Add a state and the real one that it is compared with, each [variable, y, x].
 
-        concentration: index of the variable that tells where ice is.  seen: bool [y, x]; a window with a cell that is
-        not, such as one of the pole hole, counts for neither.
+        concentration: index of sic.  seen: bool [y, x]; windows with a cell that is not seen, such as one in the pole
+        hole, are left out.
         """
         whole = np.array([seen[window].all() for window in self.windows], bool)
         both = whole & covered(state[concentration], self.windows) & covered(real[concentration], self.windows)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is kept of a set of states, taken in one by one, so that no set need lie in memory."""
+"""Figures of a set of states, which are added one by one, so that no set has to be in memory."""
 
 from collections.abc import Callable
 
@@ -11,18 +11,18 @@ from icegen.data.variables import Variable
 from icegen.validation import scores
 
 BLOCK = 8  # cells along the side of the blocks whose means are compared with training states
-BINS, BIN_STD = 4000, 0.01  # of the histograms: 20 standard deviations to both sides of the mean
+BINS, BIN_STD = 4000, 0.01  # of the histograms, which cover 20 standard deviations on both sides of the mean
 
 
 class Tally:
-    """Sums and per-state figures of one set of states.
+    """Sums over a set of states, and figures of each state.
 
     mean, std: [variable], of the real states; histograms and distances are in units of std.
-    features: of a state [variable, y, x], [feature].
-    Lists of one entry a state: ``extent``, ``marginal`` (m2), ``volume`` (m3), empty without their variable; ``coarse``
-    [variable * block] in standard deviations; ``features`` [feature]. Over all states: ``at_bounds``
-    [lower and upper, variable], shares of cells exactly there; ``probability`` [y, x] of sea ice; ``histogram``
-    [variable, bin].
+    features: function of a state [variable, y, x] that returns its features [feature].
+    Lists with one entry for each state: ``extent`` and ``marginal`` (m2) and ``volume`` (m3), empty without their
+    variable; ``coarse`` [variable * block] in standard deviations; ``features`` [feature].
+    Over all states: ``at_bounds`` [lower and upper, variable], shares of cells exactly there; ``probability`` [y, x] of
+    sea ice; ``histogram`` [variable, bin].
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Tally:
         self._states = 0
 
     def add(self, state: np.ndarray, seen: np.ndarray) -> None:
-        """Take in one state [variable, y, x]; cells not ``seen`` [variable, y, x] count in no share or histogram."""
+        """Add a state [variable, y, x]. Cells that are not ``seen`` [variable, y, x] count in no share or histogram."""
         ocean, area = self.grid.ocean, self.grid.cell_area
         self._states += 1
         if self.concentration is not None:

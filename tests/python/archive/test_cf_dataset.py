@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from icegen import archive
-from icegen.ensemble import generation as sampling
+from icegen.ensemble import generation
 from icegen.ensemble.ranks import Ranks
 
 
@@ -122,8 +122,8 @@ def test_largest_seed_is_kept(loaded):
 @pytest.fixture(scope="module")
 def sampled(loaded, tmp_path_factory):
     """A file as `icegen sample` writes it, over times as well."""
-    request = sampling.EnsembleRequest(members=2, dates=[(2001, 15), (2001, 75)], seed=7, steps=2)
-    return sampling.sample(loaded, request, tmp_path_factory.mktemp("sampled"), Ranks())[0]
+    request = generation.EnsembleRequest(members=2, dates=[(2001, 15), (2001, 75)], seed=7, steps=2)
+    return generation.write_ensemble(loaded, request, tmp_path_factory.mktemp("sampled"), Ranks())[0]
 
 
 @pytest.fixture(params=["written", "sampled"])

@@ -55,7 +55,7 @@ def test_ratio_is_the_median_of_pairs(monkeypatch):
     assert (found.figure, found.medians, found.unit) == (2.0, (3.0, 2.0), "s")
     assert found.spread == (1.5, 3.0)
     assert found.holds is False
-    assert report.cells(found)[4:6] == ("1.6", "no: 25% more")
+    assert report.row_texts(found)[4:6] == ("1.6", "no: 25% more")
     assert rows.ratio("a", "b", [(1.0, 2.0)], "s", 0.5).holds is True
     assert rows.ratio("a", "b", [(1.0, 2.0)], "s", None).holds is None
 

@@ -148,7 +148,7 @@ def test_full_disk(tiny, tmp_path):
 def test_no_permission(icegen, tiny, tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)
     usual = ["--archive", tiny / "tiny.pt", "--years", "2001", "--out"]
-    assert "locked/out cannot be made: Permission denied" in icegen("sample", *usual, "locked/out")[2]
+    assert "locked/out cannot be created: Permission denied" in icegen("sample", *usual, "locked/out")[2]
     assert "folder locked is not writable" in icegen("sample", *usual, "locked")[2]
 
 

@@ -8,7 +8,7 @@ import xarray as xr
 
 import icegen
 from icegen.archive import shipped
-from icegen.ensemble import generation as sampling
+from icegen.ensemble import generation
 from icegen.ensemble.generation import EnsembleRequest, dates_of
 from icegen.ensemble.ranks import Ranks, launched
 
@@ -34,7 +34,7 @@ def test_dates():
     [
         ([2001], "02-29", "'02-29', and 02-29 is no day of 2001"),
         ([2001], "weekly", "weekly is no day of 2001; wanted monthly, daily, or MM-DD"),
-        ([2001], "03-15,03-15", "wanted no day twice"),
+        ([2001], "03-15,03-15", "wanted each day once"),
         ([], "monthly", "there is no year"),
     ],
 )
@@ -45,7 +45,9 @@ def test_refuses_dates(years, days, words):
 
 def test_files_hold_the_archives_states(archive, tmp_path):
     seen = []
-    paths = sampling.sample(archive, request(), tmp_path / "new/out", Ranks(), report=lambda *done: seen.append(done))
+    paths = generation.write_ensemble(
+        archive, request(), tmp_path / "new/out", Ranks(), report=lambda *done: seen.append(done)
+    )
     assert [path.name for path in paths] == ["seaice_2000.nc", "seaice_2001.nc"]
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
     for path, (year, day) in zip(paths, request().dates, strict=True):
@@ -65,7 +67,7 @@ def test_files_hold_the_archives_states(archive, tmp_path):
 
 
 def test_one_file(archive, tmp_path):
-    (path,) = sampling.sample(archive, request(), tmp_path, Ranks(), single=True)
+    (path,) = generation.write_ensemble(archive, request(), tmp_path, Ranks(), single=True)
     assert path.name == "seaice_2000-2001.nc"
     with xr.open_dataset(path) as file:
         assert file.sizes["time"] == 2
@@ -74,13 +76,13 @@ def test_one_file(archive, tmp_path):
 
 
 def test_keeps_what_is_there(archive, tmp_path):
-    first, second = sampling.sample(archive, request(), tmp_path, Ranks())
+    first, second = generation.write_ensemble(archive, request(), tmp_path, Ranks())
     content = second.read_bytes()
     second.unlink()
     before = first.stat().st_mtime_ns
     (tmp_path / ".seaice_2001.nc.1.partial").write_text("left by a run that was killed")
     counts = []
-    sampling.sample(archive, request(), tmp_path, Ranks(), report=lambda done, _: counts.append(done))
+    generation.write_ensemble(archive, request(), tmp_path, Ranks(), report=lambda done, _: counts.append(done))
     assert counts == [3, 4], "the first file's states count as done"
     assert first.stat().st_mtime_ns == before
     assert second.read_bytes() == content
@@ -97,27 +99,27 @@ def test_keeps_what_is_there(archive, tmp_path):
     ],
 )
 def test_refuses_files_of_another_request(archive, tmp_path, changes, words):
-    (path,) = sampling.sample(archive, request(dates=[(2000, 75)]), tmp_path, Ranks())
+    (path,) = generation.write_ensemble(archive, request(dates=[(2000, 75)]), tmp_path, Ranks())
     content = path.read_bytes()
     with pytest.raises(ValueError, match=words):
-        sampling.sample(archive, request(**({"dates": [(2000, 75)]} | changes)), tmp_path, Ranks())
+        generation.write_ensemble(archive, request(**({"dates": [(2000, 75)]} | changes)), tmp_path, Ranks())
     assert path.read_bytes() == content
 
 
 def test_refuses_files_of_another_precision(tiny, archive, tmp_path):
-    sampling.sample(archive, request(), tmp_path, Ranks())
+    generation.write_ensemble(archive, request(), tmp_path, Ranks())
     half = icegen.load(tiny / "tiny.pt", precision="bfloat16")
     with pytest.raises(ValueError, match="its icegen_precision is float32, wanted bfloat16"):
-        sampling.sample(half, request(), tmp_path, Ranks())
+        generation.write_ensemble(half, request(), tmp_path, Ranks())
 
 
 def test_refuses_what_is_no_file_of_its_own(archive, tmp_path):
     (tmp_path / "seaice_2000.nc").write_text("my notes")
-    with pytest.raises(ValueError, match="is in the way and cannot be read as NetCDF"):
-        sampling.sample(archive, request(), tmp_path, Ranks())
+    with pytest.raises(ValueError, match="exists and cannot be read as NetCDF"):
+        generation.write_ensemble(archive, request(), tmp_path, Ranks())
     (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match="cannot be made: Not a directory"):
-        sampling.sample(archive, request(), tmp_path / "file/out", Ranks())
+    with pytest.raises(ValueError, match="cannot be created: Not a directory"):
+        generation.write_ensemble(archive, request(), tmp_path / "file/out", Ranks())
 
 
 def test_a_failure_leaves_nothing_half_written(archive, tmp_path, monkeypatch):
@@ -126,7 +128,7 @@ def test_a_failure_leaves_nothing_half_written(archive, tmp_path, monkeypatch):
 
     monkeypatch.setattr(type(archive), "generate", generate)
     with pytest.raises(ValueError, match=r"of 2000, day 75, cannot be generated: RuntimeError: out of memory$"):
-        sampling.sample(archive, request(), tmp_path, Ranks())
+        generation.write_ensemble(archive, request(), tmp_path, Ranks())
     assert not list(tmp_path.iterdir())
 
 

@@ -48,7 +48,7 @@ def test_refuses_a_setting_of_another_version():
     ("ids", "message"),
     [
         (["sic", "ice"], "unknown variable 'ice'; wanted one of sic, sit"),
-        (["sic", "sit", "sic"], "name one twice"),
+        (["sic", "sit", "sic"], "variables are sic, sit, sic; wanted each once"),
         ([], "no variable given"),
     ],
 )

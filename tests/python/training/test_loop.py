@@ -226,7 +226,7 @@ def test_refuses_a_decoder_of_another_autoencoder(tiny, tmp_path, prepared):
     checkpoint = torch.load(folder / "autoencoder.pt")
     checkpoint["ema"]["encoder.head.bias"] += 1
     torch.save(checkpoint, folder / "autoencoder.pt")
-    with pytest.raises(ValueError, match=r"decoder\.pt is of another autoencoder; move it away"):
+    with pytest.raises(ValueError, match=r"decoder\.pt belongs to another autoencoder; move it away"):
         checkpoints.load_autoencoder(folder)
     with pytest.raises(ValueError, match=r"decoder\.pt was trained on other data, or another autoencoder"):
         trainings.train_decoder(CONFIG, prepared, on(folder, resume=True))

@@ -119,7 +119,7 @@ def test_a_cf_file_on_other_points_is_brought_to_the_archives(tiny, prepared, ca
     moved = dataclasses.replace(prepared.grid, x=prepared.grid.x + 5e4)  # half a cell
     found = read(tiny / "source.nc", prepared.variables, moved)
     np.testing.assert_allclose(found.grid.x, moved.x)
-    assert "brought to the archive's grid" in caplog.text
+    assert "interpolated to the archive's grid" in caplog.text
     middle = (prepared.state[40, 1, :, :-1] + prepared.state[40, 1, :, 1:]) / 2
     ocean = prepared.grid.ocean[:, :-1] & prepared.grid.ocean[:, 1:]
     np.testing.assert_allclose(found.state[40, 1, :, :-1][ocean], middle[ocean], atol=0.002)

@@ -12,7 +12,7 @@ from icegen import archive, validation
 from icegen.data import prepared_file
 from icegen.validation import compare
 from icegen.validation.evidence import add_trend, gather
-from icegen.validation.generated import SampleKey, Sampler
+from icegen.validation.generated import SampleKey, SampleSource
 from icegen.validation.reference import floor_candidates, split
 
 
@@ -163,7 +163,7 @@ def test_the_trend_is_that_of_the_septembers_of_both_periods(prepared):
     """Of 1980, 1981 and 2007, 2008; the last alone is unseen."""
     shifted = dataclasses.replace(prepared, year=np.where(prepared.year < 2002, prepared.year - 20, prepared.year + 5))
     evaluation, training = split(shifted, shifted)
-    sampler = Sampler(Known(states(shifted)), seed=0, steps=2)
+    sampler = SampleSource(Known(states(shifted)), seed=0, steps=2)
     evidence = gather(sampler, evaluation, training, 12, True, lambda name: iter)
     add_trend(evidence, sampler, evaluation, training, 12, iter)
     area = (((prepared.state[:, 0] >= 0.15) & prepared.grid.ocean) * prepared.grid.cell_area).sum((1, 2))[8::12]
@@ -175,7 +175,7 @@ def test_the_trend_is_that_of_the_septembers_of_both_periods(prepared):
 
 def test_samples_are_the_archives_own_and_are_kept(tiny, tmp_path):
     loaded = archive.load(tiny / "tiny.pt")
-    sampler = Sampler(loaded.module, seed=3, steps=2, folder=tmp_path / "kept")
+    sampler = SampleSource(loaded.module, seed=3, steps=2, folder=tmp_path / "kept")
     for request, key in ((SampleKey(2, 2001, 74), {"year": 2001, "day_of_year": 74}), (SampleKey(1), {})):
         state, unbounded = sampler.sample(request)
         expected = loaded.generate([request.member], seed=3, steps=2, **key)[0].numpy()
@@ -194,15 +194,15 @@ def test_samples_are_the_archives_own_and_are_kept(tiny, tmp_path):
         def sample_latent(self, *_):
             raise AssertionError
 
-    again = Sampler(Spent(), seed=3, steps=2, folder=tmp_path / "kept")
+    again = SampleSource(Spent(), seed=3, steps=2, folder=tmp_path / "kept")
     np.testing.assert_array_equal(again.sample(SampleKey(1))[0], expected)
     with pytest.raises(AssertionError):
         again.sample(SampleKey(2))
 
 
 def test_an_archive_without_the_methods_is_refused():
-    with pytest.raises(ValueError, match="lacks sample_latent; export it anew"):
-        Sampler(torch.nn.Identity(), seed=0, steps=2)
+    with pytest.raises(ValueError, match="lacks sample_latent; export it again"):
+        SampleSource(torch.nn.Identity(), seed=0, steps=2)
 
 
 @pytest.mark.long

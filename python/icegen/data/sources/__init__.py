@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where the states of a prepared file come from: one module per source, all behind one interface."""
+"""Where the states of a prepared file come from: one module for each source, all with one interface."""
 
 from typing import Protocol
 
@@ -11,13 +11,12 @@ from icegen.data.variables import Variable
 
 
 class Source(Protocol):
-    """States on one grid, read one time after the other.
+    """States on one grid, which are read one time after the other.
 
     times: dates with ``year``, ``month`` and ``day`` (``datetime`` or ``cftime``), strictly increasing.
-    attributes: ``title``, ``source`` and ``references`` for the prepared file, as far as known.
+    attributes: ``title``, ``source`` and ``references`` for the prepared file, as far as they are known.
     thickness: the range of sit / sic that its states are brought to.
-    split: what the source itself says of its times, int8 [time] of
-        ``icegen.data.prepared_file.SPLITS``; None if nothing.
+    split: the source's own split of its times, S1 [time] of ``icegen.data.prepared_file.SPLITS``; None if it has none.
     """
 
     variables: tuple[Variable, ...]

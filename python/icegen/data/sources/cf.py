@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sea ice from a CF NetCDF file, on its own grid or brought to another."""
+"""Sea ice from a CF NetCDF file, on the file's grid or interpolated to another."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from icegen.data.netcdf import open_file, read_grid, read_times, read_values, un
 from icegen.data.sources.regrid import Regridding
 from icegen.data.variables import Variable, variables
 
-# The drift components that make up a pair, and what CF calls them where they lie along east and north.
+# The two components of drift, and their CF names where they are along east and north.
 DRIFT = {"siu": "eastward_sea_ice_velocity", "siv": "northward_sea_ice_velocity"}
 
 
 @dataclass(frozen=True)
 class Found:
-    """A variable of the file, the factor to our unit, and for drift whether it lies along east and north."""
+    """A variable of the file, the factor to the unit of icegen, and for drift whether it is along east and north."""
 
     values: netCDF4.Variable
     factor: float
@@ -33,8 +33,9 @@ class Found:
 class CFFile:
     """The variables ``ids`` of a CF NetCDF file, found by id or by standard_name.
 
-    The file's grid may be projected, of 1-D or of 2-D longitude and latitude. ``target`` is the grid wanted; without
-    one, states stay on the file's. Drift is turned to the grid's axes. Raises ValueError for a file that does not fit.
+    The file's grid may be projected, or have 1-D or 2-D longitude and latitude. States are interpolated to the grid
+    ``target``; without it, they stay on the file's grid. Drift is rotated to the grid's axes.
+    Raises ValueError for a file that does not fit.
     """
 
     thickness = OBSERVED
@@ -68,9 +69,9 @@ class CFFile:
     def _direction_change(
         self, native: Grid | CurvilinearGrid, target: Grid | None, dimensions: tuple[str, ...], path: Path
     ) -> np.ndarray | None:
-        """exp(i angle) to multiply (u + i v) by, complex [y, x] of the file's grid; None where drift stays as it is.
+        """exp(i angle) to multiply (u + i v) by, complex [y, x] on the file's grid; None if drift is not rotated.
 
-        A component alone cannot be turned, so its partner is looked up too.
+        Rotation needs both components, so a missing one is looked up too.
         """
         components = [self._found[name] for name in DRIFT if name in self._found]
         if not components or (target is None and not any(found.geographic for found in components)):
@@ -79,7 +80,9 @@ class CFFile:
             self._found.setdefault(wanted.id, _find_variable(self._nc, wanted, dimensions, path))
         u, v = (self._found[name] for name in DRIFT)
         if u.geographic != v.geographic:
-            raise ValueError(f"{path}: {u.values.name} and {v.values.name} lie along different axes; wanted a pair")
+            raise ValueError(
+                f"{path}: {u.values.name} and {v.values.name} are along different axes; wanted a pair along the same"
+            )
         to_geographic = 1 if u.geographic else native.x_direction
         to_grid = native.x_direction if target is None else target.x_direction_at(*native.lonlat)
         return to_geographic * np.conj(to_grid)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Idealised sea ice: made-up states of five variables with statistics like a neXtSIM run's, to compare methods on.
+"""Idealised sea ice: artificial states of five variables with statistics like those of neXtSIM, to compare methods.
 
-The states stand for no real day. A season's ice edge wanders over the real ocean; ice drifts with a random wind, less
-where it is compact; deformation gathers in narrow bands, which open leads, pile up ridges and leave damage.
+The states represent no real day. An ice edge follows the season over the real ocean. Ice drifts with a random wind,
+less where it is compact. Deformation is concentrated in narrow bands, which open leads, build ridges and leave damage.
 """
 
 import calendar
@@ -26,8 +26,8 @@ class Idealised:
     """Idealised states on the central cells of EASE-Grid 2.0 North; each is a function of seed and date alone.
 
     size: cells along either axis. spacing: metres. years: the years to cover.
-    states_per_month: at even intervals. seed: of all that is random.
-    The numbers in ``read`` were chosen so that the statistics come near those of ``icegen.sources.targets``.
+    states_per_month: at even intervals. seed: of all random numbers.
+    The numbers in ``read`` are chosen so that the statistics are near those of ``icegen.data.sources.targets``.
     """
 
     variables = variables(("sic", "sit", "sid", "siu", "siv"))
@@ -104,7 +104,7 @@ class Idealised:
         mobility = self._offshore * (1 - 0.6 * compact)
         shear, opening = (compact * bands for bands in self._bands(rng, wind))
         drift = mobility * wind + 0.2 * self._offshore * self._induced(shear, opening)
-        # The weather carries no ice on the whole: the mean drift is that of the mean circulation.
+        # Drift by wind has zero mean, so that the mean drift is that of the mean circulation.
         moved = ice & self.grid.ocean
         drift -= (drift[:, moved].mean(1) / mobility[moved].mean())[:, None, None] * mobility
         drift += mobility * self._mean_drift
@@ -123,9 +123,9 @@ class Idealised:
         return np.where(self.grid.ocean, state, np.nan).astype(np.float32)
 
     def _bands(self, rng: np.random.Generator, wind: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Shear and opening, signed and without unit, in bands at either side of the wind's axis of compression.
+        """Shear and opening, signed and without unit, in bands on both sides of the wind's axis of compression.
 
-        A band is where a random field, drawn out along the band's direction, changes sign.
+        A band is where a random field, which is smoothed along the band's direction, changes sign.
         """
         (u_y, u_x), (v_y, v_x) = (np.gradient(w, -self._spacing, self._spacing) for w in wind)
         stretching, shearing = (
@@ -139,7 +139,7 @@ class Idealised:
             activity = weight * np.maximum(self._noise(rng, 3 * scale, 3) + 0.7, 0)
             for side in (-1, 1):
                 line = self._noise(rng, scale, 5, coarsening=2)
-                line = self._drawn_out(line, compression + side * np.radians(25), 10 * scale)
+                line = self._smoothed_along(line, compression + side * np.radians(25), 10 * scale)
                 line = ndimage.zoom(line, 2, order=2, mode="grid-wrap", grid_mode=True)
                 cells_away = line / np.hypot(*np.gradient(line))
                 band = activity * np.exp(-(cells_away**2))
@@ -147,8 +147,8 @@ class Idealised:
                 opening = opening + band
         return shear * strain, opening * strain * self._noise(rng, 600, 3)
 
-    def _drawn_out(self, field: np.ndarray, direction: np.ndarray, length: float) -> np.ndarray:
-        """Means of a field of every other cell over some ``length`` km along a direction, in strides that triple."""
+    def _smoothed_along(self, field: np.ndarray, direction: np.ndarray, length: float) -> np.ndarray:
+        """Means over about ``length`` km along a direction, of a field on every other cell, in strides that triple."""
         rows, columns = np.indices(field.shape, dtype=np.float32)
         rows_ahead, columns_ahead = -np.sin(direction), np.cos(direction)  # rows run from north to south
         stride = 1

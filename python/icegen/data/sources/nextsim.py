@@ -20,9 +20,9 @@ CROP = (slice(91, None), slice(8, -8))  # y, x: 512 x 512 points
 
 
 class NextSIM:
-    """The states of all ``Moorings_YYYYmMM.nc`` of a folder, cropped to 512 x 512 points; land is where sit is NaN.
+    """The states in all ``Moorings_YYYYmMM.nc`` of a folder, cropped to 512 x 512 points. Land is where sit is NaN.
 
-    Raises ValueError, before any state is read, for a folder or a file that does not fit.
+    Raises ValueError for a folder or a file that does not fit, before any state is read.
     """
 
     split: np.ndarray | None = None

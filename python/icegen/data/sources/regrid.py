@@ -10,12 +10,13 @@ from icegen.data.grid import CurvilinearGrid, Grid
 
 
 class Regridding:
-    """Weights from one grid to another, to be called with a state.
+    """Weights from one grid to another; an instance is called with a state.
 
-    Where four or more source cells make a target cell, it takes the area-weighted mean of those whose centres lie
-    in it; else, values are interpolated linearly on the triangles between source centres in the target's plane.
-    Source cells without a value are left out; a target cell with less than half its weight on values has none.
-    Raises ValueError if the grids lie apart.
+    If the median area of source cells is below 0.3 target cells, a target cell gets the area-weighted mean of the
+    source cells whose centres are in it. Otherwise, and where there is no such centre, values are interpolated linearly
+    on the triangles between source centres in the target's plane.
+    Source cells without a value are left out. A target cell has no value if less than half of its weight has one.
+    Raises ValueError if the grids do not overlap.
     """
 
     def __init__(self, source: Grid | CurvilinearGrid, target: Grid):
@@ -36,7 +37,7 @@ class Regridding:
             self.weights = means + self.weights.multiply(empty[:, None]).tocsr()
 
     def __call__(self, state: np.ndarray) -> np.ndarray:
-        """From the source's float [variable, y, x] to the target's float64 [variable, y, x], NaN for no value."""
+        """A state [variable, y, x] on the source's grid to float64 [variable, y, x] on the target's; NaN: no value."""
         values = state.reshape(len(state), -1).T
         known = np.isfinite(values)
         total = self.weights @ np.where(known, values, 0.0)
@@ -50,7 +51,7 @@ def _linear_weights(
     column: np.ndarray, row: np.ndarray, shape: tuple[int, int], index: np.ndarray, size: tuple[int, int]
 ) -> csr_array:
     """Barycentric weights of the triangle around each target cell; none outside all triangles."""
-    centres, kept = np.unique(np.stack([column, row], 1), axis=0, return_index=True)  # a pole may stand many times
+    centres, kept = np.unique(np.stack([column, row], 1), axis=0, return_index=True)  # a pole may appear many times
     triangles = Delaunay(centres)
     points = np.stack(np.meshgrid(np.arange(shape[1]), np.arange(shape[0])), -1).reshape(-1, 2).astype(np.float64)
     inside = triangles.find_simplex(points)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the idealised states are held against: published figures of neXtSIM-OPA on CREG025, 12.5 km, 1995 to 2018.
+"""Published figures of neXtSIM-OPA (CREG025, 12.5 km, 1995 to 2018), with which idealised states are compared.
 
 Means and standard deviations are over all ocean cells and times; the figures of one thickness field are of a 1 January.
 """
@@ -24,7 +24,7 @@ MOMENTS = {
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of the states, what it should be, and how far it may lie from that."""
+    """A figure of the states, its target, and the range in which it should be."""
 
     name: str
     value: float
@@ -42,8 +42,8 @@ def figures(
 ) -> list[Figure]:
     """The figures of some ``times`` of states [time, variable, y, x] on a projected grid.
 
-    Those of one thickness field are means over the times in January; without one, and for scales that the grid does
-    not resolve, they are left out.
+    Figures of one thickness field are means over the times in January. They are left out if there is no such time, or
+    if the grid does not resolve their scale.
     """
     moments = np.zeros((2, len(ids)))
     thickness = []
@@ -74,7 +74,7 @@ def thickness_figures(sit: np.ndarray, ocean: np.ndarray, spacing: float) -> lis
         _within_factor("January: largest sit", x.max(), 8.85, 1.5),
     ]
     for wavenumber, share in ((32, 0.099), (64, 0.058), (128, 0.025)):
-        if 6400e3 / wavenumber >= 4 * spacing:  # four cells to a wave: no corner of the spectrum is cut off
+        if 6400e3 / wavenumber >= 4 * spacing:  # at least four cells for each wavelength
             value = variance_share(np.where(ocean, sit, 0), spacing, 6400e3 / wavenumber)
             rows.append(_within_factor(f"January: sit variance beyond wavenumber {wavenumber}", value, share, 1.5))
     size = round(100e3 / spacing)
@@ -91,7 +91,7 @@ def variance_share(field: np.ndarray, spacing: float, wavelength: float) -> floa
 
 
 def block_loss(field: np.ndarray, ocean: np.ndarray, size: int) -> float:
-    """RMS of what means over the ocean of ``size`` x ``size`` cells leave out, over the field's standard deviation."""
+    """RMS difference of a field from its means over blocks of ``size`` x ``size`` cells, in standard deviations."""
     ny, nx = (n // size * size for n in field.shape)
     blocks = np.where(ocean, field, 0)[:ny, :nx].reshape(ny // size, size, nx // size, size)
     sea = ocean[:ny, :nx].reshape(blocks.shape)

@@ -208,7 +208,7 @@ def add_a_split(nc):
         ("regular", None, "the grid has 51 x 180 cells; wanted multiples of 8"),
         ("regular", set_attribute("lat", "standard_name", "altitude"), "nor longitude and latitude"),
         ("curvilinear", set_attribute("v3", "standard_name", "wind"), "no variable siv or standard_name"),
-        ("curvilinear", set_attribute("v3", "standard_name", GEOGRAPHIC_DRIFT["siv"]), "lie along different axes"),
+        ("curvilinear", set_attribute("v3", "standard_name", GEOGRAPHIC_DRIFT["siv"]), "are along different axes"),
     ],
 )
 def test_refuses_and_leaves_nothing_behind(tmp_path, kind, change, message):
@@ -246,5 +246,5 @@ def test_refuses_a_classic_file_that_breaks_off(tmp_path):
         nc.createDimension("x", 100_000)
         nc.createVariable("sit", "f4", ("time", "x"))[:] = np.ones((5, 100_000))
     path.write_bytes(path.read_bytes()[:1_500_000])
-    with pytest.raises(ValueError, match=r"breaks off: it has 1500000 bytes, its variables at least 2000000"):
+    with pytest.raises(ValueError, match=r"is truncated: it has 1500000 bytes, its variables at least 2000000"):
         CFFile(path)
