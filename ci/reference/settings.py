@@ -14,6 +14,9 @@ KINDS = {str: "text", int: "integer", float: "number", bool: "true or false"}
 LIMITS = {"ge": "at least ", "gt": "more than ", "le": "at most ", "lt": "less than ", "multiple_of": "a multiple of "}
 INTRODUCTION = """The keys of the YAML file that `--config` names.
 A key that the file leaves out has its default; a key that is not listed here is refused.
+The key `base` names another configuration, shipped or a file, on which the file builds.
+The file's keys replace those of its base.
+`--set KEY=VALUE`, such as `--set sampler.steps=12`, replaces a single value.
 
 """
 
@@ -85,7 +88,9 @@ def kind(annotation: Any) -> str:
     if typing.get_origin(annotation) is typing.Literal:
         return " or ".join(f"`{choice}`" for choice in typing.get_args(annotation))
     if typing.get_origin(annotation) is tuple:
-        return f"list of {KINDS[typing.get_args(annotation)[0]]}s"
+        item, *bounds = typing.get_args(typing.get_args(annotation)[0]) or typing.get_args(annotation)[:1]
+        least = [LIMITS[name] + str(getattr(b, name)) for b in bounds for name in LIMITS if hasattr(b, name)]
+        return f"list of {KINDS[item]}s" + (f", each {least[0]}" if least else "")
     return KINDS[annotation]
 
 
