@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What icegen costs, measured on this machine: time, memory, traffic, as ratios of two ways in one run.
+"""The cost of icegen on this machine: time, memory and traffic, as ratios of two alternatives in one run.
 
-It imports nothing, so that the hosts that it launches do without torch.
+This module imports nothing, so that launched hosts run without torch.
 """

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A host under MPI that measures what icegen costs it: `mpirun -n N python -m mpi4py -m icegen.bench.host SETTINGS`.
 
-Like a compiled host, it has no torch but the bridge's. The first rank prints what was found as one line of JSON.
+Like a compiled host, it does not import torch: only the bridge loads it. The first rank prints the results as one line
+of JSON.
 """
 
 import json
@@ -24,11 +25,11 @@ DAY = 75
 
 @dataclass(frozen=True)
 class Settings:
-    """What to measure, and on what."""
+    """What to measure, and with what."""
 
     what: str  # a function of this file
     namelist: str
-    points: str  # .npy file of float64 [2, point]: longitude, latitude, degrees; they are dealt to the ranks in blocks
+    points: str  # .npy file of float64 [2, point]: longitude, latitude, degrees; each rank takes a block
     variables: list[str]
     year: int
     times: int = 1
@@ -37,7 +38,7 @@ class Settings:
 
 
 def add_points(ice: bridge.Emulator, comm: MPI.Comm, settings: Settings, target: str = "T") -> None:
-    """This rank's block of the points."""
+    """Add this rank's block of the points as a target."""
     lonlat = np.load(settings.points, mmap_mode="r")
     first, last = (rank * lonlat.shape[1] // comm.size for rank in (comm.rank, comm.rank + 1))
     ice.add_target(target, *lonlat[:, first:last])
@@ -143,14 +144,14 @@ def waiting(comm: MPI.Comm, settings: Settings) -> dict[str, Any]:
 
 
 def _compute(seconds: float) -> None:
-    """Keep a core busy."""
+    """Compute for some seconds, as a host does between requests."""
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         pass
 
 
 def main(text: str) -> None:
-    """Measure, as settings in JSON say."""
+    """Run the measurement that settings in JSON describe."""
     settings = Settings(**json.loads(text))
     measure = {f.__name__: f for f in (traffic, memory, opening, waiting)}[settings.what]
     found = measure(MPI.COMM_WORLD, settings)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Rows of a sample's time: the archive, its sampler, its latent space, the bridge."""
+"""Measurements of the time of a sample: the archive, its sampler, its latent space, the bridge."""
 
 import itertools
 from contextlib import closing
@@ -22,10 +22,10 @@ DATA_SPACE = DenoiserConfig(widths=(32, 64, 128, 256, 256), blocks=(2, 2, 2, 2, 
 
 
 def through_bridge(archive: Archive, pairs: int) -> Row:
-    """What a Fortran host pays on top of the archive's own time. ImportError where the bridge is not built."""
+    """Time of a sample through the bridge, over that of the archive. Raises ImportError without the bridge."""
     steps, members = archive.default_steps, itertools.count(1)
     with TemporaryDirectory() as folder, closing(BridgeSampleSource(archive, 0, steps, Path(folder))) as host:
-        # A new member each time: a kept one would cost nothing.
+        # A new member each time, since the source keeps earlier ones.
         return paired(
             *("a sample through the bridge, received at every cell", lambda: host.sample(SampleKey(next(members)))),
             *("the archive's `generate` in a Python process", lambda: archive.generate([next(members)])),
@@ -34,7 +34,7 @@ def through_bridge(archive: Archive, pairs: int) -> Row:
 
 
 def against_eager(archive: Archive, pairs: int) -> Row:
-    """The archive with its own sampler against its modules as a researcher would run them."""
+    """The archive with its own sampler, over its modules in plain PyTorch with the sampler of the paper."""
     return paired(
         *("a sample of the archive", lambda: archive.generate([1])),
         f"the same modules in eager PyTorch, float32, default layout, {2 * PAPER_STEPS - 1} evaluations",
@@ -44,7 +44,7 @@ def against_eager(archive: Archive, pairs: int) -> Row:
 
 
 def few_evaluations(archive: Archive, pairs: int) -> Row:
-    """What a sampler of few evaluations saves, all else the same."""
+    """A sampler with few evaluations over one with many, with the same modules."""
     return paired(
         f"a sample of {FEW_STEPS} evaluations (DPM-Solver++(2M)), eager",
         _sampling(archive, "dpmpp_2m", FEW_STEPS),
@@ -55,7 +55,7 @@ def few_evaluations(archive: Archive, pairs: int) -> Row:
 
 
 def half_precision(archive: Archive, pairs: int) -> Row:
-    """What bfloat16 saves, where the processor has it."""
+    """Time of a sample in bfloat16 over that in float32."""
     half = load(archive.path, precision="bfloat16")
     return paired(
         *("a sample of the archive in bfloat16", lambda: half.generate([1])),
@@ -76,7 +76,7 @@ def _sampling(archive: Archive, sampler: SamplerName, steps: int) -> Work:
 
 
 def against_data_space(archive: Archive, pairs: int) -> Row:
-    """What the latent space saves: one evaluation of the network there and of one like it on the states themselves."""
+    """One evaluation of the denoiser of latents, over that of a similar denoiser of states."""
     plain = eager(archive)
     shape = (len(archive.variables), *archive.grid.shape)
     data = UViT(shape[0], 1, shape[1:], DATA_SPACE).eval()
@@ -92,11 +92,11 @@ def against_data_space(archive: Archive, pairs: int) -> Row:
 
 def _evaluation(model: UViT, shape: tuple[int, ...], ocean: torch.Tensor) -> Work:
     """One evaluation of a denoiser of states [channel, y, x]."""
-    z, features = torch.randn(1, *shape), torch.zeros(1, 6)
+    z, condition_inputs = torch.randn(1, *shape), torch.zeros(1, 6)
     coarse = network_ocean(ocean, ocean.shape[2] // shape[1])[0]
 
     @torch.inference_mode()
     def evaluate() -> torch.Tensor:
-        return model(z, torch.zeros(1), features, coarse)
+        return model(z, torch.zeros(1), condition_inputs, coarse)
 
     return evaluate

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What Linux counts of this process: bytes that it sent over TCP, and its peak memory. OSError elsewhere."""
+"""Linux's counts of this process: bytes sent over TCP, and peak memory. Raises OSError on other systems."""
 
 import contextlib
 import os
@@ -10,14 +10,14 @@ import struct
 from pathlib import Path
 
 BYTES_SENT = 200  # offset of tcpi_bytes_sent in the kernel's struct tcp_info, since Linux 4.19
-RESET_PEAK = "5"  # what proc(5) wants in clear_refs
+RESET_PEAK = "5"  # written to clear_refs, see proc(5)
 
 
 def bytes_sent() -> int:
-    """Over all TCP connections that are open, with the headers of whoever speaks over them."""
+    """Bytes sent over all open TCP connections, with the headers of the protocols above TCP."""
     total = 0
     for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):  # what is no TCP connection, or closed by now
+        with contextlib.suppress(OSError):  # not a TCP connection, or closed already
             if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
                 continue
             with socket.socket(fileno=os.dup(int(name))) as connection:
@@ -28,12 +28,12 @@ def bytes_sent() -> int:
 
 
 def peak_memory() -> float:
-    """The most that was resident, MB."""
+    """Largest resident memory so far, MB."""
     return _status("VmHWM")
 
 
 def reset_peak() -> float:
-    """Let the peak be what is resident now, MB, and return that."""
+    """Reset the peak to the memory that is resident now. Returns that, MB."""
     Path("/proc/self/clear_refs").write_text(RESET_PEAK)
     return _status("VmRSS")
 

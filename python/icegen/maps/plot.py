@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pictures of sea ice: `maps` and `season` of states in memory, `plot` of a file of samples or of a host's year."""
+"""Figures of sea ice: `maps` and `season` of states in memory, `plot` of a file of samples or of a host's year."""
 
 import logging
 import math
@@ -34,11 +34,11 @@ TOP, BARS, CYCLE, BOTTOM = 0.72, 0.88, 2.5, 0.5
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What a picture shows.
+    """The data that a figure shows.
 
     fields: variables over (time, member, row, column), NaN without data; time may be absent from their coordinates.
     corners: x, y [row + 1, column + 1] of the cells in metres of `polar.project`.
-    land: bool [row, column] after the data's own mask; None where that does not tell land from the rest.
+    land: bool [row, column], from the data's own mask; None if that does not distinguish land from missing data.
     extent: [time, member] in m2, or None where there is no concentration.
     """
 
@@ -63,19 +63,19 @@ def maps(states: xr.Dataset, variables: Sequence[str] | None = None) -> Figure:
     states: as `Archive.sample` returns or `icegen sample` writes them, over (realization, y, x) and perhaps time, of
         which March and September are shown, or else the first and the last.
     variables: ids; by default the first two.
-    Raises ValueError for a dataset that is not such, or holds no data.
+    Raises ValueError for a dataset without these dimensions, or without data.
     """
     return draw(of_states(states, variables, whole=False), None)
 
 
 def season(states: xr.Dataset, reference: Mapping | None = None) -> Figure:
-    """The extent of each member over the times of ``states``, before the observed range of ``reference``, if given.
+    """The extent of each member over the times of ``states``, and the observed range of ``reference``, if given.
 
     reference: as `plot` takes it. Raises ValueError without concentration, or with one time.
     """
     scene = of_states(states, ["sic"], whole=True)
     if scene.extent is None or len(scene.extent) < 2:
-        raise ValueError("a season needs sic at two times at least")
+        raise ValueError("a season needs sic at two or more times")
     figure = Figure(figsize=(WIDTH, CYCLE + BOTTOM), facecolor="white")
     draw_cycle(figure.add_axes((0.08, 0.16, 0.89, 0.8)), scene, scene.extent / 1e12, check_reference(reference))
     return figure
@@ -113,7 +113,7 @@ def plot(
 
 
 def read(path: Path, variables: Sequence[str] | None = None) -> Scene:
-    """What to draw of a file; ValueError if it is not there."""
+    """The scene of a file. Raises ValueError if it does not exist or does not fit."""
     if not path.is_file():
         raise ValueError(f"file {path} does not exist")
     try:
@@ -127,7 +127,7 @@ def read(path: Path, variables: Sequence[str] | None = None) -> Scene:
 
 
 def of_states(states: xr.Dataset, variables: Sequence[str] | None = None, whole: bool = True) -> Scene:
-    """The scene of generated states, with all times' extent if ``whole``."""
+    """The scene of generated states, with the extent at all times if ``whole``."""
     for name in ("realization", "y", "x"):
         if name not in states.dims:
             raise ValueError(f"there is no dimension {name}; wanted states over realization, y and x")
@@ -148,7 +148,7 @@ def of_states(states: xr.Dataset, variables: Sequence[str] | None = None, whole:
 
 
 def _names(variables: Sequence[str] | None, held: Sequence[str]) -> list[str]:
-    """The variables to draw: those asked for, or the first two of those that are held."""
+    """The variables to draw: those requested, or the first two of those available."""
     names = list(held[:2] if variables is None else variables)
     for name in names:
         if name not in held:
@@ -164,7 +164,7 @@ def _extent(sic: xr.DataArray, area: xr.DataArray) -> np.ndarray:
 
 
 def of_host(opened: xr.Dataset, variables: Sequence[str] | None = None) -> Scene:
-    """The scene of a host's file; ValueError if it lacks something."""
+    """The scene of a host's file. Raises ValueError if something is missing."""
     missing = [name for name in HOST_UNITS if name not in opened.data_vars]
     if missing:
         raise ValueError(
@@ -199,7 +199,7 @@ def of_host(opened: xr.Dataset, variables: Sequence[str] | None = None) -> Scene
 
 
 def check_reference(reference: Mapping | None) -> dict[str, np.ndarray] | None:
-    """The observed extent as arrays: mean, min, max [12] in m2, years [2]; None when there is none."""
+    """The observed extent as arrays: mean, min, max [12] in m2, years [2]; None without a reference."""
     if not reference or not reference.get("extent"):
         return None
     observed = {}
@@ -227,7 +227,7 @@ def _shown(fields: xr.Dataset, month: int | None = None) -> list[int]:
 
 
 def draw(scene: Scene, observed: dict[str, np.ndarray] | None, month: int | None = None) -> Figure:
-    """The figure: maps, colour bars, and the seasonal cycle where there is one.
+    """The figure: maps, colour bars, and the seasonal cycle if there is one.
 
     Each member has a row of maps; if it has a single map, the members stand side by side.
     """
