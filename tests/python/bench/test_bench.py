@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The bench: what is compared does the same work, figures follow from what was counted, gaps are named."""
+"""The bench: alternatives do the same work, figures follow from the counts, failed measurements are named."""
 
 import json
 import socket

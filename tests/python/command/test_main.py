@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The command line as a person uses it: the whole path on tiny data. tests/bad_input has what it refuses."""
+"""The command line from data to figures, on tiny data. tests/bad_input tests its error messages."""
 
 import os
 import resource
@@ -39,7 +39,7 @@ def icegen(monkeypatch, capsys, tmp_path):
 
 
 def test_from_data_to_archive(icegen, tiny, tmp_path):
-    """prepare, train twice, export, info: each does its part and the next takes it."""
+    """prepare, train twice, export, info: each command reads the result of the one before."""
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
     commands = [
         ["prepare", "cf", tiny / "source.nc", "--out", "prepared.nc"],
@@ -82,7 +82,7 @@ def all_commands(command=cli.commands, path=()):
 
 @pytest.mark.parametrize(("path", "group"), [pytest.param(*c, id=" ".join(c[0]) or "icegen") for c in all_commands()])
 def test_help(icegen, path, group):
-    """Each command has help, and each but a group of commands an example."""
+    """Each command has help, and each except groups has an example."""
     status, out, _ = icegen(*path, "--help")
     assert status == 0
     assert "Usage: icegen" in out
@@ -114,7 +114,7 @@ def sampling(tiny, out, **options) -> subprocess.Popen:
 @pytest.mark.long
 @pytest.mark.parametrize(("sign", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interrupted(tiny, tmp_path, sign, status):
-    """Ctrl-C, or the end of a batch job's time: nothing half-written stays."""
+    """Ctrl-C, or the time limit of a batch job: no partial file remains."""
     with sampling(tiny, tmp_path) as process:
         for _ in range(12_000):
             if list(tmp_path.glob(".*.partial")) or process.poll() is not None:
@@ -130,7 +130,7 @@ def test_interrupted(tiny, tmp_path, sign, status):
 
 @pytest.mark.long
 def test_full_disk(tiny, tmp_path):
-    """A disk that takes no more than 100 kB, here by a limit on the size of files."""
+    """A full disk, here a limit of 100 kB on the size of files."""
 
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
@@ -177,7 +177,7 @@ def test_completes(icegen, monkeypatch):
 
 
 def test_as_a_program(tiny):
-    """`python -m icegen`: one line and no traceback, unless it is asked for."""
+    """`python -m icegen`: one line and no traceback, except with --debug."""
     command = [sys.executable, "-m", "icegen", "info", tiny / "text.pt"]
     plain = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert plain.returncode == 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Concentration and thickness that contradict each other are brought together, exactly, and counted."""
+"""Concentration and thickness that contradict each other are reconciled exactly, and the changes are counted."""
 
 import shutil
 
@@ -57,7 +57,7 @@ def test_what_is_of_the_ice_alone_is_zero_without_it():
 
 @pytest.mark.parametrize("bounds", [OBSERVED, MODELLED, ThicknessRange(1 / 16, 12.0)])
 def test_the_relation_holds_exactly_in_float16_and_float32(bounds):
-    """Whatever comes in, down to numbers that float16 hardly knows."""
+    """For any input, down to subnormal numbers of float16."""
     rng = np.random.default_rng(0)
     sic = np.clip(np.exp(rng.uniform(np.log(1e-8), np.log(3), 200_000)), 0, 1) * (rng.random(200_000) < 0.8)
     sit = np.exp(rng.uniform(np.log(1e-9), np.log(40), 200_000)) * (rng.random(200_000) < 0.8)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Extent, marginal ice zone and volume against values worked out by hand; the climatology of extent."""
+"""Extent, marginal ice zone and volume against values computed by hand; the climatology of extent."""
 
 import dataclasses
 
@@ -53,7 +53,7 @@ def test_volume_of_a_known_field():
 
 
 def test_volume_sums_in_double_precision():
-    """One more centimetre on one of many cells is seen."""
+    """One more centimetre on one of many cells changes the volume."""
     sit = np.full((1000, 1000), 3.0, np.float32)
     area, ocean = np.full((1000, 1000), 1.5e8), np.ones((1000, 1000), bool)
     before = volume(sit, area, ocean)

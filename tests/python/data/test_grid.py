@@ -40,7 +40,7 @@ def test_default_mask_knows_land_and_sea(ease):
 
 
 def test_longitude_and_latitude_are_pyprojs(ease):
-    """By the formula of Snyder (1987) too, so that a swapped or flipped axis shows."""
+    """Compared with the formula of Snyder (1987), which shows a swapped or flipped axis."""
     lon, lat = ease.lonlat
     assert lon.shape == lat.shape == ease.shape
     assert lat[0, 0] == pytest.approx(lat[-1, -1])

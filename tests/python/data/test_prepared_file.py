@@ -273,7 +273,7 @@ def test_refuses_and_leaves_nothing_behind(tiny, tmp_path, change, without, mess
 
 
 def test_refuses_axes_in_another_order(tiny, tmp_path):
-    """(x, y) of equal lengths would pass unseen, as a picture turned over."""
+    """With equal lengths, a transposed field would not be noticed otherwise."""
     path = copy(tiny, tmp_path, without=("sit",))
     with netCDF4.Dataset(path, "a") as nc:
         sit = nc.createVariable("sit", "f4", ("time", "x", "y"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""States that stay on disk are indexed as those in memory are."""
+"""States on disk are indexed like those in memory."""
 
 import pickle
 
@@ -71,7 +71,7 @@ def test_refuses_times_that_are_none(both):
 
 
 def test_refuses_a_damaged_field(tiny, tmp_path):
-    """Flipped bytes amid the compressed fields: the first read that meets them says so, at once or later."""
+    """Flipped bytes in compressed fields: the first read that meets them fails, at once or later."""
     content = bytearray((tiny / "prepared.nc").read_bytes())
     for place in range(len(content) // 3, len(content) - len(content) // 10, 997):
         content[place] ^= 0xFF

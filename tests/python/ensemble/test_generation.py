@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Ensembles on disk, in one process: dates, files, what is kept and what is refused."""
+"""Ensembles on disk, in one process: dates, files, kept files, refusals."""
 
 import netCDF4
 import numpy as np

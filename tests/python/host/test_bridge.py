@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""icegen.bridge: Python drives the Fortran module, and gets the archive's own bits."""
+"""icegen.bridge: Python calls the Fortran module, and gets the same bits as from the archive."""
 
 import os
 import subprocess
@@ -114,7 +114,7 @@ def test_missing_namelist_and_damaged_archive(bridge, tiny, tmp_path):
 
 
 def test_says_what_is_missing(tmp_path):
-    """Where it was not built: which of the things that it is built with are not here."""
+    """Without the built bridge, the error names the missing tools."""
     environment = os.environ | {"ICEGEN_BUILD": str(tmp_path), "FC": "nagfor", "PATH": str(tmp_path)}
     command = [sys.executable, "-c", "from icegen import bridge"]
     run = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The picture of a host's year."""
+"""Figures of a host's year and of generated states."""
 
 import numpy as np
 import pytest

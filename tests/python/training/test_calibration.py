@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Exact zeros and ones of training states, kept by decoding."""
+"""Calibrated decoding keeps the exact zeros and ones of training states."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_nothing_wanted_changes_nothing(emulator, prepared):
 
 
 def test_gain(emulator, prepared):
-    """What a cell lacks at all times is put right there; a gain that was there before makes no difference."""
+    """The gain corrects what a cell lacks at all times; an earlier gain makes no difference."""
     state, seen = states(prepared)
     between = seen & (state > 0) & (state < emulator.upper)
     row, column = (int(i) for i in (between[:, 1].sum(0) == len(state)).nonzero()[0])

@@ -49,7 +49,7 @@ def test_gamma_comes_in_random_order():
 
 
 def test_density_follows_the_weighted_error_and_leaves_the_expected_loss_alone():
-    """A network whose error is known: 1 below gamma = 0, and a tenth above."""
+    """A network with a known error: 1 below gamma = 0, and 0.1 above."""
     torch.manual_seed(0)
     noise = density(gamma_low=-4.0, gamma_high=4.0, weight_width=1.0, density_decay=0.9)
 

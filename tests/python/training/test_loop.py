@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Training: runs that stop and resume repeat the uninterrupted run; what does not fit is refused."""
+"""A run that stops and resumes repeats the uninterrupted run; data or settings that do not fit are refused."""
 
 import csv
 import dataclasses
@@ -37,7 +37,7 @@ KINDS = {
 
 
 def on(folder, progress=None, resume=False):
-    """A run in ``folder``, on the CPU, which is where the tests compare bits."""
+    """A run in ``folder`` on the CPU, where results are the same bit for bit."""
     return trainings.Run(folder, resume, "cpu", "1", progress)
 
 
@@ -64,7 +64,7 @@ def kind(request):
 
 
 def start(tiny, folder, kind):
-    """A folder to train ``kind`` in; all but an autoencoder need one."""
+    """A folder to train ``kind`` in. All kinds except an autoencoder need an autoencoder there."""
     folder.mkdir()
     if kind != "autoencoder":
         shutil.copy(tiny / "autoencoder.pt", folder)
@@ -91,7 +91,7 @@ def uninterrupted(trained, tmp_path, kind):
 
 
 def files(folder):
-    """Checkpoints and curves; TensorBoard's files carry the time of day."""
+    """Checkpoints and curves; not TensorBoard's files, which contain the time."""
     return {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
@@ -254,7 +254,7 @@ def test_another_sampler_is_no_reason_to_refuse(uninterrupted, prepared, kind):
 
 
 def test_refuses_to_resume_on_other_data(uninterrupted, prepared, kind):
-    """Weights trained for one normalisation, or one set of latents, mean nothing for another."""
+    """Weights that were trained with one normalisation, or on one set of latents, do not fit another."""
     other = dataclasses.replace(prepared, mean=prepared.mean + 0.1, std=2 * prepared.std)
     if kind == "diffusion":
         other = dataclasses.replace(prepared, split=np.where(prepared.year < 2002, b"t", b"v"))

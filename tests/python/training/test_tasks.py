@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is trained on: crops, normalisation, standardised states, batches of the diffusion model."""
+"""Batches of training: crops, normalisation, standardised states, and states of the diffusion model."""
 
 import dataclasses
 from types import SimpleNamespace

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which real states stand for which dates."""
+"""Which real states replace which dates."""
 
 import dataclasses
 import shutil

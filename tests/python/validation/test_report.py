@@ -18,7 +18,7 @@ RUN = ["--samples", "20", "--steps", "2", "--seed", "5"]
 
 @pytest.fixture
 def icegen(monkeypatch, capsys, tmp_path):
-    """Run the command line in an empty folder; gives status, output and errors."""
+    """Run the command line in an empty folder. Returns status, output and errors."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):

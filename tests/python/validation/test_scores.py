@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Each score against a value worked out by hand or by another library."""
+"""Each score is compared with a value computed by hand or by another library."""
 
 import numpy as np
 import pytest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Spectra of fields whose spectrum is known."""
+"""Spectra of fields with a known spectrum."""
 
 import numpy as np
 import pytest

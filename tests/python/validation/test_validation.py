@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whole comparisons of emulators whose mistakes are known."""
+"""Whole validations of models with known errors."""
 
 import dataclasses
 import warnings
@@ -22,7 +22,7 @@ def prepared(tiny):
 
 
 class Known:
-    """Draws and reconstructs states that it is given, by year and day of year; its latents are states."""
+    """A model that returns given states, by year and day of year; its latents are the states."""
 
     conditional = True
     latent_noise = 0.0
@@ -138,7 +138,7 @@ def test_cells_that_were_filled_in_do_not_count(prepared):
 
 
 def test_scores_without_any_zero_are_finite_or_left_out(prepared):
-    """NaN is no JSON, and the scores go into the archive's metadata."""
+    """JSON has no NaN, and the archive's metadata contain the scores."""
     thick = dataclasses.replace(prepared, state=prepared.state + np.float16(0.5))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -160,7 +160,7 @@ def test_without_concentration_what_needs_it_is_left_out(prepared):
 
 
 def test_the_trend_is_that_of_the_septembers_of_both_periods(prepared):
-    """Of 1980, 1981 and 2007, 2008; the last alone is unseen."""
+    """Septembers of 1980, 1981, 2007 and 2008; only the last is not for training."""
     shifted = dataclasses.replace(prepared, year=np.where(prepared.year < 2002, prepared.year - 20, prepared.year + 5))
     evaluation, training = split(shifted, shifted)
     sampler = SampleSource(Known(states(shifted)), seed=0, steps=2)
@@ -185,7 +185,7 @@ def test_samples_are_the_archives_own_and_are_kept(tiny, tmp_path):
     assert len(list((tmp_path / "kept").iterdir())) == 2
 
     class Spent:
-        """Decodes, but can draw no more."""
+        """Decodes, but raises if it has to sample."""
 
         encode = features = None
         latent_noise = 0.0
@@ -207,7 +207,7 @@ def test_an_archive_without_the_methods_is_refused():
 
 @pytest.mark.long
 def test_an_archive_that_takes_no_date(tiny, tmp_path):
-    """Its samples are compared as sets; nothing is said by season."""
+    """Samples are compared as sets; there are no scores by season."""
     loaded = archive.load(tiny / "tiny.pt")
     loaded.metadata["condition"] = []
     found = validation.validate(

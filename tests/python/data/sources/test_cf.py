@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""CF files on projected, regular and curvilinear grids, as they are and brought to another grid; drift turned."""
+"""CF files on projected, regular and curvilinear grids, as they are and interpolated to another grid; drift is rotated."""
 
 import netCDF4
 import numpy as np
@@ -95,7 +95,7 @@ def expected(grid, t):
 @pytest.mark.parametrize("geographic", [False, True], ids=["along the grid", "geographic"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_regridded(tmp_path, kind, geographic):
-    """Values where they belong, and drift along the target's axes whatever the source's were."""
+    """Values are at the right places, and drift is along the target's axes for every source."""
     source = CFFile(write(tmp_path / "in.nc", kind, geographic), tuple(UNITS), TARGET)
     assert source.grid is TARGET
     state = source.read(1)
@@ -239,7 +239,7 @@ def test_refuses_a_file_that_breaks_off(tmp_path, kept):
 
 
 def test_refuses_a_classic_file_that_breaks_off(tmp_path):
-    """The library would read zeros there: open water."""
+    """The library reads zeros there, which would be open water."""
     path = tmp_path / "classic.nc"
     with netCDF4.Dataset(path, "w", format="NETCDF3_CLASSIC") as nc:
         nc.createDimension("time", None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Idealised ice: its statistics at full size, what any state keeps to, and what is refused."""
+"""Idealised ice: statistics at full size, constraints of every state, refusals."""
 
 import numpy as np
 import pytest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The figures that idealised ice is held against, on fields whose figures are known."""
+"""The figures that idealised ice is compared with, on fields with known figures."""
 
 import numpy as np
 import pytest
