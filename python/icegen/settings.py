@@ -34,7 +34,7 @@ def from_dict(cls: type[Settings], tree: Any) -> Settings:
     Raises ValueError with one line that names the key, the value seen and the value wanted.
     """
     try:
-        # Read as JSON, so that a list may stand for a tuple and a mapping for a dataclass although types are strict.
+        # In JSON, strict types still allow a list for a tuple and a mapping for a dataclass.
         return TypeAdapter(cls).validate_json(json.dumps(tree, default=str))
     except ValidationError as error:
         raise ValueError(_message(cls, error.errors()[0])) from None

@@ -78,11 +78,11 @@ class Evidence:
         return Trio(self.tallies["generated"], self.tallies["real"], self.tallies.get("floor"))
 
     def evaluation_values(self, name: str) -> np.ndarray:
-        """``extent`` or ``volume`` of the real states beside samples, each once."""
+        """``extent`` or ``volume`` of the real states that samples are compared with, each once."""
         return np.array(getattr(self.tallies["real"], name))[np.unique(self.time, return_index=True)[1]]
 
     def record_values(self, name: str) -> np.ndarray:
-        """``extent`` or ``volume`` of the real states beside samples and of the training states, each once."""
+        """The same of the real states that samples are compared with and of the training states, each once."""
         values = self.evaluation_values(name)
         return np.append(values, getattr(self.tallies["training"], name)) if "training" in self.tallies else values
 
@@ -134,7 +134,7 @@ def add_reconstructions(evidence: Evidence, source: SampleSource, evaluation: Re
 def add_pairs(
     evidence: Evidence, source: SampleSource, evaluation: Record, training: Record | None, progress: Wrap
 ) -> None:
-    """Samples, the real state beside each, and the floor's."""
+    """Samples, the real state that each is compared with, and the state of the floor."""
     compared = ("generated",) if training is None else ("generated", "floor")
     evidence.tallies |= {name: new_tally(evidence, source) for name in ("real", *compared)}
     index = evidence.concentration
@@ -149,13 +149,13 @@ def add_pairs(
         state, uncut = source.sample(make_key(evidence, evaluation, i))
         if uncut is not None:
             outside.append(share_outside(uncut, evidence))
-        beside = {"generated": (state, seen)}
+        compared_states = {"generated": (state, seen)}
 
         if training is not None:
             other = floor_time(training, evaluation, t, int(evidence.member[i]))
-            beside["floor"] = training.state(other), seen & training.seen(other)
+            compared_states["floor"] = training.state(other), seen & training.seen(other)
 
-        for name, (other_state, both_seen) in beside.items():
+        for name, (other_state, both_seen) in compared_states.items():
             evidence.tallies[name].add(other_state, seen)
             if index is not None:
                 evidence.spectra[name].add(other_state, real, index, np.all(both_seen, axis=0))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""CF files on projected, regular and curvilinear grids, as they are and interpolated to another grid; drift is rotated."""
+"""CF files on projected, regular and curvilinear grids, as they are and interpolated; drift is rotated."""
 
 import netCDF4
 import numpy as np
