@@ -132,7 +132,7 @@ def test_ocean_of_a_curvilinear_grid(curvilinear):
         ({"ocean": np.ones((16, 8), bool)}, r"ocean mask has shape \(16, 8\); wanted \(8, 16\)"),
         ({"ocean": np.zeros((8, 16), bool)}, "holds no ocean cell"),
         ({"latitude": np.full((8, 16), 91.0)}, "latitude from -90 to 90"),
-        ({"longitude": np.full((8, 16), np.nan)}, "cells without a longitude"),
+        ({"longitude": np.full((8, 16), np.nan)}, "cells without a finite longitude"),
     ],
 )
 def test_refuses_a_curvilinear_grid(changes, message):
