@@ -116,9 +116,9 @@ def settings() -> list[tuple[str, str]]:
 
 
 def test_every_key_of_the_settings():
-    """With its default."""
+    """With its default and what it means."""
     sections = dict(re.findall(r"(?ms)^## (.*?)\n(.*?)(?=^## |\Z)", page("settings.md")))
-    row = r"(?m)^\| `{}` \| .+ \| `[^`]+` \|"
+    row = r"(?m)^\| `{}` \| .+ \| `[^`]+` \| \S.+ \|$"
     assert [key for key in settings() if not re.search(row.format(key[1]), sections[key[0]])] == []
 
 
