@@ -26,8 +26,8 @@ def checkout(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("ci", "docs", "torchscript"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("*.pt"))
-    (folder / "fortran_bridge").mkdir()
-    shutil.copytree(ROOT / "fortran_bridge/include", folder / "fortran_bridge/include")
+    for name in ("include", "examples"):
+        shutil.copytree(ROOT / "fortran_bridge" / name, folder / "fortran_bridge" / name)
     for path in (ROOT / "mkdocs.yml", ROOT / "LICENSE", *ROOT.glob("*.md")):
         shutil.copy(path, folder)
     (folder / ".venv").symlink_to(ROOT / ".venv")
