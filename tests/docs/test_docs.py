@@ -14,7 +14,14 @@ from compiled import BUILD, ENVIRONMENT, ROOT, require_built
 from icegen import archive
 
 # Pages whose blocks run in order, in one folder.
-PAGES = ("README.md", "torchscript/README.md", "docs/tutorial.md", "docs/guide.md", "docs/gallery.md", "docs/science.md")
+PAGES = (
+    "README.md",
+    "torchscript/README.md",
+    "docs/tutorial.md",
+    "docs/guide.md",
+    "docs/gallery.md",
+    "docs/science.md",
+)
 # Commands that set up or test the checkout itself: which tests run them instead.
 ELSEWHERE = {
     "git clone ": None,
