@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "placement.h"
 
+#include <dirent.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 
 #include "error.h"
 
@@ -81,12 +83,13 @@ pid_t parent_of(const fs::path &process) {
 
 template <class Use>
 void for_each_number(const fs::path &folder, const Use &use) {
-  std::error_code gone;  // processes and threads come and go
-  for (fs::directory_iterator entry(folder, gone), end; !gone && entry != end; entry.increment(gone)) {
-    const std::string name = entry->path().filename();
+  // fs::directory_iterator ends the program if its memory runs short. Processes and threads come and go.
+  const std::unique_ptr<DIR, int (*)(DIR *)> listing(opendir(folder.c_str()), closedir);
+  while (const dirent *entry = listing ? readdir(listing.get()) : nullptr) {
+    const std::string name = entry->d_name;
     int number = 0;
     const auto parsed = std::from_chars(name.data(), name.data() + name.size(), number);
-    if (parsed.ec == std::errc() && parsed.ptr == name.data() + name.size()) use(entry->path(), number);
+    if (parsed.ec == std::errc() && parsed.ptr == name.data() + name.size()) use(folder / name, number);
   }
 }
 
