@@ -63,7 +63,7 @@ def _networks(source: Archive) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]
     channels, y, x = source.metadata["latent"]["shape"]
     module = source.module
     factor = module.ocean.shape[2] // y
-    latent = module.noise(0, torch.tensor([1]), torch.zeros(1, 0))
+    latent = torch.randn(1, channels, y, x, generator=torch.Generator().manual_seed(0)) * module.cells
     networks: dict[str, tuple[nn.Module, tuple[Tensor, ...]]] = {
         "denoiser": (
             UViT(channels, factor**2, (y, x), config.denoiser),

@@ -3,9 +3,9 @@
 
 import io
 import warnings
-from calendar import isleap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ import xarray as xr
 from torch import Tensor
 
 from icegen.archive.cf_dataset import Origin, to_dataset
+from icegen.archive.dates import condition_of, history_named, time_of
 from icegen.archive.format import Description, read, require_sha256
 
 PRECISIONS = ("float32", "bfloat16")
@@ -38,6 +39,10 @@ class Archive:
         self.precision = precision
 
     @property
+    def contract(self) -> int:
+        return self.metadata["contract"]
+
+    @property
     def default_steps(self) -> int:
         return self.metadata["sampler"]["steps"]
 
@@ -49,22 +54,30 @@ class Archive:
         year: int | None = None,
         day_of_year: int | None = None,
         steps: int | None = None,
+        history: str | None = None,
+        years: str | int = "given",
     ) -> xr.Dataset:
         """Generate states as a CF-compliant xarray.Dataset with dimensions (realization, y, x).
 
         members: how many (numbered from 1), or the member numbers themselves.
         year, day_of_year: the date; leave out both for samples of the whole record (unconditional).
         steps: noise levels of the sampler; the archive's own by default.
+        history: ``continuous``, the default: the dates of a member hang together, as the record's do;
+            ``independent``: each date is a draw of its own, and so it is for samples without a date.
+        years: ``given``: a year outside the archive's range is refused; ``held``: it is taken as the range's first or
+            last; a number: this year is taken for all dates.
         Raises ValueError for a request the archive cannot honour.
         """
         numbers = list(range(1, members + 1)) if isinstance(members, int | np.integer) else [int(m) for m in members]
-        states = self.generate(numbers, seed=seed, year=year, day_of_year=day_of_year, steps=steps)
-        origin = self.origin(seed, self.default_steps if steps is None else steps)
+        states = self.generate(
+            numbers, seed=seed, year=year, day_of_year=day_of_year, steps=steps, history=history, years=years
+        )
+        origin = self.origin(seed, self.default_steps if steps is None else steps, history, years)
         return to_dataset(states.cpu().numpy(), origin, numbers, year, day_of_year)
 
-    def origin(self, seed: int, steps: int) -> Origin:
+    def origin(self, seed: int, steps: int, history: str | None = None, years: str | int = "given") -> Origin:
         """What a dataset of this archive's states says of where they come from."""
-        return Origin(self.description, seed, steps, self.precision)
+        return Origin(self.description, seed, steps, self.precision, history_named(history, self.contract), str(years))
 
     def generate(
         self,
@@ -74,21 +87,38 @@ class Archive:
         year: int | None = None,
         day_of_year: int | None = None,
         steps: int | None = None,
+        history: str | None = None,
+        years: str | int = "given",
     ) -> Tensor:
         """The states themselves: float32 [member, variable, y, x], physical units, 0 on land."""
-        steps = self.default_steps if steps is None else steps
-        self.check_request(members, seed, year, day_of_year, steps)
-        numbers = torch.tensor(members, dtype=torch.int64, device=self.device)
-        key = [] if year is None else [year, day_of_year]
-        conditions = torch.tensor([key] * len(members), dtype=torch.int64, device=self.device).reshape(len(members), -1)
         # One by one, so that the bits of a member do not depend on its companions.
-        states = []
         with torch.inference_mode():
-            for member, condition in zip(numbers.split(1), conditions.split(1), strict=True):
-                with autocast(self.precision, self.device):
-                    latent = self.module.sample_latent(seed, member, condition, steps)
-                states.append(self.module.decode(latent, self.module.latent_noise))
-        return torch.cat(states)
+            return torch.cat([
+                self.module.decode(latent, self.module.latent_noise)
+                for latent in self.latents(members, seed, year, day_of_year, steps, history, years)
+            ])  # fmt: skip
+
+    def latents(
+        self,
+        members: list[int],
+        seed: int = 0,
+        year: int | None = None,
+        day_of_year: int | None = None,
+        steps: int | None = None,
+        history: str | None = None,
+        years: str | int = "given",
+    ) -> Iterator[Tensor]:
+        """The standardised latents of states, float32 [1, z, y/8, x/8], one member after the other."""
+        steps = self.default_steps if steps is None else steps
+        self.check_request(members, seed, year, day_of_year, steps, history, years)
+        history = history_named(history, self.contract)
+        condition = condition_of(self.metadata["condition"], year, day_of_year, years)
+        conditions = torch.tensor([condition], dtype=torch.int64, device=self.device).reshape(1, -1)
+        time = time_of(year, day_of_year, history)
+        continuous = history == "continuous" and year is not None
+        for member in members:
+            with torch.inference_mode(), autocast(self.precision, self.device):
+                yield sample_latent(self.module, self.contract, seed, member, conditions, time, continuous, steps)
 
     def encode(self, state: Tensor) -> Tensor:
         """States float32 [n, variable, y, x] in physical units to standardised latents [n, z, y/8, x/8]."""
@@ -105,7 +135,14 @@ class Archive:
             return self.module.decode(latent.to(self.device), noise)
 
     def check_request(
-        self, members: list[int], seed: int, year: int | None, day_of_year: int | None, steps: int
+        self,
+        members: list[int],
+        seed: int,
+        year: int | None,
+        day_of_year: int | None,
+        steps: int,
+        history: str | None = None,
+        years: str | int = "given",
     ) -> None:
         """Raise ValueError if the archive cannot honour a request; nothing is generated."""
         if not members or min(members) < 1 or max(members) >= 2**31:
@@ -114,16 +151,24 @@ class Archive:
             raise ValueError(f"seed is {seed}; wanted 0 to 2^63 - 1")
         if steps < 1:
             raise ValueError(f"steps is {steps}; wanted at least 1")
-        if year is None and day_of_year is None:
-            return
-        if not self.metadata["condition"]:
+        history_named(history, self.contract)
+        condition_of(self.metadata["condition"], year, day_of_year, years)
+        if self.contract == 1 and year is not None and not self.metadata["condition"]:
             raise ValueError(f"year is {year} and day_of_year {day_of_year}; this archive takes no date")
-        for entry, value in zip(self.metadata["condition"], (year, day_of_year), strict=True):
-            first, last = entry["range"]
-            if value is None or not first <= value <= last:
-                raise ValueError(f"{entry['id']} is {value}; this archive takes {first} to {last}")
-        if day_of_year == 366 and year is not None and not isleap(year):
-            raise ValueError(f"day_of_year is 366; the year {year} has 365 days")
+
+
+def sample_latent(
+    module: Any, contract: int, seed: int, member: int, condition: Tensor, time: int, continuous: bool, steps: int
+) -> Tensor:
+    """The standardised latent [1, z, y/8, x/8] of one member from an archive's module of any contract.
+
+    condition: int64 [1, 2] or [1, 0], on the module's device;  time, continuous: see `icegen.archive.dates`.
+    """
+    members = torch.tensor([member], device=condition.device)
+    if contract == 1:
+        return module.sample_latent(seed, members, condition, steps)
+    times = torch.tensor([time], device=condition.device)
+    return module.sample_latent(seed, members, condition, times, continuous, steps)
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:

@@ -22,12 +22,18 @@ FILL = np.float32(netCDF4.default_fillvals["f4"])
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """What states were generated with: the archive, the key of the noise, the sampler's steps, the precision."""
+    """What states were generated with.
+
+    seed: key of the noise;  steps: of the sampler;  precision: of its networks;  history: how dates hang together;
+    years: what becomes of years outside the archive's range.
+    """
 
     archive: Description
     seed: int
     steps: int
     precision: str
+    history: str
+    years: str
 
 
 def to_dataset(
@@ -110,6 +116,8 @@ def header(origin: Origin, members: Sequence[int], times: np.ndarray | np.dateti
         "icegen_seed": np.int64(origin.seed),
         "icegen_steps": np.int32(origin.steps),
         "icegen_precision": origin.precision,
+        "icegen_history": origin.history,
+        "icegen_years": origin.years,
     }
     for name, variable in dataset.variables.items():
         variable.encoding["_FillValue"] = None  # CF: none on coordinates

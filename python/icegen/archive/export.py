@@ -32,6 +32,7 @@ from icegen.training.checkpoints import (
     load_features,
 )
 from icegen.training.config import Config, from_stored
+from icegen.training.history import fit_history
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ def build_model(folder: Path, data: PreparedData, settings: Config | None = None
             upper=upper,
             concentration=config.variables.index("sic") if "sic" in config.variables else -1,
             of_ice=torch.tensor([float(v.of_ice) for v in data.variables]),
+            **thickness_constraint(data),
         ),
         conditional=config.condition == "date",
         sampler=config.sampler,
@@ -97,6 +99,7 @@ def build_model(folder: Path, data: PreparedData, settings: Config | None = None
     model = model.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]  # undeclared form
     if config.space == "latent":
         calibrate(model, data, config.calibration)
+    fit_history(model, data)
     return model, config
 
 
@@ -137,6 +140,8 @@ def export(
             "steps": config.sampler.steps,
             "evaluations": config.sampler.steps if model.multistep else 2 * config.sampler.steps - 1,
         },
+        "consistency": describe_consistency(data),
+        "history": describe_history(model),
         "weights": "float16",
         "reference": {"extent": extent_climatology(data)},
         "provenance": {
@@ -164,6 +169,36 @@ def script(model: GenerativeModel) -> torch.jit.ScriptModule:
     for parameter in scripted.parameters():
         parameter.data = parameter.data.half()
     return scripted
+
+
+def thickness_constraint(data: PreparedData) -> dict[str, Any]:
+    """The arguments of `Constraints` that tie thickness to concentration; none without both variables."""
+    if data.thickness is None:
+        return {}
+    index = [v.id for v in data.variables].index("sit")
+    return {"thickness": index, "thinnest": data.thickness.thinnest, "thickest": data.thickness.thickest}
+
+
+def describe_consistency(data: PreparedData) -> dict[str, Any]:
+    """What the metadata say of states whose variables agree with each other."""
+    if data.thickness is None:
+        return {}
+    return {"sit_over_sic": {"lower": data.thickness.thinnest, "upper": data.thickness.thickest, "units": "m"}}
+
+
+def describe_history(model: GenerativeModel) -> dict[str, Any]:
+    """What the metadata say of the noise that ties a member's dates: numbers drawn, and time scales in days."""
+    noise = model.history
+    return {
+        "bands": [
+            {
+                "size": size,
+                "days": [round(scale, 2) for scale in scales],
+                "shares": [round(share, 4) for share in shares],
+            }
+            for size, scales, shares in zip(noise.sizes, noise.scales, noise.shares, strict=True)
+        ]
+    }
 
 
 def describe_variable(v: Variable) -> dict:

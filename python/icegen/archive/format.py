@@ -25,7 +25,8 @@ from icegen.data.variables import Variable
 from icegen.files import replacing
 
 FORMAT = "icegen-archive"
-CONTRACT = 1
+CONTRACT = 2  # that is written
+CONTRACTS = (1, 2)  # that are read
 METADATA_FILE = "icegen.json"
 OCEAN_FILE = "ocean.u1"
 LONLAT_FILE = "lonlat.f8"
@@ -122,8 +123,9 @@ def _describe(content: bytes, sha256: str, path: Path) -> Description:
         metadata = json.loads(archive.read(entries[METADATA_FILE]))
         if metadata["format"] != FORMAT:
             raise ValueError(f"is of format {metadata['format']!r}; wanted {FORMAT!r}")
-        if metadata["contract"] != CONTRACT:
-            raise ValueError(f"follows archive contract {metadata['contract']}; this icegen reads {CONTRACT}")
+        if metadata["contract"] not in CONTRACTS:
+            known = " and ".join(map(str, CONTRACTS))
+            raise ValueError(f"follows archive contract {metadata['contract']}; this icegen reads {known}")
         _check(metadata)
         g = metadata["grid"]
         grid: Grid | CurvilinearGrid

@@ -66,11 +66,11 @@ def half_precision(archive: Archive, pairs: int) -> Row:
 
 def _sampling(archive: Archive, sampler: SamplerName, steps: int) -> Work:
     plain = eager(archive, sampler)
-    member, condition = torch.tensor([1]), torch.zeros(1, 0, dtype=torch.int64)
+    member, condition, time = torch.tensor([1]), torch.zeros(1, 0, dtype=torch.int64), torch.tensor([0])
 
     @torch.inference_mode()
     def sample() -> torch.Tensor:
-        return plain.generate(0, member, condition, steps)
+        return plain.generate(0, member, condition, time, False, steps)
 
     return sample
 

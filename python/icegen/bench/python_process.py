@@ -14,9 +14,9 @@ def main(archive: str, threads: int, steps: int, year: int, day: int) -> None:
     """Generate two members, one after the other as a host asks for them."""
     torch.set_num_threads(threads)
     loaded = icegen.load(archive)
-    key = {"year": year, "day_of_year": day} if loaded.metadata["condition"] else {}
+    dated = bool(loaded.metadata["condition"])
     for member in (1, 2):
-        loaded.generate([member], steps=steps, **key)
+        loaded.generate([member], steps=steps, year=year if dated else None, day_of_year=day if dated else None)
     sys.stdout.write(json.dumps({"peak": process.peak_memory()}) + "\n")
 
 

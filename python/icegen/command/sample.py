@@ -19,6 +19,19 @@ from icegen.command.terminal import Bar
 @click.option("--dates", default="monthly", show_default=True, help="monthly (the 15th), daily, or 03-15,09-15.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Key of the noise.")
 @click.option("--steps", type=int, help="Noise levels of the sampler; default: the archive's.")
+@click.option(
+    "--history",
+    type=click.Choice(["continuous", "independent"]),
+    help="continuous: the dates of a member follow one another as in the record; independent: they do not.  "
+    "[default: continuous]",
+)
+@click.option(
+    "--condition-years",
+    default="given",
+    show_default=True,
+    help="Years outside the archive's range: given refuses them, held takes the first or last year of the range, "
+    "a year takes the place of all years.",
+)
 @click.option("--single", is_flag=True, help="Write one file instead of one for each year.")
 @device_option
 @precision_option
@@ -31,6 +44,8 @@ def sample(
     dates: str,
     seed: int,
     steps: int | None,
+    history: str | None,
+    condition_years: str,
     single: bool,
     device: str | None,
     precision: str,
@@ -52,7 +67,14 @@ def sample(
     ranks = join()
     with ranks.agreeing():
         loaded = load_archive(archive, device, precision, threads, ranks.local_rank)
-    request = EnsembleRequest(members, days, seed, loaded.default_steps if steps is None else steps)
+    request = EnsembleRequest(
+        members,
+        days,
+        seed,
+        loaded.default_steps if steps is None else steps,
+        history,
+        int(condition_years) if condition_years.isdecimal() else condition_years,
+    )
     if ranks.rank > 0:
         write_ensemble(loaded, request, out, ranks, single=single)
         return

@@ -32,12 +32,17 @@ Date = tuple[int, int]  # year and day of year
 
 @dataclass(frozen=True)
 class EnsembleRequest:
-    """What to generate: members 1 to ``members`` for each of the dates."""
+    """What to generate: members 1 to ``members`` for each of the dates.
+
+    history, years: as of `icegen.archive.Archive.sample`.
+    """
 
     members: int
     dates: Sequence[Date]
     seed: int
     steps: int
+    history: str | None = None
+    years: str | int = "given"
 
     @property
     def numbers(self) -> list[int]:
@@ -71,7 +76,12 @@ def files_of(request: EnsembleRequest, folder: Path, single: bool) -> dict[Path,
         return {folder / name: request}
     return {
         folder / f"seaice_{y}.nc": EnsembleRequest(
-            request.members, [d for d in request.dates if d[0] == y], request.seed, request.steps
+            request.members,
+            [d for d in request.dates if d[0] == y],
+            request.seed,
+            request.steps,
+            request.history,
+            request.years,
         )
         for y in years
     }
@@ -96,7 +106,9 @@ def write_ensemble(
     files = files_of(request, folder, single)
     with ranks.agreeing():
         for year, day in request.dates:
-            archive.check_request(request.numbers, request.seed, year, day, request.steps)
+            archive.check_request(
+                request.numbers, request.seed, year, day, request.steps, request.history, request.years
+            )
         todo = _missing(files, archive) if ranks.rank == 0 else None
     todo = ranks.first_says(todo)
     count = {path: len(files[path].dates) * request.members for path in files}
@@ -133,10 +145,19 @@ def _finished(path: Path, request: EnsembleRequest, archive: "Archive") -> bool:
     """Whether the file exists. Raises ValueError if it holds anything but this request."""
     if not path.exists():
         return False
-    wanted = cf_dataset.header(archive.origin(request.seed, request.steps), request.numbers, _times(request))
+    wanted = cf_dataset.header(
+        archive.origin(request.seed, request.steps, request.history, request.years), request.numbers, _times(request)
+    )
     try:
         with xr.open_dataset(path, engine="netcdf4") as there:
-            for name in ("icegen_archive_sha256", "icegen_seed", "icegen_steps", "icegen_precision"):
+            for name in (
+                "icegen_archive_sha256",
+                "icegen_seed",
+                "icegen_steps",
+                "icegen_precision",
+                "icegen_history",
+                "icegen_years",
+            ):
                 if there.attrs.get(name) != wanted.attrs[name]:
                     raise ValueError(
                         f"{path} holds another request: its {name} is {there.attrs.get(name)}, "
@@ -175,7 +196,13 @@ def _states(
             (year, day), member = batch[ranks.rank]
             try:
                 generated = archive.generate(
-                    [member], seed=request.seed, year=year, day_of_year=day, steps=request.steps
+                    [member],
+                    seed=request.seed,
+                    year=year,
+                    day_of_year=day,
+                    steps=request.steps,
+                    history=request.history,
+                    years=request.years,
                 )
                 state = np.ascontiguousarray(generated[0].cpu().numpy())
             except RuntimeError as error:  # torch: out of memory, a lost device
@@ -188,7 +215,7 @@ def _states(
 def _write(path: Path, request: EnsembleRequest, archive: "Archive", states: Iterator[np.ndarray]) -> Iterator[None]:
     """Write one file, and yield after each state."""
     try:
-        origin = archive.origin(request.seed, request.steps)
+        origin = archive.origin(request.seed, request.steps, request.history, request.years)
         with replacing(path) as partial, cf_dataset.create(partial, origin, request.numbers, request.dates) as file:
             for time, realization in np.ndindex(len(request.dates), request.members):
                 cf_dataset.put(file, archive.description, time, realization, next(states))

@@ -4,6 +4,7 @@
 Python and the compiled bridge run this very code, scripted; nothing of it is written twice.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from icegen.model.denoiser import UViT, condition_features, network_ocean
+from icegen.model.history import Band, HistoryNoise
 from icegen.model.noise import standard_normal
 from icegen.model.sampler import SamplerConfig, denoised_from_v, multistep, noise_levels
 
@@ -39,13 +41,18 @@ class Constraints:
 
     lower, upper: float32 [variable], physical bounds, infinite where there is none;
     concentration: index of the ice concentration among the variables, -1 without it;
-    of_ice: float32 [variable], 1 for variables that exist only where there is ice, such as drift, else 0.
+    of_ice: float32 [variable], 1 for variables that exist only where there is ice, such as drift, else 0;
+    thickness: index of the effective thickness among the variables, -1 without it;
+    thinnest, thickest: range of thickness over concentration in every cell with ice, m.
     """
 
     lower: Tensor
     upper: Tensor
     concentration: int
     of_ice: Tensor
+    thickness: int = -1
+    thinnest: float = 0.0
+    thickest: float = math.inf
 
 
 class GenerativeModel(nn.Module):
@@ -62,6 +69,8 @@ class GenerativeModel(nn.Module):
     """
 
     LATENT_STREAM: Final[int] = 0  # of the noise; a decoder that draws noise takes another
+    ROUNDING: Final[float] = 1e-6
+    LEAST_ICE: Final[float] = 1e-20  # concentration below which there is none: its thickness would be no float32
     OPEN_WATER: Final[float] = 0.01  # the concentration below which the variables of the ice fade out
 
     ocean: Tensor
@@ -108,8 +117,22 @@ class GenerativeModel(nn.Module):
         self.concentration = constraints.concentration
         self.fades = constraints.concentration >= 0 and bool(constraints.of_ice.any())
         self.register_buffer("of_ice", constraints.of_ice[:, None, None])
+        self.thickness = constraints.thickness
+        self.constrained = constraints.concentration >= 0 and constraints.thickness >= 0
+        # By some rounding errors narrower, so that the quotient of rounded values, interpolated ones too, keeps them.
+        self.thinnest = constraints.thinnest * (1.0 + self.ROUNDING)
+        self.thickest = constraints.thickest * (1.0 - self.ROUNDING)
         self.register_buffer("latent_mean", normalisation.latent_mean)
         self.register_buffer("latent_std", normalisation.latent_std)
+        # One time scale for all, until `icegen.training.history` fits them.
+        channels = len(normalisation.latent_mean)
+        self.history = HistoryNoise(
+            (channels, *normalisation.latent_mean.shape[1:]),
+            rotation=torch.eye(channels),
+            channel_bands=[Band(channels, (30.0,), (1.0,))],
+            patterns=torch.eye(0),
+            pattern_bands=[],
+        )
         self.conditional = conditional
         self.year_mean = normalisation.year_mean
         self.year_scale = normalisation.year_scale
@@ -119,15 +142,16 @@ class GenerativeModel(nn.Module):
         self.rho = sampler.rho
         self.latent_noise = sampler.latent_noise
 
-    def forward(self, seed: int, member: Tensor, condition: Tensor, steps: int) -> Tensor:
-        return self.generate(seed, member, condition, steps)
+    def forward(self, seed: int, member: Tensor, condition: Tensor, time: Tensor, history: bool, steps: int) -> Tensor:
+        return self.generate(seed, member, condition, time, history, steps)
 
     @torch.jit.export
-    def generate(self, seed: int, member: Tensor, condition: Tensor, steps: int) -> Tensor:
+    def generate(self, seed: int, member: Tensor, condition: Tensor, time: Tensor, history: bool, steps: int) -> Tensor:
         """Sample states.
 
         seed: 64-bit key of the noise;  member: int64 [n], numbers of the members;
         condition: int64 [n, 2], year and day of year, or [n, 0] for unconditional samples;
+        time: int64 [n], see `noise`;  history: whether the dates of a member hang together;
         steps: noise levels: 2 * steps - 1 network evaluations with Heun's method, steps with DPM-Solver++(2M).
         Returns float32 [n, variable, y, x] within bounds, 0 on land. Members are sampled one by one, so that the
         bits of a member do not depend on its companions.
@@ -138,7 +162,7 @@ class GenerativeModel(nn.Module):
             raise ValueError("this archive knows no condition; wanted one of shape [n, 0]")
         states: list[Tensor] = []
         for i in range(len(member)):
-            latent = self.sample_latent(seed, member[i : i + 1], condition[i : i + 1], steps)
+            latent = self.sample_latent(seed, member[i : i + 1], condition[i : i + 1], time[i : i + 1], history, steps)
             states.append(self.decode(latent, self.latent_noise))
         return torch.cat(states)
 
@@ -163,10 +187,23 @@ class GenerativeModel(nn.Module):
         beyond = state - (self.upper - self.shoulder)
         state = torch.where(beyond > 0, state - 0.5 * beyond, state)
         state = torch.minimum(state, self.upper) * self.ocean
+        if self.constrained:
+            state = self.constrain(state)
         if self.fades:
             ice = (state[:, self.concentration : self.concentration + 1] / self.OPEN_WATER).clamp(max=1.0)
             state = state * (1.0 - self.of_ice * (1.0 - ice))
         return state
+
+    def constrain(self, state: Tensor) -> Tensor:
+        """States [n, variable, y, x] whose thickness agrees with their concentration: thinnest sic <= sit <= thickest
+        sic, so that one is zero if and only if the other is. It is continuous, so rounding carries no cell across."""
+        sic = state[:, self.concentration]
+        sic = torch.where(sic < self.LEAST_ICE, 0.0, sic)
+        sit = torch.minimum(torch.maximum(state[:, self.thickness], self.thinnest * sic), self.thickest * sic)
+        fields = list(state.unbind(1))
+        fields[self.concentration] = sic
+        fields[self.thickness] = sit
+        return torch.stack(fields, 1)
 
     @torch.jit.export
     def decode_mean(self, latent: Tensor, noise: float = 0.0) -> Tensor:
@@ -188,9 +225,11 @@ class GenerativeModel(nn.Module):
         return (F.adaptive_avg_pool2d(latent * cells, 2) / F.adaptive_avg_pool2d(cells, 2).clamp(min=1e-6)).flatten(1)
 
     @torch.jit.export
-    def sample_latent(self, seed: int, member: Tensor, condition: Tensor, steps: int) -> Tensor:
-        """Standardised latents [n, z, y/f, x/f] from the keyed noise."""
-        return self.solve(self.noise(seed, member, condition), condition, steps)
+    def sample_latent(
+        self, seed: int, member: Tensor, condition: Tensor, time: Tensor, history: bool, steps: int
+    ) -> Tensor:
+        """Standardised latents [n, z, y/f, x/f] from the keyed noise; arguments as of `generate`."""
+        return self.solve(self.noise(seed, member, time, history), condition, steps)
 
     @torch.jit.export
     def solve(self, noise: Tensor, condition: Tensor, steps: int) -> Tensor:
@@ -233,15 +272,20 @@ class GenerativeModel(nn.Module):
         return denoised_from_v(z, self.denoiser(z, gamma, features, ocean), gamma) * self.cells
 
     @torch.jit.export
-    def noise(self, seed: int, member: Tensor, condition: Tensor) -> Tensor:
-        """Standard normal latents [n, z, y/f, x/f] of the keys; an unconditional sample has year and day 0."""
+    def noise(self, seed: int, member: Tensor, time: Tensor, history: bool) -> Tensor:
+        """Standard normal latents [n, z, y/f, x/f].
+
+        seed, member: as of `generate`;  time: int64 [n]. With ``history``, days counted without gaps, between which the
+        noise of a member is correlated as `icegen.model.history` says. Without it, any number that tells dates apart.
+        """
         shape = self.latent_mean.shape
-        count = shape[0] * shape[1] * shape[2]
-        year, day = 0, 0
         latents: list[Tensor] = []
         for i in range(len(member)):
-            if condition.shape[1] == 2:
-                year, day = int(condition[i, 0]), int(condition[i, 1])
-            flat = standard_normal(count, seed, int(member[i]), year, day, self.LATENT_STREAM, self.latent_mean.device)
-            latents.append(flat.reshape(shape))
-        return torch.stack(latents) * self.cells
+            number, when = int(member[i]), int(time[i])
+            if history:
+                latents.append(self.history(seed, number, when, self.cells, self.denoiser.eofs))
+            else:
+                device = self.latent_mean.device
+                flat = standard_normal(self.latent_mean.numel(), seed, number, when, self.LATENT_STREAM, device)
+                latents.append(flat.reshape(shape) * self.cells[0])
+        return torch.stack(latents)

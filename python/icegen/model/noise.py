@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Counter-based noise: Philox4x32-10 (Salmon et al. 2011, doi:10.1145/2063384.2063405) and Box-Muller.
 
-Noise is a pure function of (seed, member, year, day of year, stream) and the position in the stream, so a sample
-does not depend on what was drawn before, on which rank, or in which batch. Integer tensor operations only, so the
+Noise is a pure function of (seed, member, time, stream) and the position in the stream, so a sample does not depend on
+what was drawn before, on which rank, or in which batch. Integer tensor operations only, so the
 same code runs scripted, on CPU and GPU. Philox words are unsigned 32-bit numbers held in int64.
 """
 
@@ -37,17 +37,15 @@ def philox4x32(
     return c0, c1, c2, c3
 
 
-def standard_normal(
-    count: int, seed: int, member: int, year: int, day_of_year: int, stream: int, device: torch.device
-) -> Tensor:
+def standard_normal(count: int, seed: int, member: int, time: int, stream: int, device: torch.device) -> Tensor:
     """``count`` standard normal numbers, float32 [count]; a shorter request is a prefix of a longer one.
 
-    key = seed (64 bits); counter = (block, member, 1024 year + day_of_year, stream).
+    key = seed (64 bits); counter = (block, member, time, stream), each the low 32 bits of its number.
     """
     blocks = (count + 3) // 4
     c0 = torch.arange(blocks, dtype=torch.int64, device=device)
     c1 = torch.full_like(c0, member & 0xFFFFFFFF)
-    c2 = torch.full_like(c0, (year * 1024 + day_of_year) & 0xFFFFFFFF)
+    c2 = torch.full_like(c0, time & 0xFFFFFFFF)
     c3 = torch.full_like(c0, stream & 0xFFFFFFFF)
     words = torch.stack(philox4x32(c0, c1, c2, c3, seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF), dim=1)
     uniform = (words.to(torch.float64) + 0.5) * (1.0 / 4294967296.0)  # in (0, 1), never 0 or 1

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from icegen.archive import Archive, autocast
+from icegen.archive import CONTRACT, Archive, autocast
+from icegen.archive.archive import sample_latent
+from icegen.archive.dates import history_named, time_of
 from icegen.files import replacing
 from icegen.model.generative_model import GenerativeModel
 
@@ -51,6 +53,7 @@ class SampleSource:
         device: torch.device | str = "cpu",
         folder: Path | None = None,
         precision: str = "float32",
+        contract: int = CONTRACT,
     ):
         missing = [name for name in PARTS if not hasattr(model, name)]
         if missing:
@@ -58,6 +61,7 @@ class SampleSource:
         self.model = model
         self.seed = seed
         self.steps = steps
+        self.contract = contract
         self.device = torch.device(device)
         self.precision = precision
         self.folder = folder
@@ -91,11 +95,17 @@ class SampleSource:
         return torch.from_numpy(np.array(state, np.float32))[None].to(self.device)
 
     def _latent(self, request: SampleKey) -> np.ndarray:
-        key = [] if request.year is None else [request.year, request.day_of_year]
-        member = torch.tensor([request.member], dtype=torch.int64, device=self.device)
+        date = (request.year, request.day_of_year)
+        key = [] if request.year is None else list(date)
         condition = torch.tensor([key], dtype=torch.int64, device=self.device).reshape(1, -1)
+        history = history_named(None, self.contract)
+        continuous = history == "continuous" and request.year is not None
         with torch.inference_mode(), autocast(self.precision, self.device):
-            return _array(self.model.sample_latent(self.seed, member, condition, self.steps)[0])
+            latent = sample_latent(
+                self.model, self.contract, self.seed, request.member, condition, time_of(*date, history), continuous,
+                self.steps,
+            )  # fmt: skip
+        return _array(latent[0])
 
     def _kept(self, request: SampleKey, make: Callable[[SampleKey], np.ndarray]) -> np.ndarray:
         """The kept array of a request, made first if it does not exist."""
@@ -116,7 +126,7 @@ class BridgeSampleSource(SampleSource):
     """
 
     def __init__(self, archive: Archive, seed: int, steps: int, folder: Path):
-        super().__init__(archive.module, seed, steps, archive.device, folder, archive.precision)
+        super().__init__(archive.module, seed, steps, archive.device, folder, archive.precision, archive.contract)
         self.archive = archive
         self._hosts: dict[str, bridge.Emulator] = {}
         self._namelists = TemporaryDirectory(prefix="icegen_")

@@ -10,6 +10,7 @@ import torch
 
 from icegen import archive
 from icegen.archive import export
+from icegen.archive.dates import time_of
 from icegen.data import prepared_file
 
 
@@ -24,14 +25,15 @@ def test_loaded_archive_and_eager_modules_agree_bit_for_bit(tiny, loaded, date):
     members = [1, 2, 3]
     condition = torch.tensor([date] * 3, dtype=torch.int64).reshape(3, -1)
     with torch.inference_mode():
-        wanted = emulator.generate(7, torch.tensor(members), condition, 4)
+        time = torch.full([3], time_of(*(date or (None, None)), "continuous"))
+        wanted = emulator.generate(7, torch.tensor(members), condition, time, bool(date), 4)
         latent = emulator.encode(wanted)
     year, day = date or (None, None)
     for _ in range(3):  # the profiling executor changes code between the first calls
         assert torch.equal(loaded.generate(members, seed=7, year=year, day_of_year=day), wanted)
         assert torch.equal(loaded.encode(wanted), latent)
         assert torch.equal(loaded.decode(latent), emulator.decode(latent))
-        assert torch.equal(loaded.module.generate(7, torch.tensor(members), condition, 4), wanted)
+        assert torch.equal(loaded.module.generate(7, torch.tensor(members), condition, time, bool(date), 4), wanted)
 
 
 def test_half_the_precision_is_nearly_the_same_ice(tiny, loaded):
@@ -158,10 +160,10 @@ def test_refuses_an_unknown_device(tiny):
         ({"steps": -2}, "steps is -2"),
         ({"year": 1999, "day_of_year": 5}, "year is 1999; this archive takes 2000 to 2002"),
         ({"year": 2003, "day_of_year": 5}, "year is 2003; this archive takes 2000 to 2002"),
-        ({"year": 2000, "day_of_year": 0}, "day_of_year is 0; this archive takes 1 to 366"),
-        ({"year": 2000, "day_of_year": 400}, "day_of_year is 400; this archive takes 1 to 366"),
+        ({"year": 2000, "day_of_year": 0}, "day_of_year is 0; wanted 1 to 366 in 2000"),
+        ({"year": 2000, "day_of_year": 400}, "day_of_year is 400; wanted 1 to 366 in 2000"),
         ({"year": 2001, "day_of_year": 366}, "day_of_year is 366; .*365"),
-        ({"year": 2001}, "day_of_year is None"),
+        ({"year": 2001}, "year is 2001 and day_of_year None; wanted both or neither"),
         ({"day_of_year": 60}, "year is None"),
     ],
 )

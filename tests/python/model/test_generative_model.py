@@ -35,10 +35,15 @@ def scripted(emulator):
     return torch.jit.script(copy.deepcopy(emulator))
 
 
-def generate(emulator, members=(1, 2, 3), date=(2001, 75), seed=7, steps=STEPS):
+def generate(emulator, members=(1, 2, 3), date=(2001, 75), seed=7, steps=STEPS, history=True):
     condition = torch.tensor([date] * len(members), dtype=torch.int64).reshape(len(members), -1)
     with torch.inference_mode():
-        return emulator.generate(seed, torch.tensor(members), condition, steps)
+        return emulator.generate(seed, torch.tensor(members), condition, times(date, len(members)), history, steps)
+
+
+def times(date, n):
+    """Days, as the time of the noise."""
+    return torch.full([n], 365 * date[0] + date[1] if date else 0)
 
 
 @pytest.mark.parametrize("date", [(2001, 75), (2000, 366), ()])
@@ -80,7 +85,8 @@ def test_members_do_not_depend_on_their_companions(request, of):
 def test_a_condition_belongs_to_its_member(emulator):
     condition = torch.tensor([[2000, 10], [2002, 250]])
     with torch.inference_mode():
-        together = emulator.generate(7, torch.tensor([1, 2]), condition, STEPS)
+        time = torch.cat([times((2000, 10), 1), times((2002, 250), 1)])
+        together = emulator.generate(7, torch.tensor([1, 2]), condition, time, True, STEPS)
     assert torch.equal(together[0], generate(emulator, (1,), (2000, 10))[0])
     assert torch.equal(together[1], generate(emulator, (2,), (2002, 250))[0])
 
@@ -95,6 +101,7 @@ def test_a_condition_belongs_to_its_member(emulator):
         {"date": (2001, 76)},
         {"date": ()},
         {"steps": STEPS + 1},
+        {"history": False},
     ],
 )
 def test_another_key_gives_another_sample(emulator, changes):
@@ -104,7 +111,7 @@ def test_another_key_gives_another_sample(emulator, changes):
 
 def test_the_condition_reaches_the_network_and_not_the_noise_alone(emulator):
     with torch.inference_mode():
-        y = emulator.noise(7, torch.tensor([1]), torch.tensor([[2001, 75]]))
+        y = emulator.noise(7, torch.tensor([1]), torch.tensor([75]), True)
         ocean = torch.zeros(1, 64, *LATENT[1:])
         features = torch.zeros(2, 1, 6)
         features[1, 0, -1] = 1
@@ -112,18 +119,17 @@ def test_the_condition_reaches_the_network_and_not_the_noise_alone(emulator):
     assert (a - b).abs().max() > 1e-5
 
 
-def test_noise_is_keyed_and_zero_where_there_is_no_ocean(emulator):
+@pytest.mark.parametrize("history", [False, True])
+def test_noise_is_keyed_and_zero_where_there_is_no_ocean(emulator, history):
     members = torch.tensor([1, 4])
-    none, zeros = torch.zeros(2, 0, dtype=torch.int64), torch.zeros(2, 2, dtype=torch.int64)
-    noise, other = emulator.noise(7, members, torch.tensor([[2001, 75], [2002, 75]]))
+    noise, other = emulator.noise(7, members, torch.tensor([75, 440]), history)
     assert noise.shape == LATENT
     cells = emulator.cells[0].bool().expand(LATENT)
     assert 0 < cells.float().mean() < 1
     assert (noise[~cells] == 0).all()
     assert abs(noise[cells].std() - 1) < 0.2
-    assert torch.equal(emulator.noise(7, members[1:], torch.tensor([[2002, 75]]))[0], other)
-    assert torch.equal(emulator.noise(7, members, none), emulator.noise(7, members, zeros))
-    assert not torch.equal(emulator.noise(7, members, none)[0], noise)
+    assert torch.equal(emulator.noise(7, members[1:], torch.tensor([440]), history)[0], other)
+    assert not torch.equal(emulator.noise(7, members, torch.tensor([0, 0]), history)[0], noise)
 
 
 def test_encode_and_decode(emulator, scripted, prepared):
@@ -167,7 +173,7 @@ def test_decode_cuts_to_the_bounds(emulator):
     assert (state[:, 0][:, sea] == 0).any()
 
 
-def of_data_space(ids):
+def of_data_space(ids, **constraints):
     """An emulator whose latents are the states of variables, on 8 x 8 cells of ocean."""
     known, n = variables(ids), len(ids)
     bounds = [torch.tensor([inf if b is None else b for b in side]) for side, inf in
@@ -186,6 +192,7 @@ def of_data_space(ids):
             upper=bounds[1],
             concentration=ids.index("sic") if "sic" in ids else -1,
             of_ice=torch.tensor([float(v.of_ice) for v in known]),
+            **constraints,
         ),
         conditional=False,
         sampler=SamplerConfig(steps=2),
@@ -205,6 +212,36 @@ def test_what_is_of_the_ice_fades_out_where_there_is_none(scripted):
     torch.testing.assert_close(state[1, 0, 3, :6], -0.3 * there)
     torch.testing.assert_close(state[1, 3, 3, :6], 0.4 * there)
     assert torch.equal(state[:, 1], mu[:, 1])  # thickness is over the sea
+
+
+@pytest.mark.parametrize("scripted", [False, True])
+def test_thickness_agrees_with_concentration(scripted):
+    """One is zero where the other is, and their quotient lies in the range, whatever the network gives."""
+    model = of_data_space(["sit", "sic"], thickness=0, thinnest=0.05, thickest=13.0)
+    model = torch.jit.script(model) if scripted else model
+    mu = 3 * torch.randn(50, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    mu[::2, 1] *= 1e-3
+    mu[0, :, 0] = torch.tensor(
+        [[5.0, 0.0, 1e-30, 0.5, 5.0, 5.0, 0.0, -1.0], [0.0, 0.5, 0.5, 1e-30, 1e-30, 1e-19, 0.0, 2.0]]
+    )
+    sit, sic = model.decode(mu).double().unbind(1)
+    assert torch.equal(sit == 0, sic == 0)
+    assert 0.1 < (sic == 0).float().mean() < 0.9
+    ratio = (sit / sic)[sic > 0]
+    assert ratio.min() >= 0.05
+    assert ratio.max() <= 13.0
+    inside = (sic > 0) & (mu[:, 0] > 0.06 * sic) & (mu[:, 0] < 12.9 * sic)
+    assert torch.equal(sit[inside].float(), mu[:, 0][inside])
+
+
+def test_thickness_follows_concentration_without_a_step():
+    model = of_data_space(["sit", "sic"], thickness=0, thinnest=0.05, thickest=13.0)
+    mu = torch.zeros(1, 2, 8, 8)
+    mu[0, 0] = 2.0
+    mu[0, 1, 0] = torch.linspace(-1e-4, 1e-4, 8)
+    sit = model.decode(mu)[0, 0, 0]
+    assert sit[0] == 0
+    assert sit.diff().abs().max() < 13.0 * 3e-5
 
 
 @pytest.mark.parametrize("ids", [["sic", "sit"], ["sit", "siu"]])
@@ -229,9 +266,10 @@ def test_solving_looks_at_no_value_on_the_device(tiny, prepared, date, multistep
     emulator.multistep = multistep
     condition = torch.tensor([date] * 2, dtype=torch.int64).reshape(2, -1)
     with torch.inference_mode():
-        noise = emulator.noise(7, torch.tensor([1, 2]), condition)
+        time = times(date, 2)
+        noise = emulator.noise(7, torch.tensor([1, 2]), time, True)
         latent = emulator.solve(noise, condition, STEPS)
-        assert torch.equal(latent, emulator.sample_latent(7, torch.tensor([1, 2]), condition, STEPS))
+        assert torch.equal(latent, emulator.sample_latent(7, torch.tensor([1, 2]), condition, time, True, STEPS))
         there = emulator.to("meta").solve(noise.to("meta"), condition.to("meta"), STEPS)
     assert there.is_meta
     assert there.shape == latent.shape

@@ -27,6 +27,7 @@ class ExactDenoiser(nn.Module):
         super().__init__()
         values, vectors = torch.linalg.eigh(COVARIANCE.double())
         self.register_buffer("values", values)
+        self.register_buffer("eofs", torch.zeros(0, 3 * math.prod(SHAPE)))
         self.register_buffer("vectors", vectors)
         self.register_buffer("center", MEAN.double()[:, None, None])
 
@@ -59,13 +60,12 @@ def toy(ocean=None, sampler="heun"):
 def sample(emulator, members, steps):
     condition = torch.zeros(members, 0, dtype=torch.int64)
     with torch.inference_mode():
-        return emulator.sample_latent(5, torch.arange(1, members + 1), condition, steps)
+        return emulator.sample_latent(5, torch.arange(1, members + 1), condition, torch.zeros(members), False, steps)
 
 
 def exact(emulator, members):
     """Where the ODE ends when integrated without error, from the sampler's own noise; float64."""
-    none = torch.zeros(members, 0, dtype=torch.int64)
-    noise = emulator.noise(5, torch.arange(1, members + 1), none).double()
+    noise = emulator.noise(5, torch.arange(1, members + 1), torch.zeros(members), False).double()
     first, last = (math.exp(-0.5 * gamma) for gamma in (GAMMA_LOW, GAMMA_HIGH))
     denoiser = emulator.denoiser
     c = denoiser.values[:, None, None]

@@ -31,7 +31,7 @@ class Known:
         self.states = states
         self.mistake = mistake
 
-    def sample_latent(self, seed, member, condition, steps):
+    def sample_latent(self, seed, member, condition, time, history, steps):
         return torch.stack([self.states[tuple(key)] for key in condition.tolist()]) + self.mistake
 
     def encode(self, state):
