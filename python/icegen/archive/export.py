@@ -14,7 +14,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from icegen.archive.archive import Archive
 from icegen.archive.format import CONTRACT, FORMAT, save
+from icegen.archive.rebuild import rebuild
 from icegen.data.climatology import extent_climatology
 from icegen.data.grid import FACTOR, CurvilinearGrid, Grid
 from icegen.data.prepared_file import PreparedData
@@ -121,6 +123,39 @@ def export(
     """
     require_folder(out)
     model, config = build_model(folder, data, settings)
+    return _write(out, model, config, data, name, {"commands": commands}, score)
+
+
+def export_again(
+    source: Archive, data: PreparedData, out: Path, name: str, commands: str = "", score: Score | None = None
+) -> str:
+    """Write the networks of an archive as a new archive, with the constraints, calibration and history of the data.
+
+    An archive of an earlier contract becomes one of the newest. Arguments and result are those of `export`.
+    Raises ValueError if archive and data do not fit each other.
+    """
+    require_folder(out)
+    if [v.id for v in source.variables] != [v.id for v in data.variables] or source.grid.shape != data.grid.shape:
+        raise ValueError(f"{source.path} and the data differ in variables or grid; wanted the same")
+    model, config = rebuild(source)
+    if data.thickness is not None:
+        model.constrain_thickness(**thickness_constraint(data))
+    fit_history(model, data)
+    kept = source.metadata["provenance"]
+    commands = "\n".join(text for text in (kept.get("commands", ""), commands) if text)
+    return _write(out, model, config, data, name, kept | {"commands": commands}, score)
+
+
+def _write(
+    out: Path,
+    model: GenerativeModel,
+    config: Config,
+    data: PreparedData,
+    name: str,
+    provenance: dict,
+    score: Score | None,
+) -> str:
+    """Write a model as an archive; ``provenance`` takes precedence over what the data say of themselves."""
     years = data.year[data.training]
     metadata = {
         "format": FORMAT,
@@ -151,11 +186,11 @@ def export(
             "training_period": [int(years.min()), int(years.max())],
             "validation_years": sorted({int(y) for y in data.year[data.validation]}),
             "configuration": dataclasses.asdict(config),  # of both trainings, seeds included
-            "commands": commands,
             "git_revision": _git_revision(),
             "torch": str(torch.__version__),
             "licence": "MIT",
-        },
+        }
+        | provenance,
         "scores": score(model, data, config.sampler.steps) if score else {},
     }
     return save(out, script(model), metadata, data.grid)

@@ -46,7 +46,8 @@ def export(
 ) -> None:
     """Score the models of folder RUN on the validation times and write them as one TorchScript archive.
 
-    With --backend aoti, RUN may also be an archive: the command then writes a copy with compiled networks.
+    RUN may also be an archive. With --data, the command exports its networks again: with the constraints of the data, a
+    history that is fitted to them, and the newest contract. With --backend aoti, a copy also holds compiled networks.
 
     Example: icegen export runs/observed --data prepared.nc --out torchscript/arctic_observed.pt
     """
@@ -57,24 +58,27 @@ def export(
 
     if backend == "torch" and precision:
         raise click.UsageError("--precision is for --backend aoti; a host chooses it in its namelist.")
-    if run.is_file() and (backend == "torch" or data or name or config or changes):
-        raise click.UsageError(
-            f"{run} is an archive, which takes --backend aoti without --data, --name, --config or --set."
-        )
+    if run.is_file() and (config or changes):
+        raise click.UsageError(f"{run} is an archive, which takes no --config and no --set.")
+    if run.is_file() and data is None and (backend == "torch" or name):
+        raise click.UsageError(f"{run} is an archive, which takes --data, or --backend aoti without --name.")
     for change in changes:
         if not change.startswith(tuple(f"{part}." for part in CHANGEABLE)):
             raise click.UsageError(f"--set {change} is fixed by training; wanted sampler.* or calibration.*")
     command = shlex.join(["icegen", *sys.argv[1:]])
     with tempfile.TemporaryDirectory() as folder, Bar() as bar:
         written = run
-        if not run.is_file():
-            if data is None:
-                raise click.UsageError("Missing option '--data'.")
+        if data is None and not run.is_file():
+            raise click.UsageError("Missing option '--data'.")
+        if data is not None:
             prepared = prepared_file.load(data)
             written = out if backend == "torch" else Path(folder) / out.name
             score = partial(validation.score, samples=samples, progress=bar.wrap("scoring")) if samples else None
-            settings = _settings(run, config, changes)
-            exporting.export(run, prepared, written, name or out.stem, command, settings, score)
+            if run.is_file():
+                exporting.export_again(archive.load(run), prepared, written, name or out.stem, command, score)
+            else:
+                settings = _settings(run, config, changes)
+                exporting.export(run, prepared, written, name or out.stem, command, settings, score)
         if backend == "aoti":
             aoti.add(written, out, precision or "float32")
     show_archive(archive.describe(out))

@@ -117,11 +117,7 @@ class GenerativeModel(nn.Module):
         self.concentration = constraints.concentration
         self.fades = constraints.concentration >= 0 and bool(constraints.of_ice.any())
         self.register_buffer("of_ice", constraints.of_ice[:, None, None])
-        self.thickness = constraints.thickness
-        self.constrained = constraints.concentration >= 0 and constraints.thickness >= 0
-        # By some rounding errors narrower, so that the quotient of rounded values, interpolated ones too, keeps them.
-        self.thinnest = constraints.thinnest * (1.0 + self.ROUNDING)
-        self.thickest = constraints.thickest * (1.0 - self.ROUNDING)
+        self.constrain_thickness(constraints.thickness, constraints.thinnest, constraints.thickest)
         self.register_buffer("latent_mean", normalisation.latent_mean)
         self.register_buffer("latent_std", normalisation.latent_std)
         # One time scale for all, until `icegen.training.history` fits them.
@@ -141,6 +137,15 @@ class GenerativeModel(nn.Module):
         self.gamma_high = sampler.gamma_high
         self.rho = sampler.rho
         self.latent_noise = sampler.latent_noise
+
+    @torch.jit.unused
+    def constrain_thickness(self, thickness: int, thinnest: float, thickest: float) -> None:
+        """Tie thickness to concentration; arguments as of `Constraints`."""
+        self.thickness = thickness
+        self.constrained = self.concentration >= 0 and thickness >= 0
+        # By some rounding errors narrower, so that the quotient of rounded values, interpolated ones too, keeps them.
+        self.thinnest = thinnest * (1.0 + self.ROUNDING)
+        self.thickest = thickest * (1.0 - self.ROUNDING)
 
     def forward(self, seed: int, member: Tensor, condition: Tensor, time: Tensor, history: bool, steps: int) -> Tensor:
         return self.generate(seed, member, condition, time, history, steps)

@@ -104,11 +104,19 @@ class HistoryNoise(nn.Module):
         time: days, counted without gaps;  cells: [1, 1, y, x], 1 where the latent holds ocean;
         eofs: [k, z y x], the denoiser's.
         """
+        return self.assemble(self.draw(seed, member, time, cells.device), cells, eofs)
+
+    def draw(self, seed: int, member: int, time: int, device: torch.device) -> list[Tensor]:
+        """The numbers of each band, float32."""
         drawn: list[Tensor] = []
         stream = self.FIRST_STREAM
         for size, scales, shares in zip(self.sizes, self.scales, self.shares):  # noqa: B905 - TorchScript knows no strict
-            drawn.append(self.band(size, seed, member, float(time), scales, shares, stream, cells.device))
+            drawn.append(self.band(size, seed, member, float(time), scales, shares, stream, device))
             stream += len(scales)
+        return drawn
+
+    def assemble(self, drawn: list[Tensor], cells: Tensor, eofs: Tensor) -> Tensor:
+        """Noise [z, y, x] from the numbers of all bands."""
         channels = torch.cat(drawn[: self.in_channels]).reshape(len(self.rotation), -1)
         noise = (self.rotation.t() @ channels).reshape(-1, cells.shape[2], cells.shape[3]) * cells[0]
         if self.pattern_count > 0:

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""The time scales of a member's noise, fitted to how long the training record remembers.
+"""The time scales of a member's noise, fitted so that its states remember for as long as the training record does.
 
-The noise of `icegen.model.history` comes in bands: patterns along the denoiser's EOFs, and combinations of the latent's
-channels for what is left. Both are chosen by memory: in standardised anomalies, the eigenvectors of the symmetric part
-of the lagged covariance are combinations that are forgotten one after the other (optimal persistence patterns; DelSole
-2001). Each band then gets two time scales, with which its correlation follows the record's over all lags.
+The noise of `icegen.model.history` comes in bands: patterns along the denoiser's EOFs, and combinations of the
+latent's channels for what is left. The combinations are chosen by memory: in standardised anomalies, the eigenvectors
+of the symmetric part of the lagged covariance are combinations that are forgotten one after the other (optimal
+persistence patterns; DelSole 2001, doi:10.1175/1520-0469(2001)058<1341:OPPICV>2.0.CO;2).
+
+The time scales of all bands follow from one least-squares fit. If the bands' parts of a state add up, the correlation
+of a quantity of the states at a lag is the mean of the bands' correlations, weighted with the share of the quantity's
+variance that each band makes. These shares are measured on samples in which one band is drawn anew.
 """
 
 import logging
@@ -13,6 +17,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from scipy.optimize import nnls
 from torch import Tensor
 
@@ -25,17 +30,25 @@ log = logging.getLogger(__name__)
 LAGS = (1, 2, 3, 5, 7, 10, 15, 30, 61, 91, 182, 365)  # days; those that the record has are used
 TOLERANCE = 0.12  # of a lag, in pairs of states that count for it
 LEAST_PAIRS = 20
-PARTS = 5  # of the record, to measure memory in parts that combinations were not chosen in
 MOST_STATES = 2000
+SAMPLES = 12  # pairs for the share of each band
+POOL = 8  # cells, to which states are averaged where their memory is measured
+SCALES = 20  # candidates
+MOST_SCALES = 2  # of a band
+PRIOR = 0.1  # weight of the latents' own memory beside that of the states
+LEAST_VARIANCE = 1e-3  # of a channel, over the largest: below it lie only errors of the encoder
 DAYS = 365.25
+
+Pairs = dict[int, tuple[np.ndarray, np.ndarray]]  # indices of times that lie a lag apart, by the lag in days
 
 
 @dataclass(frozen=True)
-class Memory:
-    """Correlation of anomalies: lags in days [lag], and correlation [lag, combination]."""
+class Bands:
+    """Combinations in bands, longest memory first, and the memory of each band: correlation [band, lag]."""
 
-    lags: np.ndarray
-    correlation: np.ndarray
+    combinations: Tensor
+    sizes: tuple[int, ...]
+    memory: np.ndarray
 
 
 @torch.no_grad()
@@ -45,37 +58,45 @@ def fit_history(model: GenerativeModel, data: PreparedData) -> None:
     A record without pairs of states at one lag at least keeps the one time scale that a model has at first.
     """
     times = np.flatnonzero(data.training)[:MOST_STATES]
-    days = running_days(data)[times]
-    lags = lags_of(days)
+    days = data.year[times] * DAYS + data.day_of_year[times]
+    lags = pairs_of(days)
     if not lags:
         log.warning("the training times are too far apart to tell how long the ice remembers; its memory is not fitted")
         return
-    latents = torch.cat([model.encode(torch.from_numpy(data.state[t])[None].float()) for t in times])
-    latents = anomalies(latents, days)
+    latents, pooled = [], []
+    for t in times:
+        state = torch.from_numpy(data.state[t])[None].float()
+        latents.append(model.encode(state))
+        pooled.append(quantities(model, state)[0])
+    anomaly = anomalies(torch.cat(latents), days)
+    patterns = _no_bands(len(lags))
+    whitener = torch.eye(0)
     eofs = model.denoiser.eofs.float()
-    channels = latents.shape[1]
-    patterns, pattern_bands = torch.eye(0), []
     if len(eofs):
         whitener = orthonormal(eofs)
-        coefficients = latents.flatten(1) @ (whitener @ eofs).t()
-        combinations, memory = by_memory(coefficients[:, :, None], days, lags)
-        patterns, pattern_bands = combinations @ whitener, bands_of(memory)
-        latents = latents - (coefficients @ (whitener @ eofs)).reshape(latents.shape)
-    cells = model.cells[0, 0].bool()
-    rotation, memory = by_memory(latents[:, :, cells], days, lags)
-    z, y, x = latents.shape[1:]
-    model.history = HistoryNoise((z, y, x), rotation, bands_of(memory), patterns, pattern_bands).eval()
-    log.info("memory fitted to %d states in %d bands of %d channels and %d patterns",
-             len(times), len(model.history.sizes), channels, len(patterns))  # fmt: skip
+        coefficients = anomaly.flatten(1) @ (whitener @ eofs).t()
+        patterns = by_memory(coefficients[:, :, None], lags)
+        anomaly = anomaly - (coefficients @ (whitener @ eofs)).reshape(anomaly.shape)
+    channels = by_memory(anomaly[:, :, model.cells[0, 0].bool()], lags)
+    record = [memory_of(anomalies(torch.stack(values), days), lags) for values in zip(*pooled, strict=True)]
+
+    def noise(scales: list[tuple[tuple[float, ...], tuple[float, ...]]]) -> HistoryNoise:
+        bands = [Band(n, *s) for n, s in zip((*channels.sizes, *patterns.sizes), scales, strict=True)]
+        count, (z, y, x) = len(channels.sizes), model.latent_mean.shape
+        made = HistoryNoise(
+            (z, y, x), channels.combinations, bands[:count], patterns.combinations @ whitener, bands[count:]
+        )
+        return made.eval()
+
+    memory = np.concatenate([channels.memory, patterns.memory])
+    model.history = noise([((1.0,), (1.0,))] * len(memory))
+    shares = shares_of_bands(model, data, times)
+    model.history = noise(fit_scales(np.array(list(lags)), memory, shares, np.array(record)))
+    log.info("memory fitted to %d states, at lags of %s days", len(times), ", ".join(map(str, lags)))
 
 
-def running_days(data: PreparedData) -> np.ndarray:
-    """Days of each time on one axis, float64 [time]."""
-    return data.year * DAYS + data.day_of_year
-
-
-def lags_of(days: np.ndarray) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """Pairs of indices of times for each of `LAGS` that has enough of them."""
+def pairs_of(days: np.ndarray) -> Pairs:
+    """The pairs for each of `LAGS` that has enough of them."""
     apart = days[None, :] - days[:, None]
     found = {}
     for lag in LAGS:
@@ -85,113 +106,113 @@ def lags_of(days: np.ndarray) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     return found
 
 
-def anomalies(latents: Tensor, days: np.ndarray) -> Tensor:
-    """Latents [time, z, y, x] less what the date tells: a linear trend and two harmonics of the year, which drift."""
+def quantities(model: GenerativeModel, states: Tensor) -> list[tuple[Tensor, ...]]:
+    """What states [n, variable, y, x] shall remember: each variable's pooled field, and its mean over the ocean.
+
+    Returns for each state the quantities, each float32 [value].
+    """
+    fields = F.avg_pool2d(states * model.ocean, POOL) if min(states.shape[2:]) >= POOL else states
+    means = (states * model.ocean).sum((2, 3)) / model.ocean.sum()
+    return [(*(f.flatten() for f in field), *(m[None] for m in mean))
+            for field, mean in zip(fields, means, strict=True)]  # fmt: skip
+
+
+def anomalies(values: Tensor, days: np.ndarray) -> Tensor:
+    """Values [time, ...] less what the date tells: a trend and two harmonics of the year, the first with a trend."""
     phase = 2 * np.pi * days / DAYS
     trend = (days - days.mean()) / max(days.std(), 1.0)
     harmonics = [f(n * phase) for n in (1, 2) for f in (np.sin, np.cos)]
-    terms = np.stack([np.ones_like(days), trend, *harmonics, *(trend * h for h in harmonics[:2])], 1)
+    terms = np.stack([np.ones_like(days), trend, trend**2, *harmonics, *(trend * h for h in harmonics[:2])], 1)
     basis = torch.from_numpy(np.linalg.qr(terms)[0]).float()
-    flat = latents.flatten(1)
-    return (flat - basis @ (basis.t() @ flat)).reshape(latents.shape)
+    flat = values.flatten(1)
+    return (flat - basis @ (basis.t() @ flat)).reshape(values.shape)
 
 
-def by_memory(
-    values: Tensor, days: np.ndarray, lags: dict[int, tuple[np.ndarray, np.ndarray]]
-) -> tuple[Tensor, Memory]:
-    """Orthogonal combinations [component, component] of the components of values [time, component, place], a row each,
-    longest memory first, and their memory.
-
-    Memory is measured in one part of the record after the other, with combinations that were found in the other parts:
-    where they were found, they would seem to remember for too long.
-    """
-    parts = np.searchsorted(np.quantile(days, np.linspace(0, 1, PARTS + 1)[1:-1]), days, side="right")
-    measured = []
-    for part in range(PARTS):
-        kept, judged = parts != part, parts == part
-        root = _inverse_root(values[kept])
-        rotation = _combinations(values, root, _within(lags, kept))
-        measured.append(_correlations(values, rotation @ root, _within(lags, judged)))
-    root = _inverse_root(values)
-    known = [
-        not np.isnan(each).all() for each in np.moveaxis(np.array(measured), 1, 0)
-    ]  # lags that a part has pairs of
-    memory = Memory(np.array(list(lags))[known], np.nanmean(np.array(measured)[:, known], axis=0))
-    return _combinations(values, root, lags).float(), memory
-
-
-def _within(lags: dict[int, tuple[np.ndarray, np.ndarray]], kept: np.ndarray) -> dict:
-    """The pairs of which both times are kept."""
-    return {lag: tuple(side[kept[first] & kept[second]] for side in (first, second))
-            for lag, (first, second) in lags.items()}  # fmt: skip
-
-
-def _inverse_root(values: Tensor) -> Tensor:
-    """The inverse symmetric root of the components' covariance [component, component], float64.
-
-    It is the map from anomalies to the noise that a sampler would bring there, were they normal.
-    """
-    some = values.double()
-    covariance = torch.einsum("tip,tjp->ij", some, some) / (some.shape[0] * some.shape[2])
-    variances, vectors = torch.linalg.eigh(covariance)
-    return (vectors * variances.clamp(min=float(variances.max()) * 1e-6).rsqrt()) @ vectors.t()
-
-
-def _combinations(values: Tensor, root: Tensor, lags: dict) -> Tensor:
-    """Orthogonal [component, component]: eigenvectors of the symmetric covariance at the first two lags, a row each."""
-    standard = torch.einsum("ij,tjp->tip", root, values.double())
-    total = torch.zeros_like(root)
-    for first, second in list(lags.values())[:2]:
-        if len(first):
-            product = torch.einsum("tip,tjp->ij", standard[first], standard[second]) / len(first)
-            total += product + product.t()
-    return torch.linalg.eigh(total).eigenvectors.flip(1).t()
-
-
-def _correlations(values: Tensor, combinations: Tensor, lags: dict) -> np.ndarray:
-    """Correlation [lag, component] of combinations [component, component] of the values."""
-    combined = torch.einsum("ij,tjp->tip", combinations, values.double())
+def memory_of(values: Tensor, lags: Pairs) -> np.ndarray:
+    """Correlation [lag] of anomalies [time, value], over all values together."""
     found = []
     for first, second in lags.values():
-        a, b = combined[first], combined[second]
-        norm = (a.square().sum((0, 2)) * b.square().sum((0, 2))).sqrt()
-        found.append(((a * b).sum((0, 2)) / norm).numpy() if len(first) else np.full(len(combinations), np.nan))
+        a, b = values[first].double(), values[second].double()
+        found.append(float((a * b).sum() / (a.square().sum() * b.square().sum()).sqrt()))
     return np.array(found)
 
 
-def bands_of(memory: Memory) -> list[Band]:
-    """Bands of combinations, longest memory first, with the time scales that fit them.
-
-    Bands grow in size, because memories differ most among the longest.
-    """
-    count = memory.correlation.shape[1]
+def by_memory(values: Tensor, lags: Pairs) -> Bands:
+    """Orthogonal combinations of the components of values [time, component, place], in bands that double in size,
+    because memories differ most among the longest."""
+    covariance = torch.einsum("tip,tjp->ij", values.double(), values.double()) / (values.shape[0] * values.shape[2])
+    variances, vectors = torch.linalg.eigh(covariance)
+    # The symmetric root: it maps anomalies to the noise that a sampler would bring there, were they normal.
+    root = (vectors * variances.clamp(min=float(variances.max()) * LEAST_VARIANCE).rsqrt()) @ vectors.t()
+    standard = torch.einsum("ij,tjp->tip", root, values.double())
+    lagged = torch.zeros_like(root)
+    for first, second in list(lags.values())[:2]:
+        product = torch.einsum("tip,tjp->ij", standard[first], standard[second]) / len(first)
+        lagged += product + product.t()
+    combinations = torch.linalg.eigh(lagged).eigenvectors.flip(1).t()
+    combined = torch.einsum("ij,tjp->tip", combinations, standard)
+    count = len(root)
     edges = [0, *(2**i for i in range(count.bit_length()) if 2**i < count), count]
-    return [Band(int(last - first), *fit_scales(memory.lags, memory.correlation[:, first:last].mean(1)))
-            for first, last in pairwise(edges)]  # fmt: skip
+    spans = list(pairwise(edges))
+    memory = np.stack([memory_of(combined[:, first:last].flatten(1), lags) for first, last in spans])
+    return Bands(combinations.float(), tuple(last - first for first, last in spans), memory)
 
 
-def fit_scales(lags: np.ndarray, wanted: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Time scales in days, one or two, and their shares of the variance: least squares of the correlation at ``lags``.
+def _no_bands(lags: int) -> Bands:
+    return Bands(torch.eye(0), (), np.zeros((0, lags)))
 
+
+def shares_of_bands(model: GenerativeModel, data: PreparedData, times: np.ndarray) -> np.ndarray:
+    """Share of the variance of each quantity that each band makes, [quantity, band]; each quantity's sum is 1.
+
+    Half the mean square of the difference between a sample and one in which the band is drawn anew is the variance that
+    the band makes.
+    """
+    steps = 10 if model.multistep else 5
+    found = []
+    for i, t in enumerate(times[np.linspace(0, len(times) - 1, SAMPLES).round().astype(int)]):
+        date = [int(data.year[t]), int(data.day_of_year[t])] if model.conditional else []
+        condition = torch.tensor([date], dtype=torch.int64).reshape(1, -1)
+        drawn, other = (model.history.draw(seed, i + 1, 0, model.cells.device) for seed in (1, 2))
+        states = []
+        for band in range(-1, len(drawn)):
+            numbers = [other[j] if j == band else number for j, number in enumerate(drawn)]
+            noise = model.history.assemble(numbers, model.cells, model.denoiser.eofs)[None]
+            states.append(model.decode(model.solve(noise, condition, steps), model.latent_noise))
+        base, *changed = quantities(model, torch.cat(states))
+        found.append([[float((a - b).square().mean()) for a, b in zip(base, each, strict=True)] for each in changed])
+    variance = np.mean(found, axis=0).T
+    return variance / variance.sum(1, keepdims=True).clip(min=1e-30)
+
+
+def fit_scales(
+    lags: np.ndarray, memory: np.ndarray, shares: np.ndarray, record: np.ndarray
+) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
+    """Time scales in days and their shares of the variance, for each band.
+
+    memory: correlation [band, lag] of the bands in the record's latents;  shares: [quantity, band], see
+    `shares_of_bands`;  record: correlation [quantity, lag] that the quantities shall have.
     No scale is below 0.4 of the shortest lag: the record does not tell what is faster, and noise that changes faster
     would let a member jump from day to day.
     """
-    wanted = wanted.clip(min=0.0)
-    candidates = np.geomspace(0.4 * lags.min(), 4 * lags.max(), 24)
+    candidates = np.geomspace(0.4 * lags.min(), 4 * lags.max(), SCALES)
     curves = np.array([[correlation(0.37 * s, 0.37 * s + lag, s) for lag in lags] for s in candidates])
-    weight = 1e3  # of the condition that the shares sum up to 1
-    best: tuple[float, tuple[float, ...], tuple[float, ...]] = (np.inf, (), ())
-    for i in range(len(candidates)):
-        for j in range(i, len(candidates)):
-            pair = [i] if i == j else [i, j]
-            system = np.vstack([curves[pair].T, np.full(len(pair), weight)])
-            shares, error = nnls(system, np.append(wanted, weight))
-            if error < best[0] - 1e-9:
-                kept = [
-                    (float(candidates[p]), float(s / shares.sum()))
-                    for p, s in zip(pair, shares, strict=True)
-                    if s > 0.02
-                ]
-                total = sum(share for _, share in kept)
-                best = (error, tuple(scale for scale, _ in kept), tuple(share / total for _, share in kept))
-    return best[1], best[2]
+    bands, quantities_count = len(memory), len(record)
+    # Unknown: the shares [band, candidate]. Rows: quantities at lags, bands at lags, and that the shares sum up to 1.
+    states = np.einsum("qb,cl->qlbc", shares, curves).reshape(quantities_count * len(lags), -1)
+    latents = np.einsum("ab,cl->albc", np.eye(bands), curves).reshape(bands * len(lags), -1)
+    sums = np.kron(np.eye(bands), np.ones(SCALES))
+    system = np.vstack([states, PRIOR * latents, 30 * sums])
+    wanted = np.concatenate([record.clip(min=0).ravel(), PRIOR * memory.clip(min=0).ravel(), 30 * np.ones(bands)])
+    kept, ranks = np.ones((bands, SCALES), bool), np.zeros((bands, SCALES), int)
+    for most in (SCALES, 2 * MOST_SCALES, MOST_SCALES):  # fewer from fit to fit, so that the rest takes their place
+        found = np.zeros((bands, SCALES))
+        kept &= ranks < most
+        found[kept] = nnls(system[:, kept.ravel()], wanted)[0]
+        ranks = np.argsort(np.argsort(-found, axis=1), axis=1)
+    scales = []
+    for band in found:
+        used = np.flatnonzero(band > 0.02 * band.sum())
+        shares_used = band[used] / band[used].sum()
+        scales.append((tuple(candidates[used].tolist()), tuple(shares_used.tolist())))
+    return scales

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""The model of an archive as plain PyTorch modules again."""
+
+import dataclasses
+
+import torch
+from torch import nn
+
+from icegen.archive.archive import Archive
+from icegen.model.autoencoder import Autoencoder, IdentityDecoder, IdentityEncoder
+from icegen.model.generative_model import Constraints, GenerativeModel, Normalisation
+from icegen.model.history import Band, HistoryNoise
+from icegen.model.sampler import SamplerConfig
+from icegen.training.checkpoints import make_denoiser
+from icegen.training.config import Config, from_stored
+
+
+def rebuild(archive: Archive, sampler: SamplerConfig | None = None) -> tuple[GenerativeModel, Config]:
+    """The archive's model in evaluation mode, float32, and the configuration it was made with.
+
+    sampler: takes the place of the archive's own.
+    An archive of contract 1 gets the history noise of a model before it is fitted, and no constraint on thickness.
+    Raises ValueError for an archive whose modules were made by a version of icegen that differs.
+    """
+    try:
+        config = from_stored(archive.metadata["provenance"]["configuration"], archive.path)
+        if sampler is not None:
+            config = dataclasses.replace(config, sampler=sampler)
+        module = archive.module
+        state = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
+        encoder: nn.Module = IdentityEncoder()
+        decoder: nn.Module = IdentityDecoder()
+        if config.space == "latent":
+            autoencoder = Autoencoder(len(archive.variables), config.autoencoder)
+            encoder, decoder = autoencoder.encoder, autoencoder.decoder
+        features = None
+        if any(name.startswith("feature_encoder.") for name in state):
+            features = Autoencoder(len(archive.variables), config.features).encoder
+        thickness = archive.metadata.get("consistency", {}).get("sit_over_sic")
+        model = GenerativeModel(
+            encoder=encoder,
+            decoder=decoder,
+            denoiser=make_denoiser(config, state["latent_mean"].shape),
+            feature_encoder=features,
+            ocean=state["ocean"],
+            normalisation=Normalisation(
+                mean=state["mean"][:, 0, 0],
+                std=state["std"][:, 0, 0],
+                latent_mean=state["latent_mean"],
+                latent_std=state["latent_std"],
+                year_mean=module.year_mean,
+                year_scale=module.year_scale,
+            ),
+            constraints=Constraints(
+                lower=state["lower"][:, 0, 0],
+                upper=state["upper"][:, 0, 0],
+                concentration=module.concentration,
+                of_ice=state["of_ice"][:, 0, 0],
+                **_thickness(archive, thickness["lower"], thickness["upper"]) if thickness else {},
+            ),
+            conditional=module.conditional,
+            sampler=config.sampler,
+        )
+        if archive.contract == 1:
+            state |= {f"history.{name}": tensor for name, tensor in model.history.state_dict().items()}
+        else:
+            model.history = _history(module.history, archive.metadata["latent"]["shape"])
+        model.load_state_dict(state)
+    except (KeyError, AttributeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise ValueError(f"{archive.path} is of another version of icegen: {reason}") from None
+    return model.requires_grad_(False).eval(), config
+
+
+def _thickness(archive: Archive, thinnest: float, thickest: float) -> dict:
+    index = [v.id for v in archive.variables].index("sit")
+    return {"thickness": index, "thinnest": thinnest, "thickest": thickest}
+
+
+def _history(module: torch.jit.ScriptModule, shape: list[int]) -> HistoryNoise:
+    """The history noise of an archive."""
+    z, y, x = shape
+    bands = [
+        Band(size // (y * x) if i < module.in_channels else size, tuple(scales), tuple(shares))
+        for i, (size, scales, shares) in enumerate(zip(module.sizes, module.scales, module.shares, strict=True))
+    ]
+    channels, patterns = bands[: module.in_channels], bands[module.in_channels :]
+    return HistoryNoise((z, y, x), module.rotation, channels, module.patterns, patterns)

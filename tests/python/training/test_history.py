@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""Time scales of the noise, fitted to a record of known memory."""
+
+import numpy as np
+import pytest
+import torch
+
+from icegen.archive import export
+from icegen.data import prepared_file
+from icegen.model.history import correlation
+from icegen.training.history import anomalies, by_memory, fit_scales, memory_of, pairs_of
+
+DAYS = np.arange(400) * 30.4
+
+
+def autoregressive(decay, count, seed=0):
+    """Series [time, count] whose correlation falls by ``decay`` from one time to the next."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((len(DAYS), count))
+    for t in range(1, len(DAYS)):
+        x[t] = decay * x[t - 1] + np.sqrt(1 - decay**2) * x[t]
+    return torch.from_numpy(x).float()
+
+
+def test_pairs_of_a_monthly_record():
+    pairs = pairs_of(DAYS)
+    assert list(pairs) == [30, 61, 91, 182, 365]
+    first, second = pairs[61]
+    assert (second - first == 2).all()
+    assert len(first) == len(DAYS) - 2
+
+
+def test_anomalies_know_no_date():
+    season = 3 * np.cos(2 * np.pi * DAYS / 365.25 - 1) + 1e-4 * DAYS + 1e-8 * DAYS**2 + 5
+    values = torch.from_numpy(season[:, None] * np.ones(4)).float()
+    assert anomalies(values, DAYS).abs().max() < 1e-3
+
+
+def test_memory_is_the_correlation_at_a_lag():
+    found = memory_of(autoregressive(0.8, 50), pairs_of(DAYS))
+    np.testing.assert_allclose(found[:3], [0.8, 0.64, 0.512], atol=0.05)
+
+
+def test_combinations_are_orthogonal_and_longest_memory_comes_first():
+    """Two slow and six fast components, mixed by a rotation and of unlike variance."""
+    parts = torch.cat([autoregressive(0.95, 2), autoregressive(0.3, 6, seed=1)], 1)[:, :, None]
+    mix = torch.linalg.qr(torch.randn(8, 8, generator=torch.Generator().manual_seed(0))).Q
+    mixed = torch.einsum("ij,tjp->tip", mix * torch.linspace(1, 3, 8), parts)
+    bands = by_memory(mixed, pairs_of(DAYS))
+    torch.testing.assert_close(bands.combinations @ bands.combinations.t(), torch.eye(8), atol=1e-5, rtol=0)
+    assert bands.sizes == (1, 1, 2, 4)
+    assert (bands.memory[:2, 0] > 0.85).all()
+    assert (bands.memory[2:, 0] < 0.5).all()
+
+
+def test_scales_give_the_states_the_memory_of_the_record():
+    """Of two quantities made by two bands in other shares."""
+    lags = np.array([30, 61, 91, 182])
+    true = [([25.0, 160.0], [0.4, 0.6]), ([15.0], [1.0])]
+    curves = np.array(
+        [[sum(a * correlation(0, lag, s) for s, a in zip(*band, strict=True)) for lag in lags] for band in true]
+    )
+    shares = np.array([[0.8, 0.2], [0.1, 0.9]])
+    scales = fit_scales(lags, np.full((2, 4), 0.3), shares, shares @ curves)
+    found = np.array(
+        [[sum(a * correlation(0, lag, s) for s, a in zip(*band, strict=True)) for lag in lags] for band in scales]
+    )
+    np.testing.assert_allclose(shares @ found, shares @ curves, atol=0.06)
+    assert all(sum(share) == pytest.approx(1) for _, share in scales)
+    assert min(min(days) for days, _ in scales) >= 0.4 * 30
+
+
+def test_an_archive_tells_its_time_scales(tiny):
+    model, _ = export.build_model(tiny, prepared_file.load(tiny / "prepared.nc"))
+    bands = export.describe_history(model)["bands"]
+    assert sum(band["size"] for band in bands) == model.latent_mean.numel() + len(model.denoiser.eofs)
+    assert all(min(band["days"]) >= 12 for band in bands)
