@@ -19,10 +19,13 @@ def projected(x: np.ndarray, y: np.ndarray) -> dict:
     return {"shape": [len(y), len(x)], **axes, "mapping": pyproj.CRS("EPSG:6931").to_cf()}
 
 
-def write(path: Path, grid: dict, fields: dict[str, np.ndarray], ocean=None, lonlat=None, condition=DATE) -> Path:
+def write(
+    path: Path, grid: dict, fields: dict[str, np.ndarray], ocean=None, lonlat=None, condition=DATE, **further
+) -> Path:
     """Write an archive whose member m is m times `fields`, float32 [y, x] by id, and beside it what the backend reads.
 
     lonlat: float64 [2, y, x], degrees, of a grid whose metadata tell no projection.
+    further: entries of the metadata, beside or in place of those of contract 1.
     """
     ocean = np.ones(grid["shape"], bool) if ocean is None else ocean
     metadata = {
@@ -32,7 +35,7 @@ def write(path: Path, grid: dict, fields: dict[str, np.ndarray], ocean=None, lon
         "grid": grid,
         "condition": condition,
         "sampler": {"name": "heun", "steps": 2},
-    }
+    } | further
     entries = {"icegen.json": json.dumps(metadata), "ocean.u1": ocean.astype(np.uint8).tobytes()}
     if lonlat is not None:
         entries["lonlat.f8"] = np.asarray(lonlat, "<f8").tobytes()

@@ -13,10 +13,13 @@ torch.set_num_threads(1)  # sums of several threads differ in their last bits
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory) -> Path:
-    """A folder, made once, of source.nc, prepared.nc, the checkpoints, icegen.nml, tiny.pt and its damaged kin.
+    """A folder, made once, of source.nc, prepared.nc, the checkpoints, icegen.nml, tiny.pt, its damaged kin, and
+    first_contract.pt.
 
     Tests read it; one that changes a file copies it first.
     """
     folder = tmp_path_factory.mktemp("tiny")
-    making.make_damaged(making.make(folder))
+    path = making.make(folder)
+    making.make_first_contract(path)
+    making.make_damaged(path)
     return folder

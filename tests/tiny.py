@@ -73,6 +73,46 @@ def make(folder: Path) -> Path:
     return path
 
 
+class FirstContract(torch.nn.Module):
+    """The module of an archive, with the methods of contract 1: noise is keyed by the condition."""
+
+    def __init__(self, model: torch.jit.ScriptModule):
+        super().__init__()
+        self.model = model
+        self.conditional = bool(model.conditional)
+        self.latent_noise = float(model.latent_noise)
+
+    def forward(self, seed: int, member: torch.Tensor, condition: torch.Tensor, steps: int) -> torch.Tensor:
+        return self.decode(self.sample_latent(seed, member, condition, steps), self.latent_noise)
+
+    @torch.jit.export
+    def sample_latent(self, seed: int, member: torch.Tensor, condition: torch.Tensor, steps: int) -> torch.Tensor:
+        return self.solve(self.noise(seed, member, condition), condition, steps)
+
+    @torch.jit.export
+    def noise(self, seed: int, member: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        time = torch.zeros_like(member)
+        if condition.shape[1] > 0:
+            time = 1024 * condition[:, 0] + condition[:, 1]
+        return self.model.noise(seed, member, time, False)
+
+    @torch.jit.export
+    def solve(self, noise: torch.Tensor, condition: torch.Tensor, steps: int) -> torch.Tensor:
+        return self.model.solve(noise, condition, steps)
+
+    @torch.jit.export
+    def decode(self, latent: torch.Tensor, noise: float = 0.0) -> torch.Tensor:
+        return self.model.decode(latent, noise)
+
+
+def make_first_contract(path: Path) -> None:
+    """Beside ``path``: the same archive as contract 1 had it."""
+    description = archive.describe(path)
+    module = torch.jit.script(FirstContract(torch.jit.load(str(path))))
+    metadata = {k: v for k, v in description.metadata.items() if k not in ("consistency", "history")}
+    archive.save(path.parent / "first_contract.pt", module, metadata | {"contract": 1}, description.grid)
+
+
 def make_damaged(path: Path) -> None:
     """Beside ``path``: a truncated archive, one with a flipped byte, and one of a contract from the future."""
     content = bytearray(path.read_bytes())
@@ -88,5 +128,6 @@ def make_damaged(path: Path) -> None:
 if __name__ == "__main__":
     warnings.simplefilter("ignore", DeprecationWarning)
     made = make(Path(sys.argv[1]))
+    make_first_contract(made)
     make_damaged(made)
     sys.stdout.write(json.dumps({"archive": str(made), "bytes": made.stat().st_size}) + "\n")

@@ -91,6 +91,14 @@ int guarded(char *message, size_t size, Body body) {
   return 1;
 }
 
+// The noise of members at a date. Contract 2 keys it by the time, contract 1 by the condition.
+torch::Tensor draw(Model &model, int64_t seed, const torch::Tensor &member, const torch::Tensor &condition,
+                   int64_t time, bool history) {
+  const bool first_contract = model.module.get_method("noise").function().getSchema().arguments().size() == 4;
+  if (first_contract) return model.run("noise", {seed, member, condition});
+  return model.run("noise", {seed, member, torch::full_like(member, time), history});
+}
+
 // The latents to which the sampler brings noise.
 torch::Tensor solve(Model &model, const torch::Tensor &noise, const torch::Tensor &condition, int64_t steps) {
   const Autocast autocast(model.device.type(), model.half);
@@ -137,7 +145,7 @@ void warm_up(Model &model) {
   const auto member = torch::ones({1}, torch::kLong);
   const auto condition = torch::ones({1, model.module.attr("conditional").toBool() ? 2 : 0}, torch::kLong);
   for (int i = 0; i < 2; ++i) {
-    const auto noise = model.run("noise", {0, member, condition});
+    const auto noise = draw(model, 0, member, condition, 1, true);
     const auto latent = solve(model, noise, condition.to(model.device), 3);
     model.run("decode", {latent, model.module.attr("latent_noise")});
   }
@@ -174,7 +182,8 @@ int create(const char *archive, const char *device, int device_index, const char
 }
 
 int generate(void *handle, int64_t seed, int64_t members, const int64_t *member, int64_t conditions,
-             const int64_t *condition, int64_t steps, float *state, size_t state_size, char *message, size_t size) {
+             const int64_t *condition, int64_t time, int history, int64_t steps, float *state, size_t state_size,
+             char *message, size_t size) {
   return guarded(message, size, [&] {
     auto &model = *static_cast<Model *>(handle);
     c10::InferenceMode inference;
@@ -186,7 +195,7 @@ int generate(void *handle, int64_t seed, int64_t members, const int64_t *member,
     const int64_t together = model.device.is_cpu() ? 1 : members;
     for (int64_t first = 0; first < members; first += together) {
       const auto of_these = date.expand({together, conditions});
-      const auto noise = model.run("noise", {seed, numbers.narrow(0, first, together), of_these});
+      const auto noise = draw(model, seed, numbers.narrow(0, first, together), of_these, time, history != 0);
       const auto latent = (model.device.is_cpu() ? solve : replay)(model, noise, of_these.to(model.device), steps);
       // A copy from a GPU that need not wait comes through pinned memory.
       const auto states = model.run("decode", {latent, latent_noise}).contiguous().to(torch::kCPU, torch::kFloat, true);
@@ -205,7 +214,7 @@ void destroy(void *handle) { delete static_cast<Model *>(handle); }
 
 }  // namespace
 
-extern "C" __attribute__((visibility("default"))) const icegen_backend *icegen_backend_v1(void) {
+extern "C" __attribute__((visibility("default"))) const icegen_backend *icegen_backend_v2(void) {
   static const icegen_backend backend = {create, generate, destroy};
   return &backend;
 }

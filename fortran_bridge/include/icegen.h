@@ -88,8 +88,17 @@ ICEGEN_API int icegen_add_target_weights(icegen_emulator *emulator, const char *
 ICEGEN_API int icegen_remove_target(icegen_emulator *emulator, const char *target, char *message, size_t message_size);
 
 /*
- * Ask for a sample of `members` members at a date, which is ignored where samples have no condition. Returns at once;
- * generation goes on beside the caller.
+ * Ask for a sample of `members` members at a date. Returns at once; generation goes on beside the caller.
+ * year, day_of_year: of the host's calendar, 1 to 9999 and 1 to the year's length. What they mean, the namelist says:
+ *   history = 'continuous' (default for archives of contract 2): a member's dates hang together as nature's do; its
+ *     noise is a function of time, counted in days of the calendar without gaps. 'independent' (the only one of
+ *     contract 1): each date is a draw of its own.
+ *   years = 'given' (default): a year beyond the archive's range is refused; 'held': it is conditioned on the first or
+ *     last year of the range; '2007': all dates are conditioned on that year. Noise goes on through the years as given.
+ *   calendar = 'standard' (proleptic Gregorian, default), '365_day', '360_day' or '366_day'. Samples are conditioned
+ *     on day floor((day_of_year - 1/2) 365.25 / length) + 1 of the standard year, with the year's length in days.
+ *   condition = 'none', or an archive without condition: the date has a part in the noise alone; of contract 1, in
+ *     nothing.
  * first_member: the members are numbered from it; at least 1.
  * slot: any number from 1 by which the caller tells its requests apart. Each slot holds one: a request takes the place
  * of the one before it in its slot, whose members that have not started are cancelled. A caller with two slots asks
@@ -129,11 +138,11 @@ ICEGEN_API int icegen_receive_slot_f32(icegen_emulator *emulator, int slot, cons
                                        size_t message_size);
 
 /*
- * What a host may keep in its restart files, as a text of less than ICEGEN_STATE_SIZE bytes: which archive, seed, steps
- * and condition. icegen_set_state takes seed, steps and condition from it for the requests that follow, and refuses a
- * state of another archive. A host whose namelist and archive stay as they were needs neither.
+ * What a host may keep in its restart files, as a text of less than ICEGEN_STATE_SIZE bytes: which archive, seed,
+ * steps, condition, history, years and calendar. icegen_set_state takes them from it for the requests that follow, and
+ * refuses a state of another archive. A host whose namelist and archive stay as they were needs neither.
  */
-#define ICEGEN_STATE_SIZE 192
+#define ICEGEN_STATE_SIZE 256
 ICEGEN_API int icegen_get_state(icegen_emulator *emulator, char *state, size_t state_size, char *message,
                                 size_t message_size);
 ICEGEN_API int icegen_set_state(icegen_emulator *emulator, const char *state, char *message, size_t message_size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a backend offers the bridge: it loads a model from an archive and runs it. A backend is a shared library that
- * exports icegen_backend_v1; the bridge loads it with dlopen, on generator ranks alone, and calls it from one thread
+ * exports icegen_backend_v2; the bridge loads it with dlopen, on generator ranks alone, and calls it from one thread
  * of its own, whose floating-point traps are masked. Functions return 0, or fill `message`, one line, and return
  * another value; after that the model is still called. What a backend in C++ throws is taken as such a failure.
  */
@@ -26,12 +26,13 @@ typedef struct icegen_backend {
                 void **model, char *message, size_t message_size);
   /*
    * Generate states. member [members]: their numbers.  condition [conditions]: the same for all members.
-   * state: float32 [members, variable, y, x], of `size` elements in all; finite and within the archive's bounds, or
-   * the bridge refuses it.
+   * time, history: of the noise, as torchscript/README.md says; archives of contract 1 know neither.
+   * state: float32 [members, variable, y, x], of `size` elements in all; finite, within the archive's bounds and of
+   * the consistency that it states, or the bridge refuses it.
    */
   int (*generate)(void *model, int64_t seed, int64_t members, const int64_t *member, int64_t conditions,
-                  const int64_t *condition, int64_t steps, float *state, size_t size, char *message,
-                  size_t message_size);
+                  const int64_t *condition, int64_t time, int history, int64_t steps, float *state, size_t size,
+                  char *message, size_t message_size);
   void (*destroy)(void *model);
 } icegen_backend;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "archive.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <climits>
@@ -19,7 +20,6 @@
 namespace icegen {
 namespace {
 
-constexpr int kContract = 1;
 const std::string kCommentPrefix = "icegen-archive sha256:";
 const std::size_t kCommentLength = kCommentPrefix.size() + 64;
 
@@ -144,6 +144,23 @@ double bound(const nlohmann::json &variable, const char *key, double unbounded) 
   return found == variable.end() || found->is_null() ? unbounded : found->get<double>();
 }
 
+std::optional<Consistency> consistency_of(const nlohmann::json &metadata, const std::vector<std::string> &variables,
+                                          const std::string &path) {
+  const auto stated = metadata.find("consistency");
+  if (stated == metadata.end() || !stated->contains("sit_over_sic")) return std::nullopt;
+  const auto index_of = [&](const char *id) -> std::size_t {
+    return std::find(variables.begin(), variables.end(), id) - variables.begin();
+  };
+  const auto &range = stated->at("sit_over_sic");
+  const Consistency consistency = {index_of("sit"), index_of("sic"), {range.at("lower"), range.at("upper")}};
+  if (std::max(consistency.sit, consistency.sic) == variables.size())
+    fail(ICEGEN_BAD_ARCHIVE, path, " states a range of sit / sic; wanted both among its variables");
+  if (!(consistency.ratio.lower > 0 && consistency.ratio.upper >= consistency.ratio.lower))
+    fail(ICEGEN_BAD_ARCHIVE, path, " has sit / sic from ", consistency.ratio.lower, " to ", consistency.ratio.upper,
+         " m; wanted a range above 0");
+  return consistency;
+}
+
 }  // namespace
 
 std::string verified_sha256(const std::string &path) { return ArchiveFile(path).verify(); }
@@ -171,16 +188,16 @@ Archive parse_header(const ArchiveHeader &header, const std::string &path) {
     const auto json = nlohmann::json::parse(header.metadata);
     if (json.at("format") != "icegen-archive")
       fail(ICEGEN_BAD_ARCHIVE, path, " is of format ", json.at("format").dump(), "; wanted \"icegen-archive\"");
-    const int contract = whole(json.at("contract"), "contract", path);
-    if (contract != kContract)
-      fail(ICEGEN_BAD_ARCHIVE, path, " follows archive contract ", contract, "; this icegen reads ", kContract);
-
     Archive archive;
+    archive.contract = whole(json.at("contract"), "contract", path);
+    if (archive.contract != 1 && archive.contract != 2)
+      fail(ICEGEN_BAD_ARCHIVE, path, " follows archive contract ", archive.contract, "; this icegen reads 1 and 2");
     for (const auto &variable : json.at("variables")) {
       archive.variables.push_back(variable.at("id"));
       archive.bounds.push_back({bound(variable, "lower", -HUGE_VAL), bound(variable, "upper", HUGE_VAL)});
     }
     if (archive.variables.empty()) fail(ICEGEN_BAD_ARCHIVE, path, " has no variable; wanted at least 1");
+    archive.consistency = consistency_of(json, archive.variables, path);
     for (const auto &condition : json.at("condition")) {
       const auto &range = condition.at("range");
       archive.conditions.push_back({condition.at("id"), whole(range.at(0), "a condition from", path),

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,17 @@ struct Bounds {
   double lower, upper;
 };
 
+// Thickness over concentration wherever there is ice, m; without ice both are 0.
+struct Consistency {
+  std::size_t sit, sic;  // indices of variables
+  Bounds ratio;
+};
+
 struct Archive {
+  int contract;                        // its version
   std::vector<std::string> variables;  // ids, in the order of the model's output
   std::vector<Bounds> bounds;          // of each of them
+  std::optional<Consistency> consistency;
   Mask mask;
   std::shared_ptr<const Projected> projected;  // null where the archive gives the places of its cells one by one
   bool mirrored;                               // x decreases with the column

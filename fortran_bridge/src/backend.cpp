@@ -39,6 +39,23 @@ void require_within(const Bounds &bounds, const float *cells, std::size_t count,
   refuse("a finite number");
 }
 
+// Refuse thickness that contradicts concentration. state: float32 [variable, y, x] of one member.
+void require_consistent(const Consistency &wanted, const float *state, std::size_t cells, std::int64_t member) {
+  constexpr double rounding = 1e-6;  // relative, of float32 numbers and of what they were computed from
+  const double thinnest = wanted.ratio.lower * (1 - rounding), thickest = wanted.ratio.upper * (1 + rounding);
+  const float *sit = state + wanted.sit * cells, *sic = state + wanted.sic * cells;
+  for (std::size_t cell = 0; cell < cells; ++cell) {
+    const double volume = sit[cell], area = sic[cell];
+    if (volume >= thinnest * area && volume <= thickest * area) continue;  // both 0 as well
+    const auto refuse = [&](const auto &...seen) {
+      fail(ICEGEN_BACKEND_ERROR, "generation failed: sit / sic of member ", member, " is ", seen..., " in cell ",
+           cell + 1, "; wanted ", wanted.ratio.lower, " to ", wanted.ratio.upper, " m, or 0 / 0");
+    };
+    if (volume == 0 || area == 0) refuse(sit[cell], " / ", sic[cell]);
+    refuse(volume / area, " m");
+  }
+}
+
 }  // namespace
 
 Model::Model(const Archive &archive, const std::string &backend, const std::string &path, const std::string &device,
@@ -46,7 +63,7 @@ Model::Model(const Archive &archive, const std::string &backend, const std::stri
     : archive_(archive) {
   const bool is_path = backend.find('/') != std::string::npos;
   std::string reason;
-  void *entry = load_entry(is_path ? backend : "icegen_backend_" + backend, "icegen_backend_v1", reason);
+  void *entry = load_entry(is_path ? backend : "icegen_backend_" + backend, "icegen_backend_v2", reason);
   if (entry == nullptr) fail(ICEGEN_BACKEND_ERROR, "backend '", backend, "' cannot be loaded: ", reason);
   functions_ = reinterpret_cast<icegen_backend_entry>(entry)();
   if (functions_ == nullptr) fail(ICEGEN_BACKEND_ERROR, "backend '", backend, "' does not work here");
@@ -61,22 +78,23 @@ Model::~Model() {
   outcome_of([&] { functions_->destroy(handle_); });
 }
 
-void Model::generate(std::int64_t seed, const std::vector<std::int64_t> &members,
-                     const std::vector<std::int64_t> &condition, int steps, std::vector<float> &states) {
+void Model::generate(std::int64_t seed, const std::vector<std::int64_t> &members, const Moment &moment, int steps,
+                     std::vector<float> &states) {
   states.resize(members.size() * archive_.state_size());
   run("generation failed: ", [&](char *message, std::size_t size) {
     return functions_->generate(handle_, seed, static_cast<std::int64_t>(members.size()), members.data(),
-                                static_cast<std::int64_t>(condition.size()), condition.data(), steps, states.data(),
-                                states.size(), message, size);
+                                static_cast<std::int64_t>(moment.condition.size()), moment.condition.data(),
+                                moment.time, moment.history, steps, states.data(), states.size(), message, size);
   });
   const std::size_t cells = archive_.mask.cells(), ocean_cells = archive_.mask.ocean_cells();
   const float *values = states.data();
   float *ocean = states.data();
   for (const std::int64_t member : members) {
-    for (std::size_t i = 0; i < archive_.variables.size(); ++i, values += cells, ocean += ocean_cells) {
-      require_within(archive_.bounds[i], values, cells, archive_.variables[i], member);
+    for (std::size_t i = 0; i < archive_.variables.size(); ++i)
+      require_within(archive_.bounds[i], values + i * cells, cells, archive_.variables[i], member);
+    if (archive_.consistency) require_consistent(*archive_.consistency, values, cells, member);
+    for (std::size_t i = 0; i < archive_.variables.size(); ++i, values += cells, ocean += ocean_cells)
       archive_.mask.pack(values, ocean);
-    }
   }
   states.resize(members.size() * archive_.ocean_size());
   states.shrink_to_fit();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "archive.h"
+#include "dates.h"
 
 namespace icegen {
 
@@ -22,10 +23,10 @@ class Model {
   Model(const Model &) = delete;
   Model &operator=(const Model &) = delete;
 
-  // states: receives float32 [members, variable, ocean cell]. Values that are not finite or not within the archive's
-  // bounds, be it on land, are an error.
-  void generate(std::int64_t seed, const std::vector<std::int64_t> &members, const std::vector<std::int64_t> &condition,
-                int steps, std::vector<float> &states);
+  // states: receives float32 [members, variable, ocean cell]. Values that are not finite, not within the archive's
+  // bounds or not consistent, be it on land, are an error.
+  void generate(std::int64_t seed, const std::vector<std::int64_t> &members, const Moment &moment, int steps,
+                std::vector<float> &states);
 
  private:
   const Archive &archive_;

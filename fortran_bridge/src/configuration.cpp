@@ -7,13 +7,14 @@
 #include <charconv>
 #include <cstring>
 
+#include "dates.h"
 #include "error.h"
 #include "placement.h"
 
 // As declared in namelist.f90, which fills it.
 struct icegen_namelist {
-  char archive[1024], archive_sha256[128], backend[1024], device[128], precision[128], condition[128],
-      cpus[1024];  // closed by a zero
+  char archive[1024], archive_sha256[128], backend[1024], device[128], precision[128], condition[128], history[128],
+      years[128], calendar[128], cpus[1024];  // closed by a zero
   std::int64_t seed;
   std::int32_t steps, generators, threads, batch;
 };
@@ -51,6 +52,10 @@ std::string read_namelist(const std::string &path) {
   require(c.precision == "float32" || c.precision == "bfloat16", "precision", quoted(raw.precision),
           "'float32' or 'bfloat16'");
   require(c.by_date || std::string(raw.condition) == "none", "condition", quoted(raw.condition), "'date' or 'none'");
+  require(c.history.empty() || c.history == "continuous" || c.history == "independent", "history", quoted(raw.history),
+          "'continuous' or 'independent', or nothing for what the archive knows");
+  require(is_years(c.years), "years", quoted(raw.years), "'given', 'held' or one year from '1' to '9999'");
+  require(is_calendar(c.calendar), "calendar", quoted(raw.calendar), "'standard', '365_day', '360_day' or '366_day'");
   require(c.seed >= 0, "seed", c.seed, "0 or more");
   require(c.steps >= 0, "steps", c.steps, "1 or more, or 0 for the archive's own");
   require(c.generators >= 1, "generators", c.generators, "1 or more");
@@ -70,6 +75,9 @@ Configuration parse_namelist(const std::string &values) {
   c.device = raw.device;
   c.precision = raw.precision;
   c.by_date = std::string(raw.condition) == "date";
+  c.history = raw.history;
+  c.years = raw.years;
+  c.calendar = raw.calendar;
   c.cpus = raw.cpus;
   c.seed = raw.seed;
   c.steps = raw.steps;

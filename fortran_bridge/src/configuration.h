@@ -15,6 +15,9 @@ struct Configuration {
   std::string precision;       // "float32" or "bfloat16": of the products in the model's networks
   int first_device;            // of a node's first generator, for "cuda"; the next has the next
   bool by_date;                // condition samples on the date of the request
+  std::string history;         // "continuous" or "independent"; empty: what the archive knows
+  std::string years;           // as in DateRules
+  std::string calendar;        // as in DateRules
   std::int64_t seed;           // of the noise
   std::int32_t steps;          // noise levels of the sampler; 0: the archive's own
   std::int32_t generators;     // ranks per node that generate, at most all of them

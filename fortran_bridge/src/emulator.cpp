@@ -24,8 +24,7 @@ void require(const void *argument, const char *name) {
 Emulator::Emulator(Communicator &&communicator, const char *namelist) : comm_(std::move(communicator)) {
   read_configuration(namelist);
   const std::string lonlat = read_archive();
-  key_ = {configuration_.seed, configuration_.steps > 0 ? configuration_.steps : archive_.steps,
-          configuration_.by_date && !archive_.conditions.empty()};
+  choose_key();
   choose_generators();
   load_model();
   grid_.emplace(comm_, archive_, lonlat);
@@ -57,6 +56,16 @@ std::string Emulator::read_archive() {
     sha256_ = header.sha256;
   });
   return std::move(header.lonlat);
+}
+
+void Emulator::choose_key() {
+  comm_.agree([&] {
+    const Configuration &c = configuration_;
+    const bool history = c.history.empty() ? archive_.contract > 1 : c.history == "continuous";
+    const bool condition = c.by_date && !archive_.conditions.empty();
+    key_ = {c.seed, c.steps > 0 ? c.steps : archive_.steps, {condition, history, c.years, c.calendar}};
+    require_possible(key_.dates, archive_);
+  });
 }
 
 // On each node some ranks, spread evenly over its ranks, its leader among them.
@@ -207,30 +216,17 @@ void Emulator::request(int slot, int first_member, int members, int year, int da
     if (members > most_members) fail(ICEGEN_BAD_ARGUMENT, "members is ", members, "; wanted at most ", most_members);
     if (first_member < 1 || first_member > last_first_member)
       fail(ICEGEN_BAD_ARGUMENT, "first_member is ", first_member, "; wanted 1 to ", last_first_member);
-    const Condition condition = checked_condition(year, day_of_year);
+    const Moment moment = moment_of(year, day_of_year, key_.dates, archive_.conditions);
     Sample &sample = made[slot];
     sample.first_member = first_member, sample.members = members, sample.first_generator = next_generator_;
-    start(sample, slot, condition);
+    start(sample, slot, moment);
   });
   next_generator_ = made.begin()->second.generator_of(first_member + members, static_cast<int>(generators_.size()));
   samples_.erase(slot);
   samples_.merge(made);
 }
 
-Emulator::Condition Emulator::checked_condition(int year, int day_of_year) const {
-  if (!key_.by_date) return {};
-  Condition condition = {year, day_of_year};
-  for (std::size_t i = 0; i < condition.size(); ++i) {
-    const auto &[id, first, last] = archive_.conditions[i];
-    if (condition[i] < first || condition[i] > last)
-      fail(ICEGEN_BAD_ARGUMENT, id, " is ", condition[i], "; this archive takes ", first, " to ", last);
-  }
-  const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-  if (day_of_year == 366 && !leap) fail(ICEGEN_BAD_ARGUMENT, "day_of_year is 366; the year ", year, " has 365 days");
-  return condition;
-}
-
-void Emulator::start(Sample &sample, int slot, const Condition &condition) {
+void Emulator::start(Sample &sample, int slot, const Moment &moment) {
   if (!generates()) return;
   const int generators = static_cast<int>(generators_.size());
   const int before = (generator_ - sample.first_generator + generators) % generators;  // members that others take first
@@ -240,10 +236,10 @@ void Emulator::start(Sample &sample, int slot, const Condition &condition) {
     sample.batches.back()->members.push_back(sample.first_member + i);
   }
   for (const auto &batch : sample.batches) {
-    const auto generate = [this, weak = std::weak_ptr<Batch>(batch), condition, key = key_] {
+    const auto generate = [this, weak = std::weak_ptr<Batch>(batch), moment, key = key_] {
       const auto wanted = weak.lock();
       if (!wanted) return;
-      model_->generate(key.seed, wanted->members, condition, key.steps, wanted->states);
+      model_->generate(key.seed, wanted->members, moment, key.steps, wanted->states);
     };
     batch->done = worker_->run(generate, slot);
   }
@@ -343,7 +339,7 @@ void Emulator::set_state(const char *state) {
   comm_.agree([&] { return "state " + or_empty(state); },
               [&] {
                 require(state, "state");
-                key = key_of_restart(state, sha256_, !archive_.conditions.empty());
+                key = key_of_restart(state, sha256_, archive_);
               });
   key_ = key;
 }

@@ -43,19 +43,17 @@ class Emulator {
   void close();  // before it is destroyed: throws if other ranks call something else
 
  private:
-  using Condition = std::vector<std::int64_t>;  // year and day of the year, or nothing
-
   // Steps of opening.
   void read_configuration(const char *namelist);
   std::string read_archive();  // returns lonlat of its header, on the first rank
+  void choose_key();
   void choose_generators();
   void load_model();
 
   bool generates() const { return generator_ >= 0; }
   std::vector<Point> checked_target(const char *name, const HostPoints &points) const;
   const Coordinates *turning() const;  // the coordinates if the archive has velocities, else null
-  Condition checked_condition(int year, int day_of_year) const;
-  void start(Sample &sample, int slot, const Condition &condition);  // the members of this rank
+  void start(Sample &sample, int slot, const Moment &moment);  // the members of this rank
   const Target &target_named(const std::string &name) const;
   Sample &sample_in(int slot);
   const float *state_on_node(Sample &sample, int member);  // [variable, ocean cell], brought there if need be

@@ -348,7 +348,7 @@ subroutine icegen_receive_slot_r4(ih, slot, target, variable, member, n, values,
   call keep(at, message)
 end subroutine icegen_receive_slot_r4
 
-!> CALL ICEGEN_GET_STATE(IH, STATE, IERR): a text for restart files; CHARACTER*192 STATE suffices.
+!> CALL ICEGEN_GET_STATE(IH, STATE, IERR): a text for restart files; CHARACTER*256 STATE suffices.
 subroutine icegen_get_state(ih, state, ierr)
   use icegen_handles, only: place_of, keep, message_length, emulators
   implicit none
@@ -363,7 +363,7 @@ subroutine icegen_get_state(ih, state, ierr)
   call keep(at, message)
 end subroutine icegen_get_state
 
-!> CALL ICEGEN_SET_STATE(IH, STATE, IERR): take seed, steps and condition from such a text; one of another archive is
+!> CALL ICEGEN_SET_STATE(IH, STATE, IERR): take what samples are made with from such a text; one of another archive is
 !> refused.
 subroutine icegen_set_state(ih, state, ierr)
   use icegen_handles, only: place_of, keep, message_length, emulators

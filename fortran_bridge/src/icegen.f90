@@ -15,7 +15,7 @@ module icegen
   integer, parameter :: message_length = 512
 
   !> Length of the text of a state that always suffices, in characters.
-  integer, parameter :: icegen_state_length = 192
+  integer, parameter :: icegen_state_length = 256
 
   !> Longest text that goes to the C functions, in characters: longer than any path that a system opens.
   integer, parameter :: text_length = 4096
@@ -399,7 +399,7 @@ contains
     class(icegen_emulator), intent(in) :: self
     !> how many members
     integer, intent(in) :: members
-    !> date of the sample; day_of_year is 1 on 1 January
+    !> date of the sample in the namelist's calendar, 1 to 9999; day_of_year is 1 on 1 January
     integer, intent(in) :: year, day_of_year
     integer, intent(out) :: ierr
     character(len=*), intent(inout), optional :: errmsg
@@ -533,7 +533,7 @@ contains
     call report(message, errmsg)
   end subroutine fail_without_memory
 
-  !> A text for restart files that says which archive, seed, steps and condition samples are made with.
+  !> A text for restart files that says which archive, seed, steps and rules of dates samples are made with.
   subroutine emulator_get_state(self, state, ierr, errmsg)
     class(icegen_emulator), intent(in) :: self
     !> blank padded; icegen_state_length suffices
@@ -548,7 +548,7 @@ contains
     call report(message, errmsg)
   end subroutine emulator_get_state
 
-  !> Take seed, steps and condition of the requests that follow from a state; one of another archive is refused.
+  !> Take what the requests that follow are made with from a state; one of another archive is refused.
   subroutine emulator_set_state(self, state, ierr, errmsg)
     class(icegen_emulator), intent(in) :: self
     character(len=*), intent(in) :: state

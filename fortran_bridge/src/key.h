@@ -5,19 +5,23 @@
 #include <cstdint>
 #include <string>
 
+#include "dates.h"
+
 namespace icegen {
 
 struct Key {
   std::int64_t seed = 0;
   std::int32_t steps = 0;
-  bool by_date = true;  // conditioned on the date
+  DateRules dates;
+
+  bool operator==(const Key &other) const { return seed == other.seed && steps == other.steps && dates == other.dates; }
 };
 
 // sha256: of the archive.
 std::string restart_text(const Key &key, const std::string &sha256);
 
-// conditional: whether the archive takes a date. Throws Error(ICEGEN_BAD_ARGUMENT) for a text that is damaged or of
-// another archive.
-Key key_of_restart(const std::string &text, const std::string &sha256, bool conditional);
+// A text of version 1 knows no rules of dates: independent draws of the years given. Throws Error(ICEGEN_BAD_ARGUMENT)
+// for a text that is damaged or of another archive.
+Key key_of_restart(const std::string &text, const std::string &sha256, const Archive &archive);
 
 }  // namespace icegen

@@ -16,6 +16,9 @@ module icegen_namelist
     character(kind=c_char) :: device(word_length)  !> `cpu`, `cuda`, or `cuda:N` with N the first GPU of a node's generators.
     character(kind=c_char) :: precision(word_length)  !> Of the products in the networks: `float32` or `bfloat16`.
     character(kind=c_char) :: condition(word_length)  !> `date`: samples follow the date of the request; `none`: they do not.
+    character(kind=c_char) :: history(word_length)  !> `continuous` or `independent`; empty: what the archive knows.
+    character(kind=c_char) :: years(word_length)  !> `given`, `held` or a year: what the archive takes for the host's years.
+    character(kind=c_char) :: calendar(word_length)  !> Of the host: `standard`, `365_day`, `360_day` or `366_day`.
     character(kind=c_char) :: cpus(path_length)  !> CPUs of the thread that generates, such as `8-15`; empty: see docs/coupling.md.
     integer(c_int64_t) :: seed  !> Key of the noise, from 0; another seed gives another ensemble.
     integer(c_int32_t) :: steps  !> Noise levels of the sampler; 0: as many as the archive says.
@@ -35,11 +38,11 @@ contains
     integer(c_int) :: status
 
     character(len=path_length) :: archive, backend, cpus
-    character(len=word_length) :: archive_sha256, device, precision, condition
+    character(len=word_length) :: archive_sha256, device, precision, condition, history, years, calendar
     integer(c_int64_t) :: seed
     integer(c_int32_t) :: steps, generators, threads, batch
-    namelist /icegen_nml/ archive, archive_sha256, backend, device, precision, condition, seed, steps, generators, &
-      threads, batch, cpus
+    namelist /icegen_nml/ archive, archive_sha256, backend, device, precision, condition, history, years, calendar, &
+      seed, steps, generators, threads, batch, cpus
 
     character(len=:), allocatable :: file
     character(len=message_size) :: iomsg
@@ -51,6 +54,9 @@ contains
     device = 'cpu'
     precision = 'float32'
     condition = 'date'
+    history = ''
+    years = 'given'
+    calendar = 'standard'
     cpus = ''
     seed = 0
     steps = 0
@@ -83,6 +89,9 @@ contains
       call refuse_cut('device', device)
       call refuse_cut('precision', precision)
       call refuse_cut('condition', condition)
+      call refuse_cut('history', history)
+      call refuse_cut('years', years)
+      call refuse_cut('calendar', calendar)
       call refuse_cut('cpus', cpus)
     end if
 
@@ -92,6 +101,9 @@ contains
     call to_c(device, values%device)
     call to_c(precision, values%precision)
     call to_c(condition, values%condition)
+    call to_c(history, values%history)
+    call to_c(years, values%years)
+    call to_c(calendar, values%calendar)
     call to_c(cpus, values%cpus)
     values%seed = seed
     values%steps = steps
@@ -130,7 +142,7 @@ contains
         write (number, '(i0)') i
         iomsg = 'line '//trim(number)//" is '"//trim(line(:80))//"': "//trim(reason(:100))// &
                 '; wanted KEY = VALUE, of archive, archive_sha256, backend, device, precision, condition, '// &
-                'seed, steps, generators, threads, batch, cpus'
+                'history, years, calendar, seed, steps, generators, threads, batch, cpus'
         return
       end do
     end subroutine name_line

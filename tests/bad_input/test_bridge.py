@@ -25,7 +25,7 @@ DIGEST = "0123456789abcdef" * 4
 
 # A group's entries, beside a good archive: name, entries, status, words of the message.
 NAMELISTS = [
-    ("misspelt key", {"sede": 3}, NAMELIST, ["line 5 is 'sede = 3': ", "wanted KEY = VALUE, of archive, archive_sha256, backend, device, precision, condition, seed, steps, generators, threads, batch, cpus"]),
+    ("misspelt key", {"sede": 3}, NAMELIST, ["line 5 is 'sede = 3': ", "wanted KEY = VALUE, of archive, archive_sha256, backend, device, precision, condition, history, years, calendar, seed, steps, generators, threads, batch, cpus"]),
     ("text for a number", {"seed": "three"}, NAMELIST, ["line 5 is 'seed = 'three'': ", "wanted KEY = VALUE"]),
     ("negative seed", {"seed": -1}, NAMELIST, ["seed is -1; wanted 0 or more"]),
     ("seed beyond 64 bits", {"seed": 2**63}, NAMELIST, ["is 'seed = 9223372036854775808': Integer overflow"]),
@@ -43,6 +43,12 @@ NAMELISTS = [
     ("unknown precision", {"precision": "half"}, NAMELIST, ["precision is 'half'; wanted 'float32' or 'bfloat16'"]),
     ("long device", {"device": "cuda" * 40}, NAMELIST, ["device is 'cudacuda", "wanted at most 127 characters"]),
     ("unknown condition", {"condition": "maybe"}, NAMELIST, ["condition is 'maybe'; wanted 'date' or 'none'"]),
+    ("unknown history", {"history": "smooth"}, NAMELIST, ["history is 'smooth'; wanted 'continuous' or 'independent'"]),
+    ("history that contract 1 lacks", {"history": "continuous"}, NAMELIST, ["history is 'continuous'; an archive of contract 1 has none, wanted 'independent'"]),
+    ("unknown years", {"years": "all"}, NAMELIST, ["years is 'all'; wanted 'given', 'held' or one year from '1' to '9999'"]),
+    ("year 0 for all", {"years": "0"}, NAMELIST, ["years is '0'; wanted 'given', 'held' or one year"]),
+    ("a year that the archive lacks", {"years": "1850"}, NAMELIST, ["years is '1850'; this archive takes 1979 to 2100"]),
+    ("unknown calendar", {"calendar": "gregorian"}, NAMELIST, ["calendar is 'gregorian'; wanted 'standard', '365_day', '360_day' or '366_day'"]),
     ("CPUs in words", {"cpus": "all"}, NAMELIST, ["cpus is 'all'; wanted numbers and ranges of CPUs, such as '0,8-15'"]),
     ("CPUs backwards", {"cpus": "8-2"}, NAMELIST, ["cpus is '8-2'; wanted numbers and ranges"]),
     ("CPUs with an open end", {"cpus": "8,"}, NAMELIST, ["cpus is '8,'; wanted numbers and ranges"]),
@@ -56,7 +62,7 @@ NAMELISTS = [
     ("a folder for an archive", {"archive": "/"}, ARCHIVE, ["archive / cannot be read: Is a directory"]),
     ("no such backend", {"backend": "nonesuch"}, BACKEND, ["backend 'nonesuch' cannot be loaded", "libicegen_backend_nonesuch.so"]),
     ("text for a backend", {"backend": "/etc/passwd"}, BACKEND, ["backend '/etc/passwd' cannot be loaded"]),
-    ("another library for a backend", {"backend": str(BUILD / "lib/libicegen.so")}, BACKEND, ["icegen_backend_v1"]),
+    ("another library for a backend", {"backend": str(BUILD / "lib/libicegen.so")}, BACKEND, ["icegen_backend_v2"]),
 ]  # fmt: skip
 
 # Whole files: name, content, words.
@@ -72,8 +78,11 @@ NAMELIST_FILES = [
 # Archives with a good checksum and bad metadata: name, change of the metadata, words.
 METADATA = [
     ("another format", {"format": "gguf"}, ['is of format "gguf"; wanted "icegen-archive"']),
-    ("contract of the future", {"contract": 99}, ["follows archive contract 99; this icegen reads 1"]),
+    ("contract of the future", {"contract": 99}, ["follows archive contract 99; this icegen reads 1 and 2"]),
     ("contract in words", {"contract": "one"}, ['has contract "one"; wanted a whole number']),
+    ("consistency of what is not there", {"contract": 2, "variables": [{"id": "sic"}], "consistency": {"sit_over_sic": {"lower": 0.1, "upper": 9.0}}}, ["states a range of sit / sic; wanted both among its variables"]),
+    ("consistency upside down", {"contract": 2, "consistency": {"sit_over_sic": {"lower": 9.0, "upper": 0.1}}}, ["has sit / sic from 9 to 0.1 m; wanted a range above 0"]),
+    ("half a consistency", {"contract": 2, "consistency": {"sit_over_sic": {"lower": 0.1}}}, ["does not follow the archive contract", "upper"]),
     ("no variable", {"variables": []}, ["has no variable; wanted at least 1"]),
     ("variable without id", {"variables": [{}]}, ["does not follow the archive contract", "id"]),
     ("other conditions", {"condition": [{"id": "month", "range": [1, 12]}]}, ["month", "wanted year and day_of_year"]),
@@ -143,6 +152,7 @@ WEIGHTS = [
 POINTS = f"{LON} {LAT}"
 SLOT2 = "request 2 4 2 2001 60"
 STATE = "set_state 'icegen-state 1 archive {{sha256}} seed {} steps {} condition date'"
+STATE2 = "set_state 'icegen-state 2 archive {{sha256}} seed 1 steps 2 condition date history {} years {} calendar {}'"
 DISAGREE = "the ranks do not call with the same arguments: rank 1 has "
 
 # Calls on an open emulator: name, calls of which the last is refused, words.
@@ -177,8 +187,9 @@ CALLS = [
     ("too many members", ["request 1 1 2147483647 2001 60"], ["members is 2147483647; wanted at most 1000000"]),
     ("member 0", ["request 1 0 1 2001 60"], ["first_member is 0; wanted 1 to 2146483647"]),
     ("slot 0", ["request 0 1 1 2001 60"], ["slot is 0; wanted 1 or more"]),
-    ("day 0", ["request 1 1 1 2001 0"], ["day_of_year is 0; this archive takes 1 to 366"]),
-    ("day 366 of 2001", ["request 1 1 1 2001 366"], ["day_of_year is 366; the year 2001 has 365 days"]),
+    ("day 0", ["request 1 1 1 2001 0"], ["day_of_year is 0; wanted 1 to 365 in 2001 of the calendar 'standard'"]),
+    ("day 366 of 2001", ["request 1 1 1 2001 366"], ["day_of_year is 366; wanted 1 to 365 in 2001"]),
+    ("no year", ["request 1 1 1 0 60"], ["year is 0; wanted 1 to 9999"]),
     ("year before all", ["request 1 1 1 1800 60"], ["year is 1800; this archive takes 1979 to 2100"]),
     ("another day on one rank", ["request 1 1 1 2001 60@1=61"], [DISAGREE, "day_of_year 61", "day_of_year 60"]),
     ("test of nothing", ["test 3 -"], ["nothing was requested yet in slot 3"]),
@@ -194,14 +205,18 @@ CALLS = [
     ("arrays too small on one rank", ["receive 1 T sic 1 3@1=2 -"], ["on rank 1: target 'T' has 3 points here; the arrays hold 2"]),
     ("arrays below 0", ["receive 1 T sic 1 -3 -"], ["target 'T' has 3 points here; the arrays hold -3"]),
     ("values null on one rank", ["receive 1 T sic 1 3 -@1=null"], ["on rank 1: values is a null pointer"]),
-    ("state null", ["get_state 192 null"], ["state is a null pointer"]),
-    ("small state on one rank", ["get_state 192@1=20 -"], ["on rank 1: state holds 20 characters; wanted at least 192"]),
+    ("state null", ["get_state 256 null"], ["state is a null pointer"]),
+    ("small state on one rank", ["get_state 256@1=20 -"], ["on rank 1: state holds 20 characters; wanted at least 256"]),
     ("nothing for a state", ["set_state ''"], ["state is ''; wanted one of icegen_get_state"]),
-    ("state of the future", ["set_state 'icegen-state 9'"], ["state is of version 9; this icegen reads 1"]),
+    ("state of the future", ["set_state 'icegen-state 9'"], ["state is of version 9; this icegen reads 1 and 2"]),
     ("half a state", ["set_state 'icegen-state 1 archive {sha256}'"], ["state 'icegen-state 1 archive", "is damaged"]),
     ("state with a bad seed", [STATE.format(-1, 2)], ["seed -1", "is damaged"]),
     ("state with a huge seed", [STATE.format("9" * 20, 2)], ["is damaged"]),
     ("state without steps", [STATE.format(1, 0)], ["steps 0", "is damaged"]),
+    ("state with half its dates", ["set_state 'icegen-state 2 archive {sha256} seed 1 steps 2 condition date history independent years'"], ["is damaged"]),
+    ("state with an unknown calendar", [STATE2.format("independent", "given", "lunar")], ["calendar lunar", "is damaged"]),
+    ("state with a year that the archive lacks", [STATE2.format("independent", 1850, "standard")], ["years 1850", "is damaged"]),
+    ("state with a history that the archive lacks", [STATE2.format("continuous", "given", "standard")], ["is damaged"]),
     ("state of another archive", [f"set_state 'icegen-state 1 archive {DIGEST} seed 1 steps 2 condition date'"],
      ["state is of the archive 0123456789ab...; this one is {sha256:.12}..."]),
     ("negative area", ["categories 2 0.5,-0.5 1,1 2 0,1,2"], ["area of point 2 is -0.5; wanted 0 or more"]),
@@ -358,6 +373,46 @@ def test_a_namelist_without_the_end_of_its_last_line(tmp_path):
     path = bridge.namelist(tmp_path / "good.nml", archive=str(bridge.write_archive(tmp_path / "good.pt")))
     path.write_text(path.read_text().rstrip("\n"))
     assert bridge.answers(tmp_path, [["open", str(path), "world"], ["close"]], ranks=2) == [Answer(0, True, "")] * 2
+
+
+# sic and sit of one cell, and what the bridge says of them where sit / sic is to lie between .05 and 13 m.
+CONTRADICTIONS = [
+    (0.5, 0.0, "is 0 / 0.5 in cell 11"),
+    (0.0, 0.25, "is 0.25 / 0 in cell 11"),
+    (1e-30, 0.25, "m in cell 11"),
+    (0.5, 6.6, "is 13.2"),
+    (0.5, 0.02, "is 0.04"),
+]
+
+
+def test_states_that_contradict_themselves(tmp_path):
+    """Refused in one line; what float32 numbers are rounded to is not."""
+    limit = {"contract": 2, "consistency": {"sit_over_sic": {"lower": 0.05, "upper": 13.0, "units": "m"}}}
+    fine = [
+        (0.0, 0.0),
+        (0.3, np.float32(0.3) * np.float32(13.0)),
+        (0.7, np.float32(0.7) * np.float32(0.05)),
+        (1.0, 2.0),
+    ]
+    lines = []
+    for i, (sic, sit) in enumerate([*fine, *(row[:2] for row in CONTRADICTIONS)]):
+        fields = {name: np.full((CELLS, CELLS), 0.5) for name in ("sic", "sit")}
+        fields["sic"][1, 2], fields["sit"][1, 2] = sic, sit
+        path = archives.write(tmp_path / f"{i}.pt", archives.projected(bridge.X, bridge.Y), fields, **limit)
+        settings = bridge.namelist(tmp_path / f"{i}.nml", archive=str(path))
+        lines += [
+            ["open", str(settings), "world"],
+            *(line.split() for line in GOOD[1:]),
+            "receive 1 T sic 1 3 -".split(),
+        ]
+        lines.append(["close"])
+    heard = bridge.answers(tmp_path, lines, ranks=2)[3::5]
+    assert [answer.status for answer in heard] == [0] * len(fine) + [BACKEND] * len(CONTRADICTIONS)
+    for answer, (*_, words) in zip(heard[len(fine) :], CONTRADICTIONS, strict=True):
+        assert answer.same
+        assert "generation failed: sit / sic of member 1 is " in answer.text
+        assert words in answer.text
+        assert answer.text.endswith("; wanted 0.05 to 13 m, or 0 / 0")
 
 
 def test_pinned(tmp_path):

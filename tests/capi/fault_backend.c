@@ -17,9 +17,9 @@ static int create(const char *archive, const char *device, int device_index, con
 }
 
 static int generate(void *model, int64_t seed, int64_t members, const int64_t *member, int64_t conditions,
-                    const int64_t *condition, int64_t steps, float *state, size_t size, char *message,
-                    size_t message_size) {
-  (void)model, (void)seed, (void)steps;
+                    const int64_t *condition, int64_t time, int history, int64_t steps, float *state, size_t size,
+                    char *message, size_t message_size) {
+  (void)model, (void)seed, (void)time, (void)history, (void)steps;
   const int64_t day = conditions == 2 ? condition[1] : 0;
   if (day == 13) {
     snprintf(message, message_size, "no ice on the 13th");
@@ -33,7 +33,7 @@ static int generate(void *model, int64_t seed, int64_t members, const int64_t *m
 
 static void destroy(void *model) { (void)model; }
 
-const icegen_backend *icegen_backend_v1(void) {
+const icegen_backend *icegen_backend_v2(void) {
   static const icegen_backend backend = {create, generate, destroy};
   return &backend;
 }

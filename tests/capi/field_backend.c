@@ -17,9 +17,9 @@ static int create(const char *archive, const char *device, int device_index, con
 }
 
 static int generate(void *model, int64_t seed, int64_t members, const int64_t *member, int64_t conditions,
-                    const int64_t *condition, int64_t steps, float *state, size_t size, char *message,
-                    size_t message_size) {
-  (void)seed, (void)conditions, (void)condition, (void)steps;
+                    const int64_t *condition, int64_t time, int history, int64_t steps, float *state, size_t size,
+                    char *message, size_t message_size) {
+  (void)seed, (void)conditions, (void)condition, (void)time, (void)history, (void)steps;
   const size_t each = size / (size_t)members;
   for (int64_t m = 0; m < members; ++m) {
     FILE *file = fopen(model, "rb");
@@ -36,7 +36,7 @@ static int generate(void *model, int64_t seed, int64_t members, const int64_t *m
 
 static void destroy(void *model) { free(model); }
 
-const icegen_backend *icegen_backend_v1(void) {
+const icegen_backend *icegen_backend_v2(void) {
   static const icegen_backend backend = {create, generate, destroy};
   return &backend;
 }

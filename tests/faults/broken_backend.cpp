@@ -48,7 +48,7 @@ int create(const char *, const char *, int device_index, const char *, int threa
 }
 
 int generate(void *, int64_t seed, int64_t members, const int64_t *member, int64_t conditions, const int64_t *condition,
-             int64_t, float *state, size_t size, char *message, size_t message_size) {
+             int64_t, int, int64_t, float *state, size_t size, char *message, size_t message_size) {
   const int64_t day = conditions == 2 ? condition[1] : 0;
   const size_t each = size / static_cast<size_t>(members);
   for (size_t i = 0; i < size; ++i)
@@ -107,7 +107,7 @@ void destroy(void *) { throw std::runtime_error("as planned"); }
 
 }  // namespace
 
-extern "C" __attribute__((visibility("default"))) const icegen_backend *icegen_backend_v1(void) {
+extern "C" __attribute__((visibility("default"))) const icegen_backend *icegen_backend_v2(void) {
   static const icegen_backend backend = {create, generate, destroy};
   return &backend;
 }

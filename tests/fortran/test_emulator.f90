@@ -370,9 +370,9 @@ contains
     call ice%open(MPI_COMM_WORLD, trim(folder)//'/icegen.nml', ierr, errmsg)
     call ice%get_state(state, ierr, errmsg)
     call expect(0, '', 'get_state')
-    call check(index(state, 'seed 7 steps 4 condition date') > 0, 'what a state holds: '//trim(state))
+    call check(index(state, 'seed 7 steps 4 condition date history continuous years given calendar standard') > 0, 'what a state holds: '//trim(state))
     call ice%get_state(short, ierr, errmsg)
-    call expect(1, 'state holds 9 characters; wanted at least 192', 'a text that is too short')
+    call expect(1, 'state holds 9 characters; wanted at least 256', 'a text that is too short')
     call ice%add_target('pole', [0.0_real64], [90.0_real64], ierr, errmsg)
     call ice%request(1, 2001, 60, ierr, errmsg)
     call ice%receive('pole', 'sit', 1, before, valid, ierr, errmsg)
@@ -381,8 +381,10 @@ contains
     call write_namelist('&icegen_nml '//tiny_archive()//', seed = 99, steps = 2, condition = "none" /')
     call other%open(MPI_COMM_WORLD, scratch(), ierr, errmsg)
     call other%add_target('pole', [0.0_real64], [90.0_real64], ierr, errmsg)
-    call other%request(1, 1, 999, ierr, errmsg)
-    call expect(0, '', 'without condition, no date is wrong')
+    call other%request(1, 1, 366, ierr, errmsg)
+    call expect(1, 'day_of_year is 366; wanted 1 to 365 in 1 of the calendar', 'no such day')
+    call other%request(1, 1, 365, ierr, errmsg)
+    call expect(0, '', 'without condition, any year')
     call other%receive('pole', 'sit', 1, after, valid, ierr, errmsg)
     call expect(0, '', 'a sample without condition')
     call check(abs(after(1) - before(1)) > 0, 'another seed')
@@ -397,7 +399,7 @@ contains
     wrong = state
     wrong(14:14) = '9'
     call other%set_state(wrong, ierr, errmsg)
-    call expect(1, 'state is of version 9; this icegen reads 1', 'a state from the future')
+    call expect(1, 'state is of version 9; this icegen reads 1 and 2', 'a state from the future')
     wrong = state
     wrong(24:24) = merge('0', '1', state(24:24) == '1')
     call other%set_state(wrong, ierr, errmsg)

@@ -75,7 +75,7 @@ def main(folder: Path) -> None:
         seeds["grid"][name] = entries["icegen.json"] + b"\0" + OCEAN + coordinates
     seeds["namelist"] = {
         "all": b"&icegen_nml archive='a.pt', backend='torch', device='cuda:1', condition='none', seed=3, steps=8,\n"
-        b" generators=2, threads=1, batch=4 /\n",
+        b" history='independent', years='held', calendar='360_day', generators=2, threads=1, batch=4 /\n",
         "few": b'! a comment\n&other x=1 /\n&icegen_nml\n  archive = "b.pt"\n/\n',
         "refused": b"&icegen_nml archive='a.pt', seed=-1, steps=2*3, device='tpu' /",
     }

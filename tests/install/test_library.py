@@ -53,7 +53,7 @@ def test_backend_shows_its_entry_alone(backend):
         pytest.skip("a build without the libtorch backends")
     if backend == "aoti" and aoti.TORCH < aoti.LEAST_TORCH:
         pytest.skip("a build with a torch that runs no compiled networks")
-    assert symbols(f"libicegen_backend_{backend}.so", "--defined-only") == {"icegen_backend_v1"}
+    assert symbols(f"libicegen_backend_{backend}.so", "--defined-only") == {"icegen_backend_v2"}
 
 
 def test_cannot_stop_or_print_or_start_mpi():

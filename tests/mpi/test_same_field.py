@@ -15,6 +15,7 @@ from click.testing import CliRunner
 import icegen
 from compiled import mpirun
 from icegen.archive import export
+from icegen.archive.dates import time_of
 from icegen.command.main import commands
 from icegen.data import prepared_file
 
@@ -48,8 +49,9 @@ def test_pytorch_modules_and_archive(tiny, states):
     """The modules that were scripted give the very bits of the script."""
     emulator, config = export.build_model(tiny, prepared_file.load(tiny / "prepared.nc"))
     condition = torch.tensor([[YEAR, DAY]] * MEMBERS)
+    time = torch.full([MEMBERS], time_of(YEAR, DAY, "continuous"))
     with torch.inference_mode():
-        eager = emulator.generate(SEED, torch.tensor([1, 2, 3]), condition, config.sampler.steps)
+        eager = emulator.generate(SEED, torch.tensor([1, 2, 3]), condition, time, True, config.sampler.steps)
     np.testing.assert_array_equal(eager.numpy(), states)
 
 

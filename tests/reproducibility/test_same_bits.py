@@ -5,8 +5,10 @@ import functools
 
 import numpy as np
 import pytest
+import torch
 
 import icegen
+from icegen.archive.dates import time_of
 from reproducibility.host import CELLS, REVERSED, count_received, expected, namelist, play, receive, request, target
 
 SEED, STEPS = 7, 3
@@ -103,6 +105,79 @@ def test_same_key_same_bits(played, archive, state, case):
     np.testing.assert_array_equal(played[case], fields)
 
 
+# What a namelist says of dates, and the same in Python, at dates beyond the record too. Name: file, namelist, Python.
+RULES = {
+    "members with a history": ("tiny.pt", {"years": "held"}, {"years": "held"}),
+    "independent draws": (
+        "tiny.pt",
+        {"history": "independent", "years": "held"},
+        {"history": "independent", "years": "held"},
+    ),
+    "one year for all": ("tiny.pt", {"years": "2001"}, {"years": 2001}),
+    "an archive of contract 1": ("first_contract.pt", {"years": "held"}, {"years": "held"}),
+    "the calendar of 365 days": (
+        "tiny.pt",
+        {"years": "held", "history": "independent", "calendar": "365_day"},
+        {"years": "held", "history": "independent"},
+    ),
+}
+DATES = [(2001, 75), (1850, 1), (1850, 2), (2050, 365), (9999, 40)]
+
+
+@pytest.fixture(scope="module")
+def by_rules(tiny, tmp_path_factory) -> dict[str, np.ndarray]:
+    """What a host receives under each rule at each date, all in one launch."""
+    folder = tmp_path_factory.mktemp("rules")
+    asked = [line for date in DATES for line in (request(1, 1, 1, *date), *receive(1, [1]))]
+    script = ["ranks 2"]
+    for i, (file, values, _) in enumerate(RULES.values()):
+        (folder / str(i)).mkdir()
+        settings = namelist(folder / str(i), tiny / file, seed=SEED, steps=STEPS, **values)
+        script += [f"open {settings}", target(folder, icegen.load(tiny / file)), *asked, "close"]
+    return dict(zip(RULES, np.split(play(script, 2, folder), len(RULES)), strict=True))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_dates_mean_what_they_mean_in_python(by_rules, tiny, rule):
+    file, _, options = RULES[rule]
+    archive = icegen.load(tiny / file)
+    asked = [line for date in DATES for line in (request(1, 1, 1, *date), *receive(1, [1]))]
+
+    def state(member: int, year: int, day_of_year: int) -> np.ndarray:
+        return archive.generate([member], seed=SEED, year=year, day_of_year=day_of_year, steps=STEPS, **options)[
+            0
+        ].numpy()
+
+    np.testing.assert_array_equal(by_rules[rule], expected(asked, archive, state))
+
+
+def test_rules_differ(by_rules):
+    """Each changes the ice; a contract of today gives the ice of contract 1 where draws are independent."""
+    on_one_date = {rule: fields[0].tobytes() for rule, fields in by_rules.items()}
+    assert on_one_date["members with a history"] != on_one_date["independent draws"]
+    assert on_one_date["an archive of contract 1"] == on_one_date["independent draws"]
+    for rule in ("members with a history", "one year for all"):
+        first, second = by_rules[rule][2], by_rules[rule][4]  # successive days
+        assert np.abs(second - first).max() > 0, rule
+
+
+def test_without_condition_the_date_still_tells_samples_apart(tiny, tmp_path):
+    """By the module's own methods, since Python offers no date without condition."""
+    archive = icegen.load(tiny / "tiny.pt")
+    dates = [(1850, 1), (1850, 2), (2050, 200)]
+    lines = [line for date in dates for line in (request(1, 1, 1, *date), *receive(1, [1]))]
+
+    def state(member: int, year: int, day_of_year: int) -> np.ndarray:
+        time, none = torch.tensor([time_of(year, day_of_year, "continuous")]), torch.zeros(1, 0, dtype=torch.int64)
+        with torch.inference_mode():
+            return archive.module.generate(SEED, torch.tensor([member]), none, time, True, STEPS)[0].numpy()
+
+    settings = namelist(tmp_path, archive.path, seed=SEED, steps=STEPS, condition="none")
+    fields = play(["ranks 2", f"open {settings}", target(tmp_path, archive), *lines, "close"], 2, tmp_path)
+    np.testing.assert_array_equal(fields, expected(lines, archive, state))
+    assert len(np.unique(fields[::2], axis=0)) == len(dates)
+
+
 STEPS_OF_HOST = 4
 STATES_OF_HOST = range(STEPS_OF_HOST)  # kept before each step
 
@@ -136,11 +211,12 @@ def test_uncut(uncut, archive, state):
 
 @pytest.mark.parametrize("step", STATES_OF_HOST)
 def test_cut_by_a_restart(uncut, archive, tmp_path, step):
-    """A new process, of other ranks and under a namelist of another seed and steps, that takes the state which was kept
-    goes on with the bits of the run that was not cut, and keeps the same state."""
+    """A new process, of other ranks and under a namelist of another seed and steps and other rules of dates, that takes
+    the state which was kept goes on with the bits of the run that was not cut, and keeps the same state."""
     folder, fields = uncut
     ranks = 1 + step
-    settings = namelist(tmp_path, archive.path, seed=SEED + 1, steps=STEPS - 1, generators=1)
+    other_dates = {"history": "independent", "years": "2002", "calendar": "360_day"}
+    settings = namelist(tmp_path, archive.path, seed=SEED + 1, steps=STEPS - 1, generators=1, **other_dates)
     state = f"set_state '{folder}/state_{step}_of_0'"
     lines = host_from(step, tmp_path)
     script = [f"ranks {ranks}", f"open {settings}", state, target(tmp_path, archive), *lines, "close"]
