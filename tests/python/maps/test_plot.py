@@ -215,5 +215,5 @@ def test_refuses_other_datasets(dataset, message):
 def test_refuses_unknown_variables_and_a_season_of_one_time():
     with pytest.raises(ValueError, match="there is no variable snow; the states hold sic, sit"):
         maps(states(), ["snow"])
-    with pytest.raises(ValueError, match="two times"):
+    with pytest.raises(ValueError, match="two or more times"):
         season(states(months=[3]))

@@ -115,7 +115,7 @@ def test_times_of_any_other_split_are_to_evaluate_on(tiny, prepared, tmp_path):
     assert set(training.year) == {2001, 2002}
 
 
-def test_a_cf_file_on_other_points_is_brought_to_the_archives(tiny, prepared, caplog):
+def test_a_cf_file_on_other_points_is_interpolated(tiny, prepared, caplog):
     moved = dataclasses.replace(prepared.grid, x=prepared.grid.x + 5e4)  # half a cell
     found = read(tiny / "source.nc", prepared.variables, moved)
     np.testing.assert_allclose(found.grid.x, moved.x)
@@ -125,8 +125,8 @@ def test_a_cf_file_on_other_points_is_brought_to_the_archives(tiny, prepared, ca
     np.testing.assert_allclose(found.state[40, 1, :, :-1][ocean], middle[ocean], atol=0.002)
 
 
-def test_nothing_is_brought_to_a_curvilinear_grid(tiny, prepared):
+def test_refuses_to_interpolate_to_a_curvilinear_grid(tiny, prepared):
     longitude, latitude = prepared.grid.lonlat
     curvilinear = CurvilinearGrid(longitude + 1, latitude, prepared.grid.ocean)
-    with pytest.raises(ValueError, match=r"source.nc is of .*; this archive is of .*, curvilinear, to which"):
+    with pytest.raises(ValueError, match=r"source.nc is of .*; this archive is of .*, curvilinear, and states are"):
         read(tiny / "source.nc", prepared.variables, curvilinear)
