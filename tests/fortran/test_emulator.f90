@@ -370,7 +370,8 @@ contains
     call ice%open(MPI_COMM_WORLD, trim(folder)//'/icegen.nml', ierr, errmsg)
     call ice%get_state(state, ierr, errmsg)
     call expect(0, '', 'get_state')
-    call check(index(state, 'seed 7 steps 4 condition date history continuous years given calendar standard') > 0, 'what a state holds: '//trim(state))
+    call check(index(state, 'seed 7 steps 4 condition date history continuous years given calendar standard') > 0, &
+      'what a state holds: '//trim(state))
     call ice%get_state(short, ierr, errmsg)
     call expect(1, 'state holds 9 characters; wanted at least 256', 'a text that is too short')
     call ice%add_target('pole', [0.0_real64], [90.0_real64], ierr, errmsg)
