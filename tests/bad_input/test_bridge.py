@@ -232,7 +232,12 @@ OPENS = [
     ("missing namelist", "open nowhere.nml world", NAMELIST, ["namelist nowhere.nml: ", "No such file"]),
     ("a folder for a namelist", "open {folder} world", NAMELIST, ["namelist {folder} is a folder; wanted a file"]),
     ("no communicator", "open {folder}/good.nml nothing", ARGUMENT, ["comm is MPI_COMM_NULL; wanted a communicator"]),
-    ("a number for a communicator", "open {folder}/good.nml 123456789", ARGUMENT, ["comm is 123456789, which is no communicator"]),
+    (
+        "a number for a communicator",
+        "open {folder}/good.nml 123456789",
+        ARGUMENT,
+        ["comm is 123456789, which is no communicator"],
+    ),
     ("a freed communicator", "open {folder}/good.nml freed", ARGUMENT, ["comm is ", ", which is no communicator"]),
     ("inter-communicator", "open {folder}/good.nml inter", ARGUMENT, ["is an inter-communicator; wanted an intra-"]),
 ]
@@ -403,7 +408,7 @@ def test_states_that_contradict_themselves(tmp_path):
         lines += [
             ["open", str(settings), "world"],
             *(line.split() for line in GOOD[1:]),
-            "receive 1 T sic 1 3 -".split(),
+            ["receive", "1", "T", "sic", "1", "3", "-"],
         ]
         lines.append(["close"])
     heard = bridge.answers(tmp_path, lines, ranks=2)[3::5]

@@ -100,16 +100,16 @@ contains
     call ice%request(2, 2001, 60, ierr, errmsg, first_member=0)
     call expect(1, 'first_member is 0; wanted 1 to', 'member 0')
     call ice%request(2, 2001, 0, ierr, errmsg)
-    call expect(1, 'day_of_year is 0; this archive takes 1 to 366', 'day 0')
+    call expect(1, 'day_of_year is 0; wanted 1 to 365 in 2001', 'day 0')
     call ice%request(2, 2001, 400, ierr, errmsg)
     call expect(1, 'day_of_year is 400', 'day 400')
     call ice%request(2, 2001, 366, ierr, errmsg)
-    call expect(1, 'day_of_year is 366; the year 2001 has 365 days', 'day 366 of a year of 365')
+    call expect(1, 'day_of_year is 366; wanted 1 to 365 in 2001', 'day 366 of a year of 365')
     call ice%request(2, 1800, 60, ierr, errmsg)
     call expect(1, 'year is 1800', 'year out of the trained range')
     if (ranks > 1) then
       call ice%request(2, 2001, 60 + rank, ierr, errmsg)
-      call expect(1, 'first rank''s are members 2, year 2001, day_of_year 60', 'another day on each rank')
+      call expect(1, 'the first rank has members 2, year 2001, day_of_year 60', 'another day on each rank')
     end if
     call ice%request(2, 2001, 60, ierr, errmsg)
     call expect(0, '', 'request')
@@ -158,7 +158,7 @@ contains
     call expect(1, "unknown target 'T'", 'remove_target twice')
     if (ranks > 1) then
       call ice%remove_target(merge('nowhere', 'T      ', rank == 0), ierr, errmsg)
-      call expect(1, 'first rank''s are target nowhere', 'another target on each rank')
+      call expect(1, 'the first rank has target nowhere', 'another target on each rank')
     end if
     call ice%add_target('T', lon(n:1:-1), lat(n:1:-1), ierr, errmsg)
     call expect(0, '', 'another target of the same name')

@@ -87,9 +87,7 @@ def validate(
 def _sample_source(archive: Archive, seed: int, steps: int, folder: Path, through: str) -> SampleSource:
     if through == "bridge":
         return BridgeSampleSource(archive, seed, steps, folder.with_name(f"{folder.name}_bridge"))
-    return SampleSource(
-        archive.module, seed, steps, archive.device, folder, archive.precision, archive.contract
-    )
+    return SampleSource(archive.module, seed, steps, archive.device, folder, archive.precision, archive.contract)
 
 
 def score(

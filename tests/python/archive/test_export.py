@@ -251,4 +251,4 @@ def test_diffusion_in_data_space_without_condition(prepared, tmp_path):
     # A date tells samples apart, although the network does not see it.
     assert not torch.equal(loaded.generate([1], year=2001, day_of_year=5), loaded.generate([1]))
     with pytest.raises(torch.jit.Error, match="this archive knows no condition"):
-        loaded.module.generate(0, torch.tensor([1]), torch.tensor([[2001, 5]]), 2)
+        loaded.module.generate(0, torch.tensor([1]), torch.tensor([[2001, 5]]), torch.tensor([5]), True, 2)

@@ -51,7 +51,7 @@ def test_from_data_to_archive(icegen, tiny, tmp_path):
     for command in commands:
         status, out, err = icegen(*command)
         assert status == 0, err
-    for words in ("made (contract 1)", "sea_ice_area_fraction", "year 2000 to 2002", "reconstruction: sic rmse"):
+    for words in ("made (contract 2)", "sea_ice_area_fraction", "year 2000 to 2002", "reconstruction: sic rmse"):
         assert words in out
     metadata = archive.describe(tmp_path / "made.pt").metadata
     assert metadata["provenance"]["commands"] == "icegen export run --data prepared.nc --out made.pt"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Calibrated decoding keeps the exact zeros and ones of training states."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -76,6 +78,7 @@ def test_the_wanted_share_of_zeros_is_kept(emulator, prepared):
 
 
 def test_no_more_ones_than_in_truth(emulator, prepared):
+    emulator.constrain_thickness(-1, 0.0, math.inf)  # thickness would follow concentration
     state, seen = states(prepared)
     sic = seen[:, 0]
 
@@ -128,6 +131,7 @@ def test_shoulder_of_few_values(mu, state, upper, shoulder):
 
 
 def test_a_variable_without_bounds_stays_as_decoded(emulator, prepared):
+    emulator.constrain_thickness(-1, 0.0, math.inf)
     emulator.lower[1], emulator.upper[1] = -torch.inf, torch.inf
     calibration.calibrate(emulator, prepared, settings(zeros_kept=0.99, ones_matched=True))
     latent = emulator.encode(states(prepared)[0])

@@ -61,7 +61,7 @@ def test_scales_give_the_states_the_memory_of_the_record():
         [[sum(a * correlation(0, lag, s) for s, a in zip(*band, strict=True)) for lag in lags] for band in true]
     )
     shares = np.array([[0.8, 0.2], [0.1, 0.9]])
-    scales = fit_scales(lags, np.full((2, 4), 0.3), shares, shares @ curves)
+    scales = fit_scales(lags, 0.8 * curves, shares, shares @ curves)
     found = np.array(
         [[sum(a * correlation(0, lag, s) for s, a in zip(*band, strict=True)) for lag in lags] for band in scales]
     )

@@ -181,7 +181,8 @@ def test_samples_are_the_archives_own_and_are_kept(tiny, tmp_path):
         expected = loaded.generate([request.member], seed=3, steps=2, **key)[0].numpy()
         np.testing.assert_array_equal(state, expected)
         assert unbounded.min() < 0
-        np.testing.assert_array_equal(state[1], np.clip(unbounded[1], 0, None) * loaded.grid.ocean)
+        least, most = (np.float32(bound) * state[0] for bound in (loaded.module.thinnest, loaded.module.thickest))
+        np.testing.assert_array_equal(state[1], np.clip(unbounded[1], least, most))
     assert len(list((tmp_path / "kept").iterdir())) == 2
 
     class Spent:
