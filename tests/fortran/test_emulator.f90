@@ -227,7 +227,7 @@ contains
     before = 0
     do i = 1, 110
       if (i == 10) before = resident_kb()
-      call ice%request(40, 2001, 20, ierr, errmsg)
+      call ice%request(40, 2001, 20 + i, ierr, errmsg)
       call ice%receive('pole', 'sic', 1, sic, valid, ierr, errmsg)
     end do
     call check(resident_kb() - before < 20000, 'memory does not grow with the number of requests')
@@ -245,7 +245,7 @@ contains
     call ice%open(MPI_COMM_WORLD, scratch(), ierr, errmsg)
     call ice%add_target('pole', [0.0_real64], [90.0_real64], ierr, errmsg)
     call ice%test(ready, ierr, errmsg)
-    call expect(1, 'nothing was requested yet in slot 1', 'test before a request')
+    call expect(1, 'slot 1 is empty: nothing was requested in it', 'test before a request')
     call ice%request(2, 2001, 14, ierr, errmsg)
     call ice%request(5, 2001, 15, ierr, errmsg, slot=2, first_member=7)
     call expect(0, '', 'a request in a second slot')
@@ -274,7 +274,7 @@ contains
     call ice%receive('pole', 'sic', 1, sic, valid, ierr, errmsg, slot=2)
     call check(abs(sic(1) - 0.00117_real64) < 1e-6_real64, 'a request takes the place of the one before it in its slot')
     call ice%receive('pole', 'sic', 1, sic, valid, ierr, errmsg, slot=4)
-    call expect(1, 'nothing was requested yet in slot 4', 'an empty slot')
+    call expect(1, 'slot 4 is empty: nothing was requested in it', 'an empty slot')
     call ice%request(100, 2001, 15, ierr, errmsg, slot=9)
     call ice%close(ierr, errmsg)
     call expect(0, '', 'close gives up what was not begun')
@@ -431,6 +431,11 @@ contains
       single_volume, ierr, errmsg)
     call expect(0, '', 'categories in single precision')
     call check(all(abs(single_area - aicen) < 1e-5_real64 .and. abs(single_volume - vicen) < 1e-5_real64), 'single')
+    call icegen_fill_categories([0.5_real64, 1e-6_real64, 0.0_real64], [0.0_real64, 0.5_real64, 0.3_real64], &
+      [0.01_real64, bounds(1:)], aicen, vicen, ierr, errmsg)
+    call expect(0, '', 'area and volume that contradict each other, and a first bound of .01 m')
+    call check(all(abs(sum(vicen, 2) - [0.0_real64, 0.5_real64, 0.3_real64]) < 1e-15_real64), 'their volume is conserved')
+    call check(all((aicen > 0) .eqv. (vicen > 0)) .and. all(vicen <= 999*aicen), 'and a model can take them')
     call icegen_fill_categories(area, volume, bounds, aicen, vicen(:, :4), ierr, errmsg)
     call expect(1, 'other shapes than', 'a category too few')
     call icegen_fill_categories(-area, volume, bounds, aicen, vicen, ierr, errmsg)
