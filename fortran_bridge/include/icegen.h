@@ -7,8 +7,9 @@
  *   caller's thread only.
  * - Every function returns a status, the same on all ranks, and on failure fills `message` (at most `message_size`
  *   bytes, the closing zero included; pass NULL and 0 if you do not need the message). After a failed call the emulator
- *   is as it was.
- *   A handle that is NULL or was closed, behind which there is no communicator, is refused on the ranks that pass it.
+ *   is as it was, except that a failed request leaves its slot empty.
+ *   A handle that is NULL (the message tells why icegen_open failed) or was closed has no communicator. It is refused on
+ *   the ranks that pass it.
  * - The library never prints, stops, installs signal handlers, calls MPI_Init or MPI_Finalize, or communicates
  *   over MPI_COMM_WORLD.
  *   The floating-point environment of the caller is the same after each call.
@@ -101,8 +102,10 @@ ICEGEN_API int icegen_remove_target(icegen_emulator *emulator, const char *targe
  *     nothing.
  * first_member: the members are numbered from it; at least 1.
  * slot: any number from 1 by which the caller tells its requests apart. Each slot holds one: a request takes the place
- * of the one before it in its slot, whose members that have not started are cancelled. A caller with two slots asks
- * for its next month in one while it receives this month's from the other.
+ * of the one before it in its slot, whose members that have not started are cancelled. A request that the slot holds
+ * already, with the same members, date and state (below), is not generated again, so a caller may request in each of its
+ * steps. A request that is refused leaves the slot empty, unless ranks call with different arguments. A caller with two
+ * slots asks for its next month in one while it receives this month's from the other.
  * icegen_request is the same in slot 1 from member 1.
  */
 ICEGEN_API int icegen_request(icegen_emulator *emulator, int members, int year, int day_of_year, char *message,
@@ -157,10 +160,14 @@ ICEGEN_API int icegen_get_placement(icegen_emulator *emulator, char *placement, 
 
 /*
  * Spread ice over thickness categories, as CICE-like hosts hold it. Not collective. Thickness over the ice is taken to
- * be distributed as h^2 exp(-h / H), whose mean is 3 H. Each point's area and volume are conserved to rounding; all ice
- * is in the first category if its volume is 0; volume without area is left out.
+ * be distributed as h^2 exp(-h / H), whose mean is 3 H. Each point's area and volume are conserved to rounding, and a
+ * category that has ice has area, volume, and a thickness within its bounds.
+ * Where volume / area is none of ice, volume is conserved, and area becomes the nearest with which it is: it is raised
+ * where thickness exceeds 20 m or the last bound (so is volume without area), and lowered where thickness lies below
+ * .01 m or the first bound (so area without volume is no ice). States of archives that state their consistency need
+ * none of this. A volume that no area up to 1 can hold is refused.
  * area [n]: concentration, 1.  volume [n]: m, per area of the cell ("sit").
- * bounds [categories + 1]: m, increasing from 0; the last is not looked at, and the last category has no upper end.
+ * bounds [categories + 1]: m, increasing; the first is 0 or the host's thinnest ice, the last its thickest.
  * category_area, category_volume [categories][n]: in Fortran's order (n, categories).
  */
 ICEGEN_API int icegen_fill_categories_f64(int64_t n, const double *area, const double *volume, int categories,

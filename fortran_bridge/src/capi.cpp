@@ -44,6 +44,15 @@ class Emulators {
     const auto found = open_.find(reinterpret_cast<std::uintptr_t>(handle));
     return found == open_.end() ? nullptr : &*found->second;
   }
+  // Why an open failed, and so why a null handle is none; the last one if several did.
+  void keep_failure(const icegen::Error &failure) {
+    const std::lock_guard lock(mutex_);
+    failure_ = failure;
+  }
+  icegen::Error failure() {
+    const std::lock_guard lock(mutex_);
+    return failure_;
+  }
   void remove(const icegen_emulator *handle) {
     Entries::node_type removed;  // destroyed when the lock is released, since that waits for the model
     const std::lock_guard lock(mutex_);
@@ -54,6 +63,7 @@ class Emulators {
   std::mutex mutex_;
   Entries open_;
   std::uintptr_t last_ = 0;
+  icegen::Error failure_ = {ICEGEN_SUCCESS, ""};
 };
 
 Emulators &emulators = *new Emulators;
@@ -92,8 +102,24 @@ int guarded(char *message, size_t size, Body body) {
 
 icegen::Emulator &checked(const icegen_emulator *handle) {
   icegen::Emulator *emulator = emulators.find(handle);
-  if (emulator == nullptr) icegen::fail(ICEGEN_BAD_ARGUMENT, "the emulator is not open");
-  return *emulator;
+  if (emulator != nullptr) return *emulator;
+  const icegen::Error failure = emulators.failure();
+  if (handle != nullptr || failure.status == ICEGEN_SUCCESS)
+    icegen::fail(ICEGEN_BAD_ARGUMENT, "the emulator is not open");
+  icegen::fail(ICEGEN_BAD_ARGUMENT, "the emulator is not open, since open failed: ", failure.what());
+}
+
+void open_emulator(int comm, const char *namelist, icegen_emulator **emulator) {
+  if (emulator != nullptr && emulators.find(*emulator) == nullptr) *emulator = nullptr;
+  icegen::Communicator own(comm);
+  Emulators::Entries entry;
+  own.agree([&] {
+    if (emulator == nullptr) icegen::fail(ICEGEN_BAD_ARGUMENT, "emulator is a null pointer");
+    if (*emulator != nullptr) icegen::fail(ICEGEN_BAD_ARGUMENT, "the emulator is open already; close it first");
+    entry = emulators.reserve();
+  });
+  entry.begin()->second.emplace(std::move(own), namelist);
+  *emulator = emulators.add(std::move(entry));
 }
 
 }  // namespace
@@ -102,16 +128,10 @@ const char *icegen_version(void) { return ICEGEN_VERSION; }
 
 int icegen_open(int comm, const char *namelist, icegen_emulator **emulator, char *message, size_t message_size) {
   return guarded(message, message_size, [&] {
-    if (emulator != nullptr && emulators.find(*emulator) == nullptr) *emulator = nullptr;
-    icegen::Communicator own(comm);
-    Emulators::Entries entry;
-    own.agree([&] {
-      if (emulator == nullptr) icegen::fail(ICEGEN_BAD_ARGUMENT, "emulator is a null pointer");
-      if (*emulator != nullptr) icegen::fail(ICEGEN_BAD_ARGUMENT, "the emulator is open already; close it first");
-      entry = emulators.reserve();
-    });
-    entry.begin()->second.emplace(std::move(own), namelist);
-    *emulator = emulators.add(std::move(entry));
+    const icegen::Error outcome = icegen::outcome_of([&] { open_emulator(comm, namelist, emulator); });
+    if (outcome.status == ICEGEN_SUCCESS) return;
+    if (emulator != nullptr && *emulator == nullptr) emulators.keep_failure(outcome);
+    throw outcome;
   });
 }
 

@@ -101,7 +101,9 @@ bool Communicator::conclude(const Conclusion &here, bool name_the_rank) const {
     std::snprintf(announcement.message, sizeof announcement.message, "%s%s", where, here.outcome.what());
   }
   check(MPI_Bcast(&announcement, sizeof announcement, MPI_BYTE, speaker, MPI_Comm_f2c(handles_.all)));
-  throw Error(static_cast<icegen_status>(announcement.status), announcement.message);
+  const auto status = static_cast<icegen_status>(announcement.status);
+  if (unequal || all.unknown_arguments != 0) throw Disagreement(status, announcement.message);
+  throw Error(status, announcement.message);
 }
 
 void Communicator::broadcast(std::string &text) const {

@@ -48,7 +48,7 @@ class Communicator {
     conclude({outcome_of(local), &no_arguments}, true);
   }
 
-  // The same, and throw if the text that `arguments` returns is not the same on all ranks.
+  // The same, and throw Disagreement if the text that `arguments` returns is not known to be the same on all ranks.
   template <class Arguments, class Local>
   void agree(const Arguments &arguments, const Local &local) const {
     everywhere(arguments, [&] {

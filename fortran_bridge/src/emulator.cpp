@@ -210,33 +210,49 @@ void Emulator::request(int slot, int first_member, int members, int year, int da
            std::to_string(day_of_year) + ", first_member " + std::to_string(first_member) + ", slot " +
            std::to_string(slot);
   };
-  comm_.agree(arguments, [&] {
-    if (slot < 1) fail(ICEGEN_BAD_ARGUMENT, "slot is ", slot, "; wanted 1 or more");
-    if (members < 1) fail(ICEGEN_BAD_ARGUMENT, "members is ", members, "; wanted at least 1");
-    if (members > most_members) fail(ICEGEN_BAD_ARGUMENT, "members is ", members, "; wanted at most ", most_members);
-    if (first_member < 1 || first_member > last_first_member)
-      fail(ICEGEN_BAD_ARGUMENT, "first_member is ", first_member, "; wanted 1 to ", last_first_member);
-    const Moment moment = moment_of(year, day_of_year, key_.dates, archive_.conditions);
-    Sample &sample = made[slot];
-    sample.first_member = first_member, sample.members = members, sample.first_generator = next_generator_;
-    start(sample, slot, moment);
-  });
+  try {
+    comm_.agree(arguments, [&] {
+      if (slot < 1) fail(ICEGEN_BAD_ARGUMENT, "slot is ", slot, "; wanted 1 or more");
+      if (members < 1) fail(ICEGEN_BAD_ARGUMENT, "members is ", members, "; wanted at least 1");
+      if (members > most_members) fail(ICEGEN_BAD_ARGUMENT, "members is ", members, "; wanted at most ", most_members);
+      if (first_member < 1 || first_member > last_first_member)
+        fail(ICEGEN_BAD_ARGUMENT, "first_member is ", first_member, "; wanted 1 to ", last_first_member);
+      Request request = {first_member, members, key_, moment_of(year, day_of_year, key_.dates, archive_.conditions)};
+      if (holds(slot, request)) return;
+      Sample &sample = made[slot];
+      sample.request = std::move(request), sample.first_generator = next_generator_;
+      start(sample, slot);
+    });
+  } catch (const Disagreement &) {
+    throw;
+  } catch (const Error &) {  // of a request that all ranks made: nobody shall receive the one before in its place
+    samples_.erase(slot);
+    throw;
+  }
+  if (made.empty()) return;
   next_generator_ = made.begin()->second.generator_of(first_member + members, static_cast<int>(generators_.size()));
   samples_.erase(slot);
   samples_.merge(made);
 }
 
-void Emulator::start(Sample &sample, int slot, const Moment &moment) {
+// Whether a slot has what is requested, or is about to.
+bool Emulator::holds(int slot, const Request &request) const {
+  const auto found = samples_.find(slot);
+  return found != samples_.end() && !found->second.failed && found->second.request == request;
+}
+
+void Emulator::start(Sample &sample, int slot) {
   if (!generates()) return;
+  const Request &request = sample.request;
   const int generators = static_cast<int>(generators_.size());
   const int before = (generator_ - sample.first_generator + generators) % generators;  // members that others take first
-  for (int i = before; i < sample.members; i += generators) {
+  for (int i = before; i < request.members; i += generators) {
     if (sample.batches.empty() || static_cast<int>(sample.batches.back()->members.size()) == configuration_.batch)
       sample.batches.push_back(std::make_shared<Batch>());
-    sample.batches.back()->members.push_back(sample.first_member + i);
+    sample.batches.back()->members.push_back(request.first_member + i);
   }
   for (const auto &batch : sample.batches) {
-    const auto generate = [this, weak = std::weak_ptr<Batch>(batch), moment, key = key_] {
+    const auto generate = [this, weak = std::weak_ptr<Batch>(batch), moment = request.moment, key = request.key] {
       const auto wanted = weak.lock();
       if (!wanted) return;
       model_->generate(key.seed, wanted->members, moment, key.steps, wanted->states);
@@ -260,7 +276,8 @@ void Emulator::test(int slot, int *ready) {
 
 Sample &Emulator::sample_in(int slot) {
   const auto found = samples_.find(slot);
-  if (found == samples_.end()) fail(ICEGEN_BAD_ARGUMENT, "nothing was requested yet in slot ", slot);
+  if (found == samples_.end())
+    fail(ICEGEN_BAD_ARGUMENT, "slot ", slot, " is empty: nothing was requested in it, or the request was refused");
   return found->second;
 }
 
@@ -279,8 +296,8 @@ void Emulator::receive(int slot, const char *target_name, const char *variable, 
     target = &target_named(target_name);
     field = field_named(variable, archive_.variables);
     sample = &sample_in(slot);
-    if (member < sample->first_member || member > sample->last_member())
-      fail(ICEGEN_BAD_ARGUMENT, "member is ", member, "; the request was for ", sample->first_member, " to ",
+    if (member < sample->request.first_member || member > sample->last_member())
+      fail(ICEGEN_BAD_ARGUMENT, "member is ", member, "; the request was for ", sample->request.first_member, " to ",
            sample->last_member());
     if (n != static_cast<std::int64_t>(target->valid.size()))
       fail(ICEGEN_BAD_ARGUMENT, "target '", target_name, "' has ", target->valid.size(),
@@ -299,10 +316,15 @@ const float *Emulator::state_on_node(Sample &sample, int member) {
   NodeState state = states_->take();
   const int generator = sample.generator_of(member, static_cast<int>(generators_.size()));
   Batch *batch = nullptr;
-  comm_.agree([&] {
-    if (generator == generator_) batch = &copy_state(sample, member, state.get());
-    brought.emplace(member, std::move(state));
-  });
+  try {
+    comm_.agree([&] {
+      if (generator == generator_) batch = &copy_state(sample, member, state.get());
+      brought.emplace(member, std::move(state));
+    });
+  } catch (const Error &) {
+    sample.failed = true;
+    throw;
+  }
   const NodeState &there = brought.begin()->second;
   states_->distribute(there, generators_[generator]);
   if (batch != nullptr && ++batch->brought == batch->members.size()) std::vector<float>().swap(batch->states);

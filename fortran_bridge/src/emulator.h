@@ -53,7 +53,8 @@ class Emulator {
   bool generates() const { return generator_ >= 0; }
   std::vector<Point> checked_target(const char *name, const HostPoints &points) const;
   const Coordinates *turning() const;  // the coordinates if the archive has velocities, else null
-  void start(Sample &sample, int slot, const Moment &moment);  // the members of this rank
+  bool holds(int slot, const Request &request) const;
+  void start(Sample &sample, int slot);  // the members of this rank
   const Target &target_named(const std::string &name) const;
   Sample &sample_in(int slot);
   const float *state_on_node(Sample &sample, int member);  // [variable, ocean cell], brought there if need be

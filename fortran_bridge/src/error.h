@@ -27,6 +27,11 @@ class Error : public std::exception {
   char message_[kMessageSize];
 };
 
+// The ranks called with different arguments, or one cannot tell with which: nothing is known of what they called.
+class Disagreement : public Error {
+  using Error::Error;
+};
+
 // Build a message from its parts and throw.
 template <class... Parts>
 [[noreturn]] void fail(icegen_status status, const Parts &...parts) {

@@ -394,7 +394,7 @@ contains
   end subroutine add_target
 
   !> Ask for a sample. Returns at once; generation proceeds beside the host. The request takes the place of the one
-  !> before it in its slot.
+  !> before it in its slot; the same one again is not generated again. One that is refused leaves the slot empty.
   subroutine emulator_request(self, members, year, day_of_year, ierr, errmsg, slot, first_member)
     class(icegen_emulator), intent(in) :: self
     !> how many members
@@ -576,11 +576,12 @@ contains
   end subroutine emulator_get_placement
 
   !> Spread ice over thickness categories as CICE-like hosts hold it; each point's area and volume are conserved to
-  !> rounding. Not collective. icegen.h tells the distribution.
+  !> rounding. Not collective. icegen.h tells the distribution, and what is done with volume and area that contradict
+  !> each other.
   subroutine fill_categories_real64(area, volume, bounds, category_area, category_volume, ierr, errmsg)
     !> concentration (n), 1;  volume per area of the cell (n), m
     real(real64), intent(in) :: area(:), volume(:)
-    !> bounds of the categories (0:ncat), m, increasing from 0; the last category has no upper end
+    !> bounds of the categories (0:ncat), m, increasing; the first is 0 or the host's thinnest ice
     real(real64), intent(in) :: bounds(0:)
     !> area and volume of each category (n, ncat)
     real(real64), intent(inout) :: category_area(:, :), category_volume(:, :)

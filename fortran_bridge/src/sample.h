@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "key.h"
 #include "node_states.h"
 
 namespace icegen {
@@ -21,17 +22,29 @@ struct Batch {
   std::shared_future<void> done;
 };
 
+// What determines a sample.
+struct Request {
+  int first_member, members;
+  Key key;
+  Moment moment;
+
+  bool operator==(const Request &other) const {
+    return first_member == other.first_member && members == other.members && key == other.key && moment == other.moment;
+  }
+};
+
 struct Sample {
-  int first_member = 1, members = 0;
+  Request request;
+  bool failed = false;      // a member could not be generated, as all ranks know
   int first_generator = 0;  // that of the first member; the next ones fall to the next generators
   // Of the members that this rank generates. The worker holds them weakly: one that nobody can receive any more is not
   // generated.
   std::vector<std::shared_ptr<Batch>> batches;
   std::map<int, NodeState> on_node;  // states that all ranks of the node can read, by member
 
-  int last_member() const { return first_member + members - 1; }
+  int last_member() const { return request.first_member + request.members - 1; }
   int generator_of(int member, int generators) const {
-    return static_cast<int>((first_generator + static_cast<std::int64_t>(member) - first_member) % generators);
+    return static_cast<int>((first_generator + static_cast<std::int64_t>(member) - request.first_member) % generators);
   }
 };
 

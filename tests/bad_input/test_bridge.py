@@ -183,16 +183,16 @@ CALLS = [
     ("cells null on one rank", [f"weights U 3 {POINTS} degrees {{folder}}/good.nc 1,2,3@1=null"], ["on rank 1: cells is a null pointer"]),
     ("cell below 0", [f"weights U 3 {POINTS} degrees {{folder}}/good.nc 1,-2,3"], ["cell of point 2 is -2; the weights are for 1 to 5"]),
     ("cell too far on one rank", [f"weights U 3 {POINTS} degrees {{folder}}/good.nc 1,2,3@1=1,2,6"], ["on rank 1: cell of point 3 is 6; the weights are for 1 to 5"]),
-    ("no member", ["request 1 1 0 2001 60"], ["members is 0; wanted at least 1"]),
-    ("too many members", ["request 1 1 2147483647 2001 60"], ["members is 2147483647; wanted at most 1000000"]),
-    ("member 0", ["request 1 0 1 2001 60"], ["first_member is 0; wanted 1 to 2146483647"]),
+    ("no member", ["request 2 1 0 2001 60"], ["members is 0; wanted at least 1"]),
+    ("too many members", ["request 2 1 2147483647 2001 60"], ["members is 2147483647; wanted at most 1000000"]),
+    ("member 0", ["request 2 0 1 2001 60"], ["first_member is 0; wanted 1 to 2146483647"]),
     ("slot 0", ["request 0 1 1 2001 60"], ["slot is 0; wanted 1 or more"]),
-    ("day 0", ["request 1 1 1 2001 0"], ["day_of_year is 0; wanted 1 to 365 in 2001 of the calendar 'standard'"]),
-    ("day 366 of 2001", ["request 1 1 1 2001 366"], ["day_of_year is 366; wanted 1 to 365 in 2001"]),
-    ("no year", ["request 1 1 1 0 60"], ["year is 0; wanted 1 to 9999"]),
-    ("year before all", ["request 1 1 1 1800 60"], ["year is 1800; this archive takes 1979 to 2100"]),
+    ("day 0", ["request 2 1 1 2001 0"], ["day_of_year is 0; wanted 1 to 365 in 2001 of the calendar 'standard'"]),
+    ("day 366 of 2001", ["request 2 1 1 2001 366"], ["day_of_year is 366; wanted 1 to 365 in 2001"]),
+    ("no year", ["request 2 1 1 0 60"], ["year is 0; wanted 1 to 9999"]),
+    ("year before all", ["request 2 1 1 1800 60"], ["year is 1800; this archive takes 1979 to 2100"]),
     ("another day on one rank", ["request 1 1 1 2001 60@1=61"], [DISAGREE, "day_of_year 61", "day_of_year 60"]),
-    ("test of nothing", ["test 3 -"], ["nothing was requested yet in slot 3"]),
+    ("test of nothing", ["test 3 -"], ["slot 3 is empty: nothing was requested in it, or the request was refused"]),
     ("ready null on one rank", ["test 1 -@1=null"], ["on rank 1: ready is a null pointer"]),
     ("target null", ["receive 1 null sic 1 3 -"], ["target is a null pointer"]),
     ("unknown target", ["receive 1 U sic 1 3 -"], ["unknown target 'U'; add it with add_target"]),
@@ -201,7 +201,7 @@ CALLS = [
     ("another variable on one rank", ["receive 1 T sic@1=sit 1 3 -"], [DISAGREE, "variable sit", "variable sic"]),
     ("member not requested", ["receive 1 T sic 4 3 -"], ["member is 4; the request was for 1 to 3"]),
     ("member of another slot", [SLOT2, "receive 2 T sic 1 3 -"], ["member is 1; the request was for 4 to 5"]),
-    ("slot without request", ["receive 2 T sic 1 3 -"], ["nothing was requested yet in slot 2"]),
+    ("slot without request", ["receive 2 T sic 1 3 -"], ["slot 2 is empty: nothing was requested in it, or the request was refused"]),
     ("arrays too small on one rank", ["receive 1 T sic 1 3@1=2 -"], ["on rank 1: target 'T' has 3 points here; the arrays hold 2"]),
     ("arrays below 0", ["receive 1 T sic 1 -3 -"], ["target 'T' has 3 points here; the arrays hold -3"]),
     ("values null on one rank", ["receive 1 T sic 1 3 -@1=null"], ["on rank 1: values is a null pointer"]),
@@ -223,6 +223,10 @@ CALLS = [
     ("volume not a number", ["categories 1 0.5 nan 2 0,1,2"], ["volume of point 1 is nan; wanted 0 or more"]),
     ("no category", ["categories 1 0.5 1 0 0"], ["there are 0 categories; wanted at least 1"]),
     ("bounds that fall", ["categories 1 0.5 1 3 0,2,1,9"], ["bound 3 of the categories is 1 m; wanted more than 2"]),
+    ("a first bound below 0", ["categories 1 0.5 1 2 -1,1,2"], ["the first bound is -1 m; wanted 0 to less than 20"]),
+    ("bounds that begin beyond all ice", ["categories 1 0.5 1 2 25,30,35"], ["the first bound is 25 m; wanted 0 to less than 20"]),
+    ("a last bound that is no number", ["categories 1 0.5 1 2 0,1,nan"], ["bound 3 of the categories is nan m; wanted more than 1"]),
+    ("more volume than a cell holds", ["categories 2 0.5,1 1,30 2 0,1,99"], ["volume of point 2 is 30 m; wanted at most 20"]),
     ("bounds null", ["categories 1 0.5 1 2 null"], ["an array of the categories is a null pointer"]),
 ]  # fmt: skip
 
@@ -378,6 +382,50 @@ def test_a_namelist_without_the_end_of_its_last_line(tmp_path):
     path = bridge.namelist(tmp_path / "good.nml", archive=str(bridge.write_archive(tmp_path / "good.pt")))
     path.write_text(path.read_text().rstrip("\n"))
     assert bridge.answers(tmp_path, [["open", str(path), "world"], ["close"]], ranks=2) == [Answer(0, True, "")] * 2
+
+
+def test_a_refused_request_leaves_its_slot_empty(tmp_path):
+    """So that nobody receives the one before; other slots keep theirs, and so does this one where ranks disagree."""
+    bridge.namelist(tmp_path / "good.nml", archive=str(bridge.write_archive(tmp_path / "good.pt")))
+    other_slot, disagreement = "request 2 4 2 2001 60", "request 1 1 1 2001 60@1=61"
+    received, empty = (
+        "receive 1 T sic 1 3 -",
+        "slot 1 is empty: nothing was requested in it, or the request was refused",
+    )
+    script = {
+        GOOD[0].format(folder=tmp_path): (0, ""),
+        GOOD[1]: (0, ""),
+        GOOD[2]: (0, ""),
+        other_slot: (0, ""),
+        disagreement: (ARGUMENT, DISAGREE),
+        received: (0, "0.250000"),
+        "request 1 1 1 1800 60": (ARGUMENT, "year is 1800"),
+        "receive 1 T sic 2 3 -": (ARGUMENT, empty),
+        "test 1 -": (ARGUMENT, empty),
+        "receive 2 T sic 4 3 -": (0, "1.000000"),
+        "request 1 1 3 2001 60": (0, ""),
+        "receive 1 T sic 3 3 -": (0, "0.750000"),
+        "close": (0, ""),
+    }
+    heard = bridge.answers(tmp_path, [line.split() for line in script], ranks=2)
+    for answer, (status, words) in zip(heard, script.values(), strict=True):
+        assert (answer.status, answer.same) == (status, True), answer
+        assert words in answer.text
+
+
+def test_an_emulator_that_failed_to_open_says_why(tmp_path):
+    bridge.namelist(tmp_path / "bad.nml", archive="nowhere.pt")
+    calls = [
+        "target T 3 0,1,2 89,89,89 degrees nearest 0",
+        "request 1 1 1 2001 60",
+        "receive 1 T sic 1 3 -",
+        "get_state 256 -",
+    ]
+    lines = [["open", str(tmp_path / "bad.nml"), "world"], *(call.split() for call in calls)]
+    opened, *later = bridge.answers(tmp_path, lines, ranks=2)
+    assert opened.status == ARCHIVE
+    assert "nowhere.pt cannot be read" in opened.text
+    assert later == [Answer(ARGUMENT, True, f"the emulator is not open, since open failed: {opened.text}")] * len(calls)
 
 
 # sic and sit of one cell, and what the bridge says of them where sit / sic is to lie between .05 and 13 m.
