@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "categories.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "error.h"
 
 namespace icegen {
 namespace {
+
+// Mean thickness over the ice of a point, m: thinner ice is none that a model keeps, thicker ice there is not.
+constexpr double kThinnest = 0.01, kThickest = 20;
 
 // The density of thickness over the ice is g(h) = h^2 exp(-h / H) / (2 H^3), of mean 3 H: the form h^q exp(-h / H) of
 // Toppaladoddi and Wettlaufer (2015, Phys. Rev. Lett. 115, 148501) with q = 2. Ice of less than `x` times H:
@@ -39,6 +44,65 @@ void require_amounts(const char *name, std::int64_t n, const Real *values) {
       fail(ICEGEN_BAD_ARGUMENT, name, " of point ", i + 1, " is ", values[i], "; wanted 0 or more");
 }
 
+// Ice of one point or category.
+template <class Real>
+struct Amount {
+  Real area, volume;
+
+  Real thickness() const { return volume / area; }
+  bool within(Real thinnest, Real thickest) const {
+    if (!(area > 0)) return volume == 0;
+    return thickness() >= thinnest && thickness() <= thickest;
+  }
+};
+
+// The same volume, on the area nearest to what it has with which its thickness is possible.
+template <class Real>
+Amount<Real> possible(Amount<Real> ice, Real thinnest, Real thickest) {
+  constexpr Real endless = std::numeric_limits<Real>::infinity();
+  if (!(ice.volume > 0)) return {0, 0};
+  if (!(ice.thickness() <= thickest)) {
+    ice.area = ice.volume / thickest;
+    while (!(ice.thickness() <= thickest)) ice.area = std::nextafter(ice.area, endless);  // what rounding left
+  } else if (!(ice.thickness() >= thinnest)) {
+    ice.area = ice.volume / thinnest;
+    while (!(ice.thickness() >= thinnest)) ice.area = std::nextafter(ice.area, Real(0));
+  }
+  return ice;
+}
+
+// Spread the ice of a point; its thickness lies between bounds[0] and the last bound.
+template <class Real>
+void spread(const Amount<Real> &ice, const std::vector<Real> &bounds, std::vector<Amount<Real>> &filled) {
+  constexpr double negligible = 1e-10;  // part of a point's area or volume
+  const std::size_t categories = filled.size();
+  const double scale = static_cast<double>(ice.volume) / ice.area / 3;  // H
+  Below lower = {0, 0};
+  std::size_t most = 0;  // the category with most ice takes what rounding and the negligible ones leave
+  double most_area = 0;
+  for (std::size_t k = 0; k < categories; ++k) {
+    const Below upper = k + 1 == categories ? Below{1, 1} : below(bounds[k + 1] / scale);
+    const double area = upper.area - lower.area, volume = upper.volume - lower.volume;
+    filled[k] = {static_cast<Real>(area * ice.area), static_cast<Real>(volume * ice.volume)};
+    const bool there = area >= negligible && volume >= negligible;
+    if (!there || !filled[k].within(bounds[k], bounds[k + 1])) filled[k] = {0, 0};
+    if (area > most_area) most_area = area, most = k;
+    lower = upper;
+  }
+  Amount<Real> rest = ice;
+  for (std::size_t k = 0; k < categories; ++k)
+    if (k != most) rest.area -= filled[k].area, rest.volume -= filled[k].volume;
+  if (rest.area > 0 && rest.within(bounds[most], bounds[most + 1])) {
+    filled[most] = rest;
+    return;
+  }
+  // Bounds that leave no room for the distribution: all in the category of the mean.
+  std::fill(filled.begin(), filled.end(), Amount<Real>{0, 0});
+  std::size_t of_mean = 0;
+  while (of_mean + 1 < categories && ice.thickness() > bounds[of_mean + 1]) ++of_mean;
+  filled[of_mean] = ice;
+}
+
 }  // namespace
 
 template <class Real>
@@ -48,37 +112,30 @@ void fill_categories(std::int64_t n, const Real *area, const Real *volume, int c
   if (categories < 1) fail(ICEGEN_BAD_ARGUMENT, "there are ", categories, " categories; wanted at least 1");
   if (bounds == nullptr || (n > 0 && (!area || !volume || !category_area || !category_volume)))
     fail(ICEGEN_BAD_ARGUMENT, "an array of the categories is a null pointer");
-  if (bounds[0] != 0) fail(ICEGEN_BAD_ARGUMENT, "the first bound is ", bounds[0], " m; wanted 0");
-  for (int k = 1; k < categories; ++k)  // the last bound is not looked at
-    if (!(bounds[k] > bounds[k - 1]))
-      fail(ICEGEN_BAD_ARGUMENT, "bound ", k + 1, " of the categories is ", bounds[k], " m; wanted more than ",
-           bounds[k - 1]);
+  const std::vector<Real> edges(bounds, bounds + categories + 1);
+  if (!(edges[0] >= 0 && edges[0] < kThickest))
+    fail(ICEGEN_BAD_ARGUMENT, "the first bound is ", edges[0], " m; wanted 0 to less than ", kThickest);
+  for (int k = 1; k <= categories; ++k)
+    if (!(edges[k] > edges[k - 1]))
+      fail(ICEGEN_BAD_ARGUMENT, "bound ", k + 1, " of the categories is ", edges[k], " m; wanted more than ",
+           edges[k - 1]);
   require_amounts("area", n, area);
   require_amounts("volume", n, volume);
+  const Real thickest = std::min(edges.back(), static_cast<Real>(kThickest));
+  const Real thinnest = std::min(std::max(edges[0], static_cast<Real>(kThinnest)), thickest);
+  for (std::int64_t i = 0; i < n; ++i)
+    if (volume[i] > thickest * std::max(area[i], Real(1)))
+      fail(ICEGEN_BAD_ARGUMENT, "volume of point ", i + 1, " is ", volume[i], " m; wanted at most ", thickest);
 
-  constexpr double negligible = 1e-10;  // part of a point's area or volume
-  std::vector<double> a(categories), v(categories);
+  std::vector<Amount<Real>> filled(categories);
   for (std::int64_t i = 0; i < n; ++i) {
-    const double scale = area[i] > 0 ? static_cast<double>(volume[i]) / area[i] / 3 : 0;  // H
-    Below lower = {0, 0};
-    int most = 0;  // the category with most ice
-    for (int k = 0; k < categories; ++k) {
-      const bool last = k == categories - 1;
-      const Below upper = last || scale == 0 ? Below{1, 1} : below(bounds[k + 1] / scale);
-      a[k] = upper.area - lower.area, v[k] = upper.volume - lower.volume;
-      if (a[k] < negligible || v[k] < negligible) a[k] = v[k] = 0;
-      if (a[k] > a[most]) most = k;
-      lower = upper;
-    }
-    // The category with most ice takes what is left by rounding and by those that are negligible.
-    Real rest_area = area[i], rest_volume = area[i] > 0 ? volume[i] : 0;
-    for (int k = 0; k < categories; ++k) {
-      if (k == most) continue;
-      category_area[k * n + i] = static_cast<Real>(a[k] * area[i]);
-      category_volume[k * n + i] = static_cast<Real>(v[k] * volume[i]);
-      rest_area -= category_area[k * n + i], rest_volume -= category_volume[k * n + i];
-    }
-    category_area[most * n + i] = rest_area, category_volume[most * n + i] = rest_volume;
+    const Amount<Real> ice = possible<Real>({area[i], volume[i]}, thinnest, thickest);
+    if (ice.area > 0)
+      spread(ice, edges, filled);
+    else
+      std::fill(filled.begin(), filled.end(), Amount<Real>{0, 0});
+    for (int k = 0; k < categories; ++k)
+      category_area[k * n + i] = filled[k].area, category_volume[k * n + i] = filled[k].volume;
   }
 }
 

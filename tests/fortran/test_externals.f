@@ -18,7 +18,7 @@ C     TEST_EXTERNALS FOLDER, a folder made by tests/tiny.py.
       CHARACTER*256 STATE
       REAL*8 BOUNDS(3), AICEN(2), VICEN(2)
       REAL*4 BOUND4(2), AICE4, VICE4
-      DATA BOUNDS /0.D0, 1.D0, 9.D0/, BOUND4 /1., 2./
+      DATA BOUNDS /0.D0, 1.D0, 9.D0/, BOUND4 /30., 40./
       INTEGER IH, IERR, I, J, N, NFAIL, MYID
       INTEGER ITWO
 
@@ -43,6 +43,9 @@ C     TEST_EXTERNALS FOLDER, a folder made by tests/tiny.py.
       IF (INDEX(MSG, 'nowhere') .EQ. 0) CALL FAILED('message', NFAIL)
       CALL ICEGEN_REQUEST(IH, 1, 2001, 60, IERR)
       IF (IERR .NE. 1) CALL FAILED('request of no handle', NFAIL)
+      CALL ICEGEN_MESSAGE(0, MSG)
+      IF (INDEX(MSG, 'open failed: namelist') .EQ. 0)
+     &  CALL FAILED('why it is not open', NFAIL)
       CALL ICEGEN_REQUEST(-5, 1, 2001, 60, IERR)
       IF (IERR .NE. 1) CALL FAILED('request of a bad handle', NFAIL)
 
@@ -123,7 +126,7 @@ C     TEST_EXTERNALS FOLDER, a folder made by tests/tiny.py.
      &                               VICE4, IERR)
       IF (IERR .NE. 1) CALL FAILED('bounds', NFAIL)
       CALL ICEGEN_MESSAGE(0, MSG)
-      IF (INDEX(MSG, 'first bound is 1 m') .EQ. 0)
+      IF (INDEX(MSG, 'first bound is 30 m') .EQ. 0)
      &  CALL FAILED('message of the bounds', NFAIL)
       CALL ICEGEN_CLOSE(ITWO, IERR)
       CALL ICEGEN_CLOSE(IH, IERR)
