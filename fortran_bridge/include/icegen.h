@@ -124,8 +124,12 @@ ICEGEN_API int icegen_test(icegen_emulator *emulator, int slot, int *ready, char
  *   "sit"        thickness as volume per area, m;  "sit_ice": as mean over the ice, sit / sic, 0 where sic is 0
  *   "siu", "siv" velocity along the x and y axes of the archive's grid, m s-1
  *   "siu_east", "siv_north": the same towards the east and the north
+ *   "blend"      1, and less within `blend_km` of the namelist (200 km) of where the archive's grid ends in ocean: the
+ *                distance to the centre of the nearest ocean cell at the grid's border over blend_km; 0 where not valid.
+ *                A host that multiplies the rate of its relaxation by it sees no front. Needs no request; slot and
+ *                member are not looked at
  * n: number of points, as given for the target.
- * values [n]: written where valid, untouched elsewhere.
+ * values [n]: written where valid; elsewhere untouched, or the `fill_value` of the namelist if that gives one.
  * valid [n]: 1 where the point lies on the archive's ocean, else 0.
  * icegen_receive_f64 and _f32 are the same in slot 1.
  */

@@ -5,7 +5,9 @@
 
 #include <cctype>
 #include <charconv>
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "dates.h"
 #include "error.h"
@@ -16,6 +18,7 @@ struct icegen_namelist {
   char archive[1024], archive_sha256[128], backend[1024], device[128], precision[128], condition[128], history[128],
       years[128], calendar[128], cpus[1024];  // closed by a zero
   std::int64_t seed;
+  double blend_km, fill_value;
   std::int32_t steps, generators, threads, batch;
 };
 
@@ -57,6 +60,10 @@ std::string read_namelist(const std::string &path) {
   require(is_years(c.years), "years", quoted(raw.years), "'given', 'held' or one year from '1' to '9999'");
   require(is_calendar(c.calendar), "calendar", quoted(raw.calendar), "'standard', '365_day', '360_day' or '366_day'");
   require(c.seed >= 0, "seed", c.seed, "0 or more");
+  require(c.blend_km >= 0 && std::isfinite(c.blend_km), "blend_km", c.blend_km, "0 km or more");
+  require(
+      !c.fill_value || !std::isfinite(*c.fill_value) || std::abs(*c.fill_value) <= std::numeric_limits<float>::max(),
+      "fill_value", c.fill_value.value_or(0), "a number of single precision");
   require(c.steps >= 0, "steps", c.steps, "1 or more, or 0 for the archive's own");
   require(c.generators >= 1, "generators", c.generators, "1 or more");
   require(c.threads >= 1, "threads", c.threads, "1 or more");
@@ -80,6 +87,8 @@ Configuration parse_namelist(const std::string &values) {
   c.calendar = raw.calendar;
   c.cpus = raw.cpus;
   c.seed = raw.seed;
+  c.blend_km = raw.blend_km;
+  if (raw.fill_value != std::numeric_limits<double>::lowest()) c.fill_value = raw.fill_value;
   c.steps = raw.steps;
   c.generators = raw.generators;
   c.threads = raw.threads;

@@ -28,6 +28,7 @@ Emulator::Emulator(Communicator &&communicator, const char *namelist) : comm_(st
   choose_generators();
   load_model();
   grid_.emplace(comm_, archive_, lonlat);
+  comm_.agree([&] { edge_.emplace(archive_.mask, grid_->coordinates()); });
   states_.emplace(comm_, archive_.ocean_size());
 }
 
@@ -140,7 +141,7 @@ void Emulator::add_target(const char *name, const HostPoints &host_points, const
     const Remapping remapping(archive_.mask, grid_->coordinates(), ocean, method_named(method), distance_km);
     for (const Point &point : points) {
       remapping(point, target.links);
-      target.add_point(point, archive_.mask, turning());
+      add_point(target, point);
     }
   });
   targets_.merge(made);
@@ -170,7 +171,7 @@ void Emulator::add_target(const char *name, const HostPoints &host_points, const
         const bool more = weight + 1 != all_weights.end() && (weight + 1)->point == weight->point;
         target.links.push_back({weight->cell, more, weight->weight});
       }
-      target.add_point(points[i], archive_.mask, turning());
+      add_point(target, points[i]);
     }
   });
   targets_.merge(made);
@@ -181,6 +182,12 @@ std::vector<Point> Emulator::checked_target(const char *name, const HostPoints &
   if (*name == '\0') fail(ICEGEN_BAD_ARGUMENT, "the target's name is empty");
   if (targets_.count(name) != 0) fail(ICEGEN_BAD_ARGUMENT, "target '", name, "' exists already");
   return checked_points(name, points);
+}
+
+void Emulator::add_point(Target &target, const Point &point) const {
+  target.add_point(point, archive_.mask, turning());
+  const bool valid = target.valid.back() != 0;
+  target.blend.push_back(valid ? static_cast<float>(edge_->blend(point, configuration_.blend_km)) : 0.0F);
 }
 
 const Coordinates *Emulator::turning() const {
@@ -295,19 +302,27 @@ void Emulator::receive(int slot, const char *target_name, const char *variable, 
     require(target_name, "target"), require(variable, "variable");
     target = &target_named(target_name);
     field = field_named(variable, archive_.variables);
-    sample = &sample_in(slot);
-    if (member < sample->request.first_member || member > sample->last_member())
-      fail(ICEGEN_BAD_ARGUMENT, "member is ", member, "; the request was for ", sample->request.first_member, " to ",
-           sample->last_member());
+    if (field.kind != Field::blend) {
+      sample = &sample_in(slot);
+      if (member < sample->request.first_member || member > sample->last_member())
+        fail(ICEGEN_BAD_ARGUMENT, "member is ", member, "; the request was for ", sample->request.first_member, " to ",
+             sample->last_member());
+    }
     if (n != static_cast<std::int64_t>(target->valid.size()))
       fail(ICEGEN_BAD_ARGUMENT, "target '", target_name, "' has ", target->valid.size(),
            " points here; the arrays hold ", n);
     if (n > 0) require(values, "values"), require(valid, "valid");
   });
-  if (generates()) worker_->advance(slot);
-  const float *state = state_on_node(*sample, member);
+  const float *state = nullptr;
+  if (sample != nullptr) {
+    if (generates()) worker_->advance(slot);
+    state = state_on_node(*sample, member);
+  }
   std::copy(target->valid.begin(), target->valid.end(), valid);
   compute(field, state, archive_.mask.ocean_cells(), *target, values);
+  if (field.kind == Field::blend || !configuration_.fill_value) return;
+  for (std::int64_t i = 0; i < n; ++i)
+    if (!valid[i]) values[i] = static_cast<Real>(*configuration_.fill_value);
 }
 
 const float *Emulator::state_on_node(Sample &sample, int member) {

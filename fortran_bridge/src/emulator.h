@@ -13,6 +13,7 @@
 #include "backend.h"
 #include "communicator.h"
 #include "configuration.h"
+#include "edge.h"
 #include "key.h"
 #include "node_grid.h"
 #include "node_states.h"
@@ -52,6 +53,7 @@ class Emulator {
 
   bool generates() const { return generator_ >= 0; }
   std::vector<Point> checked_target(const char *name, const HostPoints &points) const;
+  void add_point(Target &target, const Point &point) const;
   const Coordinates *turning() const;  // the coordinates if the archive has velocities, else null
   bool holds(int slot, const Request &request) const;
   void start(Sample &sample, int slot);  // the members of this rank
@@ -70,6 +72,7 @@ class Emulator {
   int generator_ = -1;      // this rank's index among them, or -1
   int next_generator_ = 0;  // to which the first member of the next request falls
   std::optional<NodeGrid> grid_;
+  std::optional<DomainEdge> edge_;
   std::optional<NodeStates> states_;
   std::map<std::string, Target> targets_;
   std::map<int, Sample> samples_;   // by slot

@@ -274,7 +274,7 @@ subroutine icegen_test(ih, slot, ready, ierr)
 end subroutine icegen_test
 
 !> CALL ICEGEN_RECEIVE(IH, TARGET, VARIABLE, MEMBER, N, VALUES, VALID, IERR): from slot 1; REAL*8 VALUES(N), written
-!> where LOGICAL VALID(N) is true, untouched elsewhere.
+!> where LOGICAL VALID(N) is true; elsewhere untouched, or the namelist's fill_value.
 subroutine icegen_receive(ih, target, variable, member, n, values, valid, ierr)
   use, intrinsic :: iso_fortran_env, only: real64
   use icegen_handles, only: place_of, keep, message_length, emulators, unless_negative

@@ -37,7 +37,8 @@ Field field_named(const std::string &name, const std::vector<std::string> &varia
     if (name == derived.name) return {derived.kind, first, second};
     known += std::string(", ") + derived.name;
   }
-  fail(ICEGEN_BAD_ARGUMENT, "unknown variable '", name, "'; this archive has ", known);
+  if (name == "blend") return {Field::blend, 0, 0};
+  fail(ICEGEN_BAD_ARGUMENT, "unknown variable '", name, "'; this archive has ", known, ", blend");
 }
 
 bool have_velocity(const std::vector<std::string> &variables) {
@@ -46,6 +47,10 @@ bool have_velocity(const std::vector<std::string> &variables) {
 
 template <class Real>
 void compute(const Field &field, const float *state, std::size_t ocean_cells, const Target &target, Real *values) {
+  if (field.kind == Field::blend) {
+    std::copy(target.blend.begin(), target.blend.end(), values);
+    return;
+  }
   const float *first = state + field.first * ocean_cells, *second = state + field.second * ocean_cells;
   std::size_t i = 0;  // the next link
   for (std::size_t point = 0; point < target.valid.size(); ++point) {
@@ -56,6 +61,7 @@ void compute(const Field &field, const float *state, std::size_t ocean_cells, co
       const Link &link = target.links[i];
       const double x = first[link.cell], y = second[link.cell];
       switch (field.kind) {
+        case Field::blend:
         case Field::variable:
           a += link.weight * x;
           break;

@@ -14,6 +14,7 @@ struct Field {
   enum Kind {
     variable,  // the first, as it is
     quotient,  // the first over the second, 0 where the second is 0
+    blend,     // of the target, whatever the state
     eastward,  // of the vector whose components along the grid's x and y axes are the first and the second
     northward
   } kind;

@@ -433,11 +433,11 @@ contains
   !> Receive one field of the request in a slot at this rank's points of a target, waiting for it if need be.
   subroutine receive_real64(self, target, variable, member, values, valid, ierr, errmsg, slot)
     class(icegen_emulator), intent(in) :: self
-    !> name given to add_target;  a variable as icegen.h lists them, for example 'sic' (1), 'sit' (m), 'siu_east'
+    !> name given to add_target;  a variable as icegen.h lists them, for example 'sic' (1), 'sit' (m), 'blend' (1)
     character(len=*), intent(in) :: target, variable
     !> number of the member
     integer, intent(in) :: member
-    !> the field (n), in the archive's units; untouched where not valid
+    !> the field (n), in the archive's units; where not valid untouched, or the namelist's fill_value
     real(real64), intent(inout) :: values(:)
     !> true where the point lies on the archive's ocean (n)
     logical, intent(inout) :: valid(:)

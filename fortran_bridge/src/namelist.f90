@@ -1,7 +1,7 @@
 ! SPDX-License-Identifier: MIT
 !> Reads the group &icegen_nml with the Fortran runtime's own namelist parser.
 module icegen_namelist
-  use, intrinsic :: iso_c_binding, only: c_char, c_int, c_int32_t, c_int64_t, c_null_char
+  use, intrinsic :: iso_c_binding, only: c_char, c_double, c_int, c_int32_t, c_int64_t, c_null_char
   implicit none
   private
   public :: read_namelist
@@ -21,6 +21,8 @@ module icegen_namelist
     character(kind=c_char) :: calendar(word_length)  !> Of the host: `standard`, `365_day`, `360_day` or `366_day`.
     character(kind=c_char) :: cpus(path_length)  !> CPUs of the thread that generates, such as `8-15`; empty: see docs/coupling.md.
     integer(c_int64_t) :: seed  !> Key of the noise, from 0; another seed gives another ensemble.
+    real(c_double) :: blend_km  !> Width over which the field `blend` falls to 0, km.
+    real(c_double) :: fill_value  !> What points that are not valid receive; NaN: they keep their values.
     integer(c_int32_t) :: steps  !> Noise levels of the sampler; 0: as many as the archive says.
     integer(c_int32_t) :: generators  !> Ranks per node that generate, from 1; more than there are means all of them.
     integer(c_int32_t) :: threads  !> CPU threads of each generator, from 1.
@@ -40,9 +42,10 @@ contains
     character(len=path_length) :: archive, backend, cpus
     character(len=word_length) :: archive_sha256, device, precision, condition, history, years, calendar
     integer(c_int64_t) :: seed
+    real(c_double) :: blend_km, fill_value
     integer(c_int32_t) :: steps, generators, threads, batch
     namelist /icegen_nml/ archive, archive_sha256, backend, device, precision, condition, history, years, calendar, &
-      seed, steps, generators, threads, batch, cpus
+      seed, steps, generators, threads, batch, cpus, fill_value, blend_km
 
     character(len=:), allocatable :: file
     character(len=message_size) :: iomsg
@@ -59,6 +62,8 @@ contains
     calendar = 'standard'
     cpus = ''
     seed = 0
+    blend_km = 200
+    fill_value = -huge(fill_value) ! there is none
     steps = 0
     generators = 1
     threads = 1
@@ -106,6 +111,8 @@ contains
     call to_c(calendar, values%calendar)
     call to_c(cpus, values%cpus)
     values%seed = seed
+    values%blend_km = blend_km
+    values%fill_value = fill_value
     values%steps = steps
     values%generators = generators
     values%threads = threads
@@ -142,7 +149,8 @@ contains
         write (number, '(i0)') i
         iomsg = 'line '//trim(number)//" is '"//trim(line(:80))//"': "//trim(reason(:100))// &
                 '; wanted KEY = VALUE, of archive, archive_sha256, backend, device, precision, condition, '// &
-                'history, years, calendar, seed, steps, generators, threads, batch, cpus'
+                'history, years, calendar, seed, steps, generators, threads, batch, cpus, '// &
+                'fill_value, blend_km'
         return
       end do
     end subroutine name_line

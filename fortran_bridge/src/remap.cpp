@@ -71,8 +71,7 @@ bool Remapping::nearest_ocean(const Point &point, std::vector<Link> &links) cons
   const Vector p = unit_vector(point);
   const std::int32_t found = ocean_->nearest.find(p);
   if (found < 0) return false;
-  const double chord = length(p - ocean_->nearest.point(found));
-  if (2 * kEarthRadiusKm * std::asin(std::min(1.0, chord / 2)) > distance_km_) return false;
+  if (distance_km(p, ocean_->nearest.point(found)) > distance_km_) return false;
   links.push_back({ocean_->cells[found], 0, 1.0});
   return true;
 }

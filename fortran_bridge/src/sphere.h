@@ -2,6 +2,7 @@
 // Points of the Earth as unit vectors, so that neither the poles nor the date line are special.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 
 namespace icegen {
@@ -24,6 +25,16 @@ inline double length(const Vector &a) { return std::sqrt(dot(a, a)); }
 inline Vector unit_vector(const Point &p) {
   const double lon = p.lon * kRadian, lat = p.lat * kRadian;
   return {std::cos(lat) * std::cos(lon), std::cos(lat) * std::sin(lon), std::sin(lat)};
+}
+
+// Of a vector of any length.
+inline Point point_of(const Vector &v) {
+  return {std::atan2(v.y, v.x) / kRadian, std::atan2(v.z, std::hypot(v.x, v.y)) / kRadian};
+}
+
+// Along the great circle.
+inline double distance_km(const Vector &a, const Vector &b) {
+  return 2 * kEarthRadiusKm * std::asin(std::min(1.0, length(a - b) / 2));
 }
 
 // Unit vectors to the east and to the north of a point; at a pole, as its longitude has them.

@@ -41,8 +41,9 @@ std::vector<Point> checked_points(const std::string &target, const HostPoints &p
 // This rank's points: those on the archive's ocean are "valid" and have links.
 struct Target {
   std::vector<signed char> valid;
-  std::vector<Link> links;  // of the valid points; their cells are numbers among the ocean cells
-  std::vector<Turn> turns;  // of each link, if the archive has velocities
+  std::vector<Link> links;   // of the valid points; their cells are numbers among the ocean cells
+  std::vector<Turn> turns;   // of each link, if the archive has velocities
+  std::vector<float> blend;  // of each point, as DomainEdge has it; 0 where it is not valid
 
   // Take a point whose links to cells of the whole grid were appended to `links`, none if it is not valid. turning:
   // null without velocities.

@@ -7,6 +7,7 @@ still be received, and the next request works.
 """
 
 import json
+import shlex
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +26,7 @@ DIGEST = "0123456789abcdef" * 4
 
 # A group's entries, beside a good archive: name, entries, status, words of the message.
 NAMELISTS = [
-    ("misspelt key", {"sede": 3}, NAMELIST, ["line 5 is 'sede = 3': ", "wanted KEY = VALUE, of archive, archive_sha256, backend, device, precision, condition, history, years, calendar, seed, steps, generators, threads, batch, cpus"]),
+    ("misspelt key", {"sede": 3}, NAMELIST, ["line 5 is 'sede = 3': ", "wanted KEY = VALUE, of archive, archive_sha256, backend, device, precision, condition, history, years, calendar, seed, steps, generators, threads, batch, cpus, fill_value, blend_km"]),
     ("text for a number", {"seed": "three"}, NAMELIST, ["line 5 is 'seed = 'three'': ", "wanted KEY = VALUE"]),
     ("negative seed", {"seed": -1}, NAMELIST, ["seed is -1; wanted 0 or more"]),
     ("seed beyond 64 bits", {"seed": 2**63}, NAMELIST, ["is 'seed = 9223372036854775808': Integer overflow"]),
@@ -49,6 +50,10 @@ NAMELISTS = [
     ("year 0 for all", {"years": "0"}, NAMELIST, ["years is '0'; wanted 'given', 'held' or one year"]),
     ("a year that the archive lacks", {"years": "1850"}, NAMELIST, ["years is '1850'; this archive takes 1979 to 2100"]),
     ("unknown calendar", {"calendar": "gregorian"}, NAMELIST, ["calendar is 'gregorian'; wanted 'standard', '365_day', '360_day' or '366_day'"]),
+    ("blending over less than nothing", {"blend_km": -1.0}, NAMELIST, ["blend_km is -1; wanted 0 km or more"]),
+    ("blending over no number", {"blend_km": b"nan"}, NAMELIST, ["blend_km is nan; wanted 0 km or more"]),
+    ("a word to fill with", {"fill_value": "missing"}, NAMELIST, ["is 'fill_value = 'missing'': ", "wanted KEY = VALUE"]),
+    ("a number beyond single precision", {"fill_value": 1e300}, NAMELIST, ["fill_value is 1e+300; wanted a number of single precision"]),
     ("CPUs in words", {"cpus": "all"}, NAMELIST, ["cpus is 'all'; wanted numbers and ranges of CPUs, such as '0,8-15'"]),
     ("CPUs backwards", {"cpus": "8-2"}, NAMELIST, ["cpus is '8-2'; wanted numbers and ranges"]),
     ("CPUs with an open end", {"cpus": "8,"}, NAMELIST, ["cpus is '8,'; wanted numbers and ranges"]),
@@ -197,7 +202,7 @@ CALLS = [
     ("target null", ["receive 1 null sic 1 3 -"], ["target is a null pointer"]),
     ("unknown target", ["receive 1 U sic 1 3 -"], ["unknown target 'U'; add it with add_target"]),
     ("variable null", ["receive 1 T null 1 3 -"], ["variable is a null pointer"]),
-    ("unknown variable", ["receive 1 T snow 1 3 -"], ["unknown variable 'snow'; this archive has sic, sit, sit_ice"]),
+    ("unknown variable", ["receive 1 T snow 1 3 -"], ["unknown variable 'snow'; this archive has sic, sit, sit_ice, blend"]),
     ("another variable on one rank", ["receive 1 T sic@1=sit 1 3 -"], [DISAGREE, "variable sit", "variable sic"]),
     ("member not requested", ["receive 1 T sic 4 3 -"], ["member is 4; the request was for 1 to 3"]),
     ("member of another slot", [SLOT2, "receive 2 T sic 1 3 -"], ["member is 1; the request was for 4 to 5"]),
@@ -384,6 +389,31 @@ def test_a_namelist_without_the_end_of_its_last_line(tmp_path):
     assert bridge.answers(tmp_path, [["open", str(path), "world"], ["close"]], ranks=2) == [Answer(0, True, "")] * 2
 
 
+def test_a_request_that_its_slot_holds_is_not_generated_again(tmp_path):
+    """The backend has nothing to read any more; only another date, or another state, asks it."""
+    good = bridge.write_archive(tmp_path / "good.pt")
+    bridge.namelist(tmp_path / "good.nml", archive=str(good))
+    ask, received = GOOD[2], "receive 1 T sic {} 3 -"
+    state = f"set_state 'icegen-state 1 archive {good.read_bytes()[-64:].decode()} seed 9 steps 2 condition date'"
+    script = [
+        *((line.format(folder=tmp_path), 0) for line in GOOD),
+        *((received.format(member), 0) for member in (1, 2, 3)),
+        (f"cut {good}.f4 0", None),
+        *((line, 0) for _ in range(3) for line in (ask, received.format(2))),
+        (state, 0),
+        (ask, 0),
+        (received.format(2), BACKEND),
+        ("request 1 1 3 2001 61", 0),
+        (received.format(2), BACKEND),
+        ("request 2 1 3 2001 60", 0),
+        ("receive 2 T sic 2 3 -", BACKEND),
+        ("close", 0),
+    ]
+    heard = bridge.answers(tmp_path, [shlex.split(line) for line, _ in script], ranks=2)
+    assert [answer.status for answer in heard] == [status for _, status in script if status is not None], heard
+    assert {answer.text for answer in heard[7:12:2]} == {"0.500000 0.500000 0.500000"}
+
+
 def test_a_refused_request_leaves_its_slot_empty(tmp_path):
     """So that nobody receives the one before; other slots keep theirs, and so does this one where ranks disagree."""
     bridge.namelist(tmp_path / "good.nml", archive=str(bridge.write_archive(tmp_path / "good.pt")))
@@ -392,23 +422,23 @@ def test_a_refused_request_leaves_its_slot_empty(tmp_path):
         "receive 1 T sic 1 3 -",
         "slot 1 is empty: nothing was requested in it, or the request was refused",
     )
-    script = {
-        GOOD[0].format(folder=tmp_path): (0, ""),
-        GOOD[1]: (0, ""),
-        GOOD[2]: (0, ""),
-        other_slot: (0, ""),
-        disagreement: (ARGUMENT, DISAGREE),
-        received: (0, "0.250000"),
-        "request 1 1 1 1800 60": (ARGUMENT, "year is 1800"),
-        "receive 1 T sic 2 3 -": (ARGUMENT, empty),
-        "test 1 -": (ARGUMENT, empty),
-        "receive 2 T sic 4 3 -": (0, "1.000000"),
-        "request 1 1 3 2001 60": (0, ""),
-        "receive 1 T sic 3 3 -": (0, "0.750000"),
-        "close": (0, ""),
-    }
-    heard = bridge.answers(tmp_path, [line.split() for line in script], ranks=2)
-    for answer, (status, words) in zip(heard, script.values(), strict=True):
+    script = [
+        (GOOD[0].format(folder=tmp_path), (0, "")),
+        (GOOD[1], (0, "")),
+        (GOOD[2], (0, "")),
+        (other_slot, (0, "")),
+        (disagreement, (ARGUMENT, DISAGREE)),
+        (received, (0, "0.250000")),
+        ("request 1 1 1 1800 60", (ARGUMENT, "year is 1800")),
+        ("receive 1 T sic 2 3 -", (ARGUMENT, empty)),
+        ("test 1 -", (ARGUMENT, empty)),
+        ("receive 2 T sic 4 3 -", (0, "1.000000")),
+        ("request 1 1 3 2001 60", (0, "")),
+        ("receive 1 T sic 3 3 -", (0, "0.750000")),
+        ("close", (0, "")),
+    ]
+    heard = bridge.answers(tmp_path, [line.split() for line, _ in script], ranks=2)
+    for answer, (_, (status, words)) in zip(heard, script, strict=True):
         assert (answer.status, answer.same) == (status, True), answer
         assert words in answer.text
 
@@ -433,8 +463,8 @@ CONTRADICTIONS = [
     (0.5, 0.0, "is 0 / 0.5 in cell 11"),
     (0.0, 0.25, "is 0.25 / 0 in cell 11"),
     (1e-30, 0.25, "m in cell 11"),
-    (0.5, 6.6, "is 13.2"),
-    (0.5, 0.02, "is 0.04"),
+    (0.5, 7.0, "is 14 m in cell 11"),
+    (0.5, 0.015625, "is 0.03125 m in cell 11"),
 ]
 
 

@@ -11,6 +11,7 @@
 #include "categories.h"
 #include "curvilinear.h"
 #include "dates.h"
+#include "edge.h"
 #include "error.h"
 #include "fields.h"
 #include "placement.h"
@@ -41,10 +42,6 @@ icegen::Mask mask(const std::vector<int> &land = {}) {
   return icegen::Mask(6, 8, ocean);
 }
 
-icegen::Point point_of(const icegen::Vector &v) {
-  return {std::atan2(v.y, v.x) / icegen::kRadian, std::atan2(v.z, std::hypot(v.x, v.y)) / icegen::kRadian};
-}
-
 // Points with their search.
 struct Searched {
   explicit Searched(std::vector<icegen::Vector> places) : points(std::move(places)), order(points.size()) {
@@ -67,7 +64,7 @@ const Searched &plane_centres() {
   static const Searched centres([] {
     std::vector<double> lon, lat;
     for (int cell = 0; cell < 48; ++cell) {
-      const icegen::Point centre = point_of(kPlane.centre(cell));
+      const icegen::Point centre = icegen::point_of(kPlane.centre(cell));
       lon.push_back(centre.lon), lat.push_back(centre.lat);
     }
     return centres_of(lon, lat);
@@ -198,7 +195,7 @@ void test_locate() {
   kPlane.locate({299.7, 71.25}, row2, column2);
   check(std::abs(row - row2) < 1e-9 && std::abs(column - column2) < 1e-9, "longitude conventions agree");
   const icegen::Projected far(kEase2, 1, {-1810399.6626575, 1}, {-1032633.7362637, 1});
-  const icegen::Point back = point_of(far.centre(0));
+  const icegen::Point back = icegen::point_of(far.centre(0));
   check(std::abs(back.lon - -60.3) < 1e-9 && std::abs(back.lat - 71.25) < 1e-9, "and back");
 }
 
@@ -206,7 +203,7 @@ void test_curvilinear() {
   const icegen::Curvilinear cells = curvilinear();
   double row, column, row2, column2;
   for (int cell = 0; cell < 48; ++cell) {
-    check(cells.locate(point_of(cells.centre(cell)), row, column), "a centre is found");
+    check(cells.locate(icegen::point_of(cells.centre(cell)), row, column), "a centre is found");
     check(std::abs(row - cell / 8) < 1e-9 && std::abs(column - cell % 8) < 1e-9, "in its place");
   }
   for (double lon = -180; lon <= 540; lon += 7.7) {
@@ -247,6 +244,30 @@ void test_pole_of_a_lonlat_grid() {
   }
 }
 
+void test_edge() {
+  // 6 x 8 cells of 100 km; no ocean in the first column, so none beyond it either.
+  std::vector<int> first_column;
+  for (int row = 0; row < 6; ++row) first_column.push_back(8 * row);
+  const icegen::DomainEdge edge(mask(first_column), kPlane), told(mask(first_column), curvilinear());
+  const auto blend = [&](int cell, double width) { return edge.blend(icegen::point_of(kPlane.centre(cell)), width); };
+  check(blend(7, 200) == 0 && blend(1, 200) == 0 && blend(47, 200) == 0, "0 at the edge");
+  check(blend(16 + 1, 200) > 0.99 && blend(16 + 6, 200) > 0.49 && blend(16 + 6, 200) < 0.51, "100 km to the east");
+  check(std::abs(blend(8 + 2, 300) - 1. / 3) < 0.01 && blend(16 + 3, 150) == 1, "in proportion to the distance");
+  check(blend(7, 0) == 1, "no width");
+  for (int cell = 0; cell < 48; ++cell)
+    check(std::abs(told.blend(icegen::point_of(kPlane.centre(cell)), 200) - blend(cell, 200)) < 1e-6,
+          "whatever tells where cells are");
+
+  // All columns of a global grid meet again: its edge is the last row in the south.
+  std::vector<double> lon, lat;
+  for (const double some_lat : {85.0, 75.0, 65.0})
+    for (int column = 0; column < 36; ++column) lon.push_back(10 * column), lat.push_back(some_lat);
+  const Searched centres(centres_of(lon, lat));
+  const icegen::Curvilinear global(3, 36, centres.points.data(), centres.order.data(), false);
+  const icegen::DomainEdge south(icegen::Mask(3, 36, std::string(108, 1)), global);
+  check(south.blend({355, 65}, 1e4) < 0.03 && south.blend({355, 85}, 1000) == 1, "a grid that closes on itself");
+}
+
 void test_nearest_search() {
   std::vector<icegen::Vector> points;
   for (int i = 0; i < 500; ++i)
@@ -279,7 +300,7 @@ void test_bilinear() {
   }
   check(!links_of(mask(), {0, 80}, links), "outside of the grid");
   check(!links_of(mask(), {0, -90}, links), "the other pole");
-  check(links_of(mask(), point_of(kPlane.centre(13)), links) && links.size() == 1 && links[0].cell == 13 &&
+  check(links_of(mask(), icegen::point_of(kPlane.centre(13)), links) && links.size() == 1 && links[0].cell == 13 &&
             links[0].weight == 1,
         "the centre of a cell is that cell alone");
 }
@@ -299,7 +320,7 @@ void test_coast() {
 
 void test_nearest() {
   using icegen::Method;
-  const icegen::Point centre = point_of(kPlane.centre(19)), near = {centre.lon + 10, centre.lat};
+  const icegen::Point centre = icegen::point_of(kPlane.centre(19)), near = {centre.lon + 10, centre.lat};
   std::vector<icegen::Link> links;
   check(links_of(mask(), near, links, Method::nearest) && links.size() == 1 && links[0].cell == 19, "its own cell");
   check(!links_of(mask({19}), near, links, Method::nearest), "which is land");
@@ -329,7 +350,7 @@ void test_rotation(const icegen::Coordinates &where, double tolerance) {
   std::vector<float> state(96);  // x and y components at the centres
   for (int cell = 0; cell < 48; ++cell) {
     const icegen::Vector at = where.centre(cell);
-    const icegen::Point centre = point_of(at);
+    const icegen::Point centre = icegen::point_of(at);
     const icegen::Turn turn = where.turn(cell, centre);
     const double east = speed(at, east_of(centre)), north = speed(at, north_of(centre));
     state[cell] = static_cast<float>(turn.cosine * east + turn.sine * north);
@@ -368,7 +389,7 @@ void test_fields() {
     icegen::field_named("siu_east", {"sic", "sit"});
     check(false, "no velocity in this archive");
   } catch (const icegen::Error &error) {
-    check(std::string(error.what()) == "unknown variable 'siu_east'; this archive has sic, sit, sit_ice",
+    check(std::string(error.what()) == "unknown variable 'siu_east'; this archive has sic, sit, sit_ice, blend",
           "the message lists what there is");
   }
 }
@@ -550,6 +571,7 @@ int main() {
   test_curvilinear();
   test_pole_of_a_lonlat_grid();
   test_nearest_search();
+  test_edge();
   test_bilinear();
   test_coast();
   test_nearest();

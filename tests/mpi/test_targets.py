@@ -62,6 +62,23 @@ def points() -> tuple[np.ndarray, np.ndarray]:
     return np.append(lon, [0.0, 123.0]), np.append(lat, [90.0, 90.0])
 
 
+def test_points_that_are_not_valid(tmp_path, land, points):
+    """Untouched (the probe's -1), or what the namelist says; `blend` is 0 there, and falls to 0 at the grid's border."""
+    archive = archives.write(tmp_path / "a.pt", archives.projected(X, Y), {"sic": np.full(ROW.shape, 0.7)}, ~land)
+    untouched = receive(archive, *points, "sic,blend")[0]
+    filled = receive(archive, *points, "sic,blend", ranks=3, fill_value=-99.5, blend_km=500.0)[0]
+    valid = untouched[0] != -1
+    assert 100 < valid.sum() < valid.size - 100
+    np.testing.assert_array_equal(filled[0], np.where(valid, untouched[0], -99.5))
+
+    border = ~land & ((ROW == 0) | (ROW == 31) | (COLUMN == 0) | (COLUMN == 47))
+    to_border = distance(*points, LON[border], LAT[border]).min(1)
+    for fields, width in ((untouched, 200.0), (filled, 500.0)):
+        wanted = np.where(valid, np.minimum(1, to_border / width), 0)
+        np.testing.assert_allclose(fields[1], wanted, rtol=0, atol=1e-6)
+        assert ((fields[1] > 0) & (fields[1] < 1)).sum() > 10
+
+
 def test_constant_and_linear(tmp_path, land, points):
     """Both come back to the rounding of float32 away from coasts; constants at coasts too."""
     fields = {"sic": np.full(ROW.shape, 0.7), "sit": 3.0 + 0.25 * COLUMN - 0.125 * ROW}
