@@ -22,7 +22,7 @@ module icegen_namelist
     character(kind=c_char) :: cpus(path_length)  !> CPUs of the thread that generates, such as `8-15`; empty: see docs/coupling.md.
     integer(c_int64_t) :: seed  !> Key of the noise, from 0; another seed gives another ensemble.
     real(c_double) :: blend_km  !> Width over which the field `blend` falls to 0, km.
-    real(c_double) :: fill_value  !> What points that are not valid receive; NaN: they keep their values.
+    real(c_double) :: fill_value  !> What points that are not valid receive; left out: they keep their values.
     integer(c_int32_t) :: steps  !> Noise levels of the sampler; 0: as many as the archive says.
     integer(c_int32_t) :: generators  !> Ranks per node that generate, from 1; more than there are means all of them.
     integer(c_int32_t) :: threads  !> CPU threads of each generator, from 1.
