@@ -106,7 +106,7 @@ icegen::Emulator &checked(const icegen_emulator *handle) {
   const icegen::Error failure = emulators.failure();
   if (handle != nullptr || failure.status == ICEGEN_SUCCESS)
     icegen::fail(ICEGEN_BAD_ARGUMENT, "the emulator is not open");
-  icegen::fail(ICEGEN_BAD_ARGUMENT, "the emulator is not open, since open failed: ", failure.what());
+  icegen::fail(ICEGEN_BAD_ARGUMENT, "the emulator is not open; the last open that failed: ", failure.what());
 }
 
 void open_emulator(int comm, const char *namelist, icegen_emulator **emulator) {

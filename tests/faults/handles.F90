@@ -50,7 +50,7 @@ program handles
   call check(ierr == 0 .and. another /= copy, 'a handle never comes back')
   call icegen_request(copy, 1, 2001, 20, ierr)
   call icegen_message(0, message)
-  call check(ierr == 1 .and. message == 'the emulator is not open', 'request of a stale copy')
+  call check(ierr == 1 .and. index(message, 'the emulator is not open') == 1, 'request of a stale copy')
   call icegen_close(copy, ierr)
   call icegen_request(another, 1, 2001, 20, ierr)
   call check(ierr == 0, 'after a stale copy is closed')

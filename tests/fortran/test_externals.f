@@ -44,7 +44,7 @@ C     TEST_EXTERNALS FOLDER, a folder made by tests/tiny.py.
       CALL ICEGEN_REQUEST(IH, 1, 2001, 60, IERR)
       IF (IERR .NE. 1) CALL FAILED('request of no handle', NFAIL)
       CALL ICEGEN_MESSAGE(0, MSG)
-      IF (INDEX(MSG, 'open failed: namelist') .EQ. 0)
+      IF (INDEX(MSG, 'that failed: namelist') .EQ. 0)
      &  CALL FAILED('why it is not open', NFAIL)
       CALL ICEGEN_REQUEST(-5, 1, 2001, 60, IERR)
       IF (IERR .NE. 1) CALL FAILED('request of a bad handle', NFAIL)
