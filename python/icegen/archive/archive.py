@@ -118,7 +118,8 @@ class Archive:
         continuous = history == "continuous" and year is not None
         for member in members:
             with torch.inference_mode(), autocast(self.precision, self.device):
-                yield sample_latent(self.module, self.contract, seed, member, conditions, time, continuous, steps)
+                latent = sample_latent(self.module, self.contract, seed, member, conditions, time, continuous, steps)
+            yield latent
 
     def encode(self, state: Tensor) -> Tensor:
         """States float32 [n, variable, y, x] in physical units to standardised latents [n, z, y/8, x/8]."""
@@ -165,10 +166,13 @@ def sample_latent(
     condition: int64 [1, 2] or [1, 0], on the module's device;  time, continuous: see `icegen.archive.dates`.
     """
     members = torch.tensor([member], device=condition.device)
-    if contract == 1:
-        return module.sample_latent(seed, members, condition, steps)
     times = torch.tensor([time], device=condition.device)
-    return module.sample_latent(seed, members, condition, times, continuous, steps)
+    with torch.autocast(condition.device.type, enabled=False):  # noise is of float32 in any precision
+        if contract == 1:
+            noise = module.noise(seed, members, condition)
+        else:
+            noise = module.noise(seed, members, times, continuous)
+    return module.solve(noise, condition, steps)
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:
