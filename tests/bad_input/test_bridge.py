@@ -455,7 +455,9 @@ def test_an_emulator_that_failed_to_open_says_why(tmp_path):
     opened, *later = bridge.answers(tmp_path, lines, ranks=2)
     assert opened.status == ARCHIVE
     assert "nowhere.pt cannot be read" in opened.text
-    assert later == [Answer(ARGUMENT, True, f"the emulator is not open; the last open that failed: {opened.text}")] * len(calls)
+    assert later == [
+        Answer(ARGUMENT, True, f"the emulator is not open; the last open that failed: {opened.text}")
+    ] * len(calls)
 
 
 # sic and sit of one cell, and what the bridge says of them where sit / sic is to lie between .05 and 13 m.

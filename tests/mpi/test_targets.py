@@ -63,7 +63,7 @@ def points() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_points_that_are_not_valid(tmp_path, land, points):
-    """Untouched (the probe's -1), or what the namelist says; `blend` is 0 there, and falls to 0 at the grid's border."""
+    """They keep the probe's -1, or take what the namelist says; `blend` is 0 there and falls to it at the border."""
     archive = archives.write(tmp_path / "a.pt", archives.projected(X, Y), {"sic": np.full(ROW.shape, 0.7)}, ~land)
     untouched = receive(archive, *points, "sic,blend")[0]
     filled = receive(archive, *points, "sic,blend", ranks=3, fill_value=-99.5, blend_km=500.0)[0]
