@@ -8,8 +8,8 @@
  * - Every function returns a status, the same on all ranks, and on failure fills `message` (at most `message_size`
  *   bytes, the closing zero included; pass NULL and 0 if you do not need the message). After a failed call the emulator
  *   is as it was, except that a failed request leaves its slot empty.
- *   A handle that is NULL (the message tells why icegen_open failed) or was closed has no communicator. It is refused on
- *   the ranks that pass it.
+ *   A handle that is NULL (the message tells why icegen_open failed) or was closed has no communicator. It is refused
+ * on the ranks that pass it.
  * - The library never prints, stops, installs signal handlers, calls MPI_Init or MPI_Finalize, or communicates
  *   over MPI_COMM_WORLD.
  *   The floating-point environment of the caller is the same after each call.
@@ -103,10 +103,10 @@ ICEGEN_API int icegen_remove_target(icegen_emulator *emulator, const char *targe
  * first_member: the members are numbered from it; at least 1.
  * slot: any number from 1 by which the caller tells its requests apart. Each slot holds one: a request takes the place
  * of the one before it in its slot, whose members that have not started are cancelled. A request that the slot holds
- * already, with the same members, date and state (below), is not generated again, so a caller may request in each of its
- * steps. A request that is refused leaves the slot empty, unless ranks call with different arguments. A caller with two
- * slots asks for its next month in one while it receives this month's from the other.
- * icegen_request is the same in slot 1 from member 1.
+ * already, with the same members, date and state (below), is not generated again, so a caller may request in each of
+ * its steps. A request that is refused leaves the slot empty, unless ranks call with different arguments. A caller with
+ * two slots asks for its next month in one while it receives this month's from the other. icegen_request is the same in
+ * slot 1 from member 1.
  */
 ICEGEN_API int icegen_request(icegen_emulator *emulator, int members, int year, int day_of_year, char *message,
                               size_t message_size);
@@ -125,12 +125,10 @@ ICEGEN_API int icegen_test(icegen_emulator *emulator, int slot, int *ready, char
  *   "siu", "siv" velocity along the x and y axes of the archive's grid, m s-1
  *   "siu_east", "siv_north": the same towards the east and the north
  *   "blend"      1, and less within `blend_km` of the namelist (200 km) of where the archive's grid ends in ocean: the
- *                distance to the centre of the nearest ocean cell at the grid's border over blend_km; 0 where not valid.
- *                A host that multiplies the rate of its relaxation by it sees no front. Needs no request; slot and
- *                member are not looked at
- * n: number of points, as given for the target.
- * values [n]: written where valid; elsewhere untouched, or the `fill_value` of the namelist if that gives one.
- * valid [n]: 1 where the point lies on the archive's ocean, else 0.
+ *                distance to the centre of the nearest ocean cell at the grid's border over blend_km; 0 where not
+ * valid. A host that multiplies the rate of its relaxation by it sees no front. Needs no request; slot and member are
+ * not looked at n: number of points, as given for the target. values [n]: written where valid; elsewhere untouched, or
+ * the `fill_value` of the namelist if that gives one. valid [n]: 1 where the point lies on the archive's ocean, else 0.
  * icegen_receive_f64 and _f32 are the same in slot 1.
  */
 ICEGEN_API int icegen_receive_f64(icegen_emulator *emulator, const char *target, const char *variable, int member,

@@ -126,8 +126,8 @@ class Caller {
     int day = seldom() ? whole(INT_MIN, INT_MAX) : whole(10, 20);
     if (day == 15) day = 14;  // on which the backend would take its time
     const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    const bool date = year >= (record.by_date ? 1979 : 1) && year <= (record.by_date ? 2020 : 9999) && day >= 1 &&
-                      day <= 365 + leap;
+    const bool date =
+        year >= (record.by_date ? 1979 : 1) && year <= (record.by_date ? 2020 : 9999) && day >= 1 && day <= 365 + leap;
     const bool fine = record.handle != nullptr && slot >= 1 && members >= 1 && members <= 1000000 &&
                       first_member >= 1 && first_member <= INT_MAX - 1000000 && date;
     call(icegen_request_slot(record.handle, slot, first_member, members, year, day, message_, sizeof message_), fine);
