@@ -64,7 +64,7 @@ def traffic(comm: MPI.Comm, settings: Settings) -> dict[str, Any]:
     found["open"] = count(lambda: opened.append(bridge.Emulator(settings.namelist, comm)))
     with opened[0] as ice:
         found["add_target"] = count(lambda: add_points(ice, comm, settings))
-        ice.request(1, settings.year, DAY)
+        ice.request(1, settings.year, DAY + 1)  # another request than the counted one, which would be held
         ice.receive("T", settings.variables[0], 1)  # what MPI does once for shared memory is done
         found["request"] = count(lambda: ice.request(1, settings.year, DAY))
         found["receive"] = [count(partial(ice.receive, "T", v, 1)) for v in settings.variables]

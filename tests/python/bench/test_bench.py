@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 import icegen
 from compiled import BUILD, ENVIRONMENT, require_built
+from icegen.archive.dates import time_of
 from icegen.bench import coupling, eager, process, report, rows, scaling, suite
 from icegen.bench.launching import Launcher
 from icegen.command.main import commands
@@ -41,9 +42,9 @@ def test_eager_modules_are_the_archives(archive, sampler):
     assert not convolution.is_contiguous(memory_format=torch.channels_last)
     if sampler != archive.metadata["sampler"]["name"]:
         return
-    condition = torch.tensor([[2001, 75]])
+    condition, time = torch.tensor([[2001, 75]]), torch.tensor([time_of(2001, 75, "continuous")])
     with torch.inference_mode():
-        state = plain.generate(7, torch.tensor([2]), condition, 3)
+        state = plain.generate(7, torch.tensor([2]), condition, time, True, 3)
     wanted = archive.generate([2], seed=7, year=2001, day_of_year=75, steps=3)
     torch.testing.assert_close(state, wanted, atol=1e-4, rtol=1e-4)
 
