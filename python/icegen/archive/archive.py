@@ -62,8 +62,9 @@ class Archive:
         members: how many (numbered from 1), or the member numbers themselves.
         year, day_of_year: the date; leave out both for samples of the whole record (unconditional).
         steps: noise levels of the sampler; the archive's own by default.
-        history: ``continuous``, the default: the dates of a member hang together, as the record's do;
-            ``independent``: each date is a draw of its own, and so it is for samples without a date.
+        history: ``continuous``, the default of archives of contract 2: the dates of a member follow one another as the
+            record's do; ``independent``, the only one of contract 1: each date is a draw of its own, and so it is for
+            samples without a date.
         years: ``given``: a year outside the archive's range is refused; ``held``: it is taken as the range's first or
             last; a number: this year is taken for all dates.
         Raises ValueError for a request the archive cannot honour.

@@ -23,7 +23,7 @@ from icegen.command.terminal import Bar
     "--history",
     type=click.Choice(["continuous", "independent"]),
     help="continuous: the dates of a member follow one another as in the record; independent: they do not.  "
-    "[default: continuous]",
+    "[default: continuous if the archive knows it]",
 )
 @click.option(
     "--condition-years",

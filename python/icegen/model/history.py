@@ -22,13 +22,11 @@ from torch import Tensor, nn
 
 from icegen.model.noise import standard_normal
 
-REACH = 3  # knots on either side of a time that contribute
-
 
 def knot_weights(time: float, scale: float) -> tuple[int, list[float]]:
-    """The number of the first knot that contributes at a time, and the weights of 2 REACH knots from there on.
+    """The number of the first knot that contributes at a time, and the weights of six knots from there on.
 
-    time: days;  scale: days between knots.  w(u) = (1 - (u / REACH)^2)^4, which is near exp(-u^2 / 2) and three times
+    time: days;  scale: days between knots.  w(u) = (1 - (u / 3)^2)^4, which is near exp(-u^2 / 2) and three times
     continuously differentiable where it ends. The sum of the weights' squares is 1.
     """
     place = time / scale
