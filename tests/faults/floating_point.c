@@ -143,8 +143,8 @@ static void call_all(const char *name, void (*set)(void), struct fields *got) {
   CALL(ICEGEN_SUCCESS, icegen_close(&ice, TEXT));
   CALL(ICEGEN_BAD_ARGUMENT, icegen_request(ice, 1, 2001, 20, TEXT));
 
-  const double area[points] = {0, 0.3, 0.9, 1}, volume[points] = {0, 0.1, 5, 0.7};
-  const float area32[points] = {0, 0.3f, 0.9f, 1}, volume32[points] = {0, 0.1f, 5, 0.7f}, bounds32[] = {0, 1, 2, 3};
+  const double area[points] = {0, 0.3, 0.9, 1}, volume[points] = {0, 0.1, 2, 0.7};
+  const float area32[points] = {0, 0.3f, 0.9f, 1}, volume32[points] = {0, 0.1f, 2, 0.7f}, bounds32[] = {0, 1, 2, 3};
   float area_out[categories * points], volume_out[categories * points];
   CALL(ICEGEN_SUCCESS,
        icegen_fill_categories_f64(points, area, volume, categories, bounds, got->area, got->volume, TEXT));
@@ -180,7 +180,7 @@ static void *bystander(void *unused) {
 
 /* Not collective, so that a host's threads call it side by side. */
 static void *fill_often(void *setting) {
-  const double area[points] = {0, 0.3, 0.9, 1}, volume[points] = {0, 0.1, 5, 0.7}, bounds[] = {0, 1, 2, 3};
+  const double area[points] = {0, 0.3, 0.9, 1}, volume[points] = {0, 0.1, 2, 0.7}, bounds[] = {0, 1, 2, 3};
   double area_out[categories * points], volume_out[categories * points];
   (*(void (**)(void))setting)();
   const struct state mine = current();

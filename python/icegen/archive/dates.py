@@ -39,13 +39,13 @@ def condition_of(
 
 
 def time_of(year: int | None, day_of_year: int | None, history: str) -> int:
-    """The time of a date for the noise; 0 without a date.
+    """The time of a date for the noise.
 
     With history, days in the proleptic Gregorian calendar, 1 being 1 January of year 1. Without it, 1024 year +
-    day_of_year, which tells dates apart.
+    day_of_year, which tells dates apart. A request without a date takes 1 January of year 1 without history.
     """
     if year is None or day_of_year is None:
-        return 0
+        year, day_of_year, history = 1, 1, "independent"
     if history == "continuous":
         return datetime.date(year, 1, 1).toordinal() + day_of_year - 1
     return 1024 * year + day_of_year

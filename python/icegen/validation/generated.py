@@ -19,7 +19,7 @@ from icegen.model.generative_model import GenerativeModel
 if TYPE_CHECKING:
     from icegen.host import bridge
 
-PARTS = ("sample_latent", "encode", "decode", "decode_mean", "features", "latent_noise")
+PARTS = ("noise", "solve", "encode", "decode", "decode_mean", "features", "latent_noise")
 
 
 @dataclass(frozen=True)
@@ -150,8 +150,10 @@ class BridgeSampleSource(SampleSource):
 
         if condition not in self._hosts:
             namelist = Path(self._namelists.name) / f"{condition}.nml"
+            history = history_named(None if condition == "date" else "independent", self.archive.contract)
             namelist.write_text(
-                f"&icegen_nml\n  archive = '{self.archive.path}'\n  condition = '{condition}'\n  seed = {self.seed}\n"
+                f"&icegen_nml\n  archive = '{self.archive.path}'\n  condition = '{condition}'\n"
+                f"  history = '{history}'\n  seed = {self.seed}\n"
                 f"  steps = {self.steps}\n  device = '{self.device}'\n"
                 f"  precision = '{self.precision}'\n  threads = {torch.get_num_threads()}\n/\n"
             )

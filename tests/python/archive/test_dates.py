@@ -48,7 +48,7 @@ def test_days_are_counted_without_gaps():
     assert time_of(2001, 1, "continuous") == time_of(2000, 366, "continuous") + 1
     assert time_of(2002, 1, "continuous") == time_of(2001, 365, "continuous") + 1
     assert time_of(2001, 75, "independent") == 1024 * 2001 + 75
-    assert time_of(None, None, "continuous") == 0
+    assert time_of(None, None, "continuous") == time_of(1, 1, "independent")
 
 
 def test_history_of_a_contract():
