@@ -40,6 +40,10 @@ OBSERVED = ThicknessRange(0.05, 13.0)
 MODELLED = ThicknessRange(0.01, 40.0)
 
 
+# For states of which no range is known: only ice in one of the two variables contradicts.
+UNKNOWN = ThicknessRange(1e-9, 1e9)
+
+
 @dataclass(frozen=True)
 class Changes:
     """What reconciling one state changed on the ocean.

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from icegen.data.extent import ICE_EDGE
 from icegen.files import replacing
 from icegen.maps import polar
-from icegen.maps.style import BLUE, GREEN, INK, LINES, MONTHS, NO_DATA, ORANGE, PURPLE, SKY_BLUE, VERMILION, tidy
+from icegen.maps.style import BLUE, GREEN, INK, MONTHS, NO_DATA, ORANGE, PURPLE, SKY_BLUE, VERMILION, tidy
 
 log = logging.getLogger(__name__)
 
@@ -285,11 +285,7 @@ def draw(scene: Scene, observed: dict[str, np.ndarray] | None, month: int | None
         figure.text((x_first + width / 2) / total_width, 1 - 0.2 / height, heading, ha="center", va="center",
                     fontsize=10.5, fontweight="bold", color=INK)  # fmt: skip
         bar_axes = axes(x_first + 0.15 * width, height - TOP - maps_height - 0.34, 0.7 * width, 0.11)
-        bar = figure.colorbar(mesh, cax=bar_axes, orientation="horizontal", extend=how.extend)
-        bar.set_label(how.label, fontsize=8, labelpad=2, color=INK)
-        bar.ax.tick_params(labelsize=7.5, length=2.5, color=LINES, labelcolor=INK)
-        bar.outline.set_edgecolor(LINES)
-        bar.outline.set_linewidth(0.5)
+        polar.draw_bar(figure, mesh, bar_axes, how)
     if cycle and scene.extent is not None:
         panel = axes(LEFT + 0.05, BOTTOM, total_width - LEFT - RIGHT - 0.05, cycle - 0.1)
         draw_cycle(panel, scene, scene.extent / 1e12, observed)

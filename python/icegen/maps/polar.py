@@ -9,7 +9,9 @@ import cmocean
 import numpy as np
 import pyproj
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.colors import Colormap, to_rgba
+from matplotlib.figure import FigureBase
 from numpy.typing import ArrayLike
 
 from icegen.maps.style import COAST, INK, LAND, LINES, NO_DATA
@@ -116,6 +118,15 @@ def dress_map(panel: Axes, half: float) -> None:
     panel.set(xlim=(-half, half), ylim=(-half, half), xticks=[], yticks=[], aspect="equal")
     for spine in panel.spines.values():
         spine.set(edgecolor=LINES, linewidth=0.6)
+
+
+def draw_bar(figure: FigureBase, mesh: QuadMesh, axes: Axes, how: Style) -> None:
+    """The bar of a map's colours."""
+    bar = figure.colorbar(mesh, cax=axes, orientation="horizontal", extend=how.extend)
+    bar.set_label(how.label, fontsize=8, labelpad=2, color=INK)
+    bar.ax.tick_params(labelsize=7.5, length=2.5, color=LINES, labelcolor=INK)
+    bar.outline.set_edgecolor(LINES)
+    bar.outline.set_linewidth(0.5)
 
 
 def label_meridians(panel: Axes, top: bool, bottom: bool, left: bool, right: bool) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from icegen.archive import Archive
+from icegen.data.consistency import UNKNOWN, ThicknessRange
 from icegen.data.prepared_file import PreparedData
 from icegen.model.generative_model import GenerativeModel
 from icegen.progress import Stages, Wrap
@@ -66,7 +67,7 @@ def validate(
     folder = Path(out) / "samples" / f"{archive.sha256[:16]}_seed{seed}_steps{steps}_{archive.precision}"
     dated = bool(archive.metadata["condition"])
     with closing(_sample_source(archive, seed, steps, folder, through)) as source:
-        evidence = gather(source, evaluation, known, samples, dated, progress)
+        evidence = gather(source, evaluation, known, samples, dated, _thickness_range(archive), progress)
         if dated:
             add_free(evidence, source, samples, progress("sampling without date"))
             add_trend(evidence, source, evaluation, known, samples, progress("sampling Septembers"))
@@ -90,6 +91,12 @@ def _sample_source(archive: Archive, seed: int, steps: int, folder: Path, throug
     return SampleSource(archive.module, seed, steps, archive.device, folder, archive.precision, archive.contract)
 
 
+def _thickness_range(archive: Archive) -> ThicknessRange:
+    """The bounds of sit / sic that the archive states."""
+    stated = archive.metadata.get("consistency", {}).get("sit_over_sic")
+    return ThicknessRange(stated["lower"], stated["upper"]) if stated else UNKNOWN
+
+
 def score(
     model: GenerativeModel, data: PreparedData, steps: int, samples: int = 1, progress: Wrap = iter
 ) -> dict[str, Any]:
@@ -97,7 +104,8 @@ def score(
     evaluation, training = Record(data, np.flatnonzero(data.validation)), Record(data, np.flatnonzero(data.training))
     count = len(evaluation) * samples
     source = SampleSource(model, 0, steps)
-    evidence = gather(source, evaluation, training, count, model.conditional, lambda name: progress)
+    evidence = gather(source, evaluation, training, count, model.conditional, data.thickness or UNKNOWN,
+                      lambda name: progress)  # fmt: skip
     found: dict[str, Any] = {"validation_times": len(evaluation), "samples_per_time": samples}
     for s in compare(evidence).scores:
         group = found.setdefault(s.group, {})

@@ -75,8 +75,8 @@ def compare(evidence: Evidence) -> Table:
     table = Table()
     if "floor" not in evidence.tallies:
         table.left_out["floors, memorisation"] = "there are no training states; name a file that holds them"
-    for part in (reconstruction, features, ice_probability, marginal_ice_zone, seasons, bounds, histograms, power,
-                 memorisation, trend, unconditional):  # fmt: skip
+    for part in (reconstruction, features, ice_probability, marginal_ice_zone, seasons, bounds, consistency, histograms,
+                 power, memorisation, trend, unconditional):  # fmt: skip
         part(evidence, table)
     table.scores.sort(key=lambda score: GROUPS.index(score.group))  # keeps the order within a group
     return table
@@ -190,6 +190,13 @@ def bounds(evidence: Evidence, table: Table) -> None:
     for v, share in zip(evidence.variables, evidence.outside, strict=True):
         if v.lower is not None or v.upper is not None:
             table.add("generation", f"{v.id}_outside", f"{v.id}: out of bounds before the cut", Trio(share))
+
+
+def consistency(evidence: Evidence, table: Table) -> None:
+    """Number of cells in which concentration and thickness contradict each other, over all states."""
+    if evidence.sets.generated.contradictions:
+        cells = evidence.sets.map(lambda tally: np.sum(tally.contradictions))
+        table.add("generation", "contradictions", "sic and sit contradict each other", cells, "cells")
 
 
 def histograms(evidence: Evidence, table: Table) -> None:

@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from icegen.data.consistency import ThicknessRange
 from icegen.data.extent import extent
 from icegen.data.grid import CurvilinearGrid, Grid
 from icegen.data.variables import Variable
@@ -35,6 +36,7 @@ class Evidence:
     """Figures of all sets of states.
 
     dated: whether the model takes dates; if not, samples belong to no time, and only sets are compared.
+    thickness: bounds of sit / sic that a consistent state keeps, m.
     time, member, month: [sample], of the samples that are compared with real states; time indexes the evaluation
         record.
     tallies: by name: ``real``, ``generated`` and ``floor`` [sample], ``training``, and ``free``, samples without date
@@ -48,6 +50,7 @@ class Evidence:
     variables: tuple[Variable, ...]
     grid: Grid | CurvilinearGrid
     dated: bool
+    thickness: ThicknessRange
     time: np.ndarray
     member: np.ndarray
     month: np.ndarray
@@ -99,17 +102,19 @@ class Evidence:
 
 
 def gather(
-    source: SampleSource, evaluation: Record, training: Record | None, samples: int, dated: bool, progress: Stages
-) -> Evidence:
+    source: SampleSource, evaluation: Record, training: Record | None, samples: int, dated: bool,
+    thickness: ThicknessRange, progress: Stages,
+) -> Evidence:  # fmt: skip
     """Generate ``samples`` states and read the states of the evaluation record that they are compared with.
 
+    thickness: bounds of sit / sic, m.
     dated: give the samples the dates of the record; otherwise sample without date.
     progress: returns the wrapper of a stage's loop, given the name of the stage.
     """
     data = evaluation.data
     order = balanced_order(evaluation.month)
     time, member = order[np.arange(samples) % len(order)], np.arange(samples) // len(order) + 1
-    evidence = Evidence(data.variables, data.grid, dated, time, member, evaluation.month[time],
+    evidence = Evidence(data.variables, data.grid, dated, thickness, time, member, evaluation.month[time],
                         Reconstruction(data.variables, data.grid))  # fmt: skip
     add_reconstructions(evidence, source, evaluation, progress("reconstructing"))
     add_pairs(evidence, source, evaluation, training, progress("sampling"))
@@ -235,7 +240,7 @@ def add_training(evidence: Evidence, source: SampleSource, training: Record, pro
 def new_tally(evidence: Evidence, source: SampleSource) -> Tally:
     """An empty tally in units of the real states' standard deviation."""
     r = evidence.reconstruction
-    return Tally(evidence.variables, evidence.grid, r.mean, r.std, source.features)
+    return Tally(evidence.variables, evidence.grid, r.mean, r.std, source.features, evidence.thickness)
 
 
 def new_spectra(evidence: Evidence) -> PairedSpectra:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from icegen.data.consistency import ThicknessRange, contradictions
 from icegen.data.extent import ICE_EDGE, extent, marginal_ice_zone, volume
 from icegen.data.grid import CurvilinearGrid, Grid
 from icegen.data.variables import Variable
@@ -19,8 +20,10 @@ class Tally:
 
     mean, std: [variable], of the real states; histograms and distances are in units of std.
     features: function of a state [variable, y, x] that returns its features [feature].
-    Lists with one entry for each state: ``extent`` and ``marginal`` (m2) and ``volume`` (m3), empty without their
-    variable; ``coarse`` [variable * block] in standard deviations; ``features`` [feature].
+    thickness: bounds of sit / sic.
+    Lists with one entry for each state: ``extent`` and ``marginal`` (m2), ``volume`` (m3) and ``contradictions``
+    (number of ocean cells in which sic and sit contradict each other), empty without their variables;
+    ``coarse`` [variable * block] in standard deviations; ``features`` [feature].
     Over all states: ``at_bounds`` [lower and upper, variable], shares of cells exactly there; ``probability`` [y, x] of
     sea ice; ``histogram`` [variable, bin].
     """
@@ -32,6 +35,7 @@ class Tally:
         mean: np.ndarray,
         std: np.ndarray,
         features: Callable[[np.ndarray], np.ndarray],
+        thickness: ThicknessRange,
     ):
         ids = [v.id for v in variables]
         self.variables = variables
@@ -42,9 +46,11 @@ class Tally:
         self.thickness = ids.index("sit") if "sit" in ids else None
         self.histogram = np.zeros((len(variables), BINS), np.int64)
         self._feature_function = features
+        self._thickness_range = thickness
         self.extent: list[np.ndarray] = []
         self.marginal: list[np.ndarray] = []
         self.volume: list[np.ndarray] = []
+        self.contradictions: list[int] = []
         self.coarse: list[np.ndarray] = []
         self.features: list[np.ndarray] = []
         self._at_bounds = np.zeros((2, len(variables)))
@@ -63,6 +69,9 @@ class Tally:
             self._iced += sic >= ICE_EDGE
         if self.thickness is not None:
             self.volume.append(volume(state[self.thickness], area, ocean))
+        if self.concentration is not None and self.thickness is not None:
+            sic, sit = (state[i][ocean] for i in (self.concentration, self.thickness))
+            self.contradictions.append(int(np.count_nonzero(contradictions(sic, sit, self._thickness_range))))
         self.coarse.append((scores.coarsen(state, ocean, BLOCK) / self.std[:, None]).ravel())
         self.features.append(self._feature_function(state))
         for i, v in enumerate(self.variables):

@@ -10,6 +10,7 @@ import torch
 
 from icegen import archive, validation
 from icegen.data import prepared_file
+from icegen.data.consistency import UNKNOWN
 from icegen.validation import compare
 from icegen.validation.evidence import add_trend, gather
 from icegen.validation.generated import SampleKey, SampleSource
@@ -140,6 +141,20 @@ def test_cells_that_were_filled_in_do_not_count(prepared):
     assert scores["reconstruction"]["sic_rmse"] == 0
 
 
+def test_contradictions_are_counted(prepared):
+    """Thickness is taken from the ice of three cells of one month, and in one it is too thick to be real."""
+    wrong = {key: state.clone() for key, state in states(prepared).items()}
+    sic, sit = wrong[date(prepared, np.flatnonzero(prepared.validation)[0])]
+    iced = torch.nonzero((sic > 0.5) & torch.from_numpy(prepared.grid.ocean))
+    for y, x in iced[:3]:
+        sit[y, x] = 0
+    sit[tuple(iced[3])] = 1000
+    scores = validation.score(Known(wrong), prepared, steps=2, samples=1)["generation"]
+    assert (scores["contradictions"], scores["contradictions_real"], scores["contradictions_floor"]) == (4, 0, 0)
+    unknown = dataclasses.replace(prepared, thickness=None)  # no range is known, so only missing thickness contradicts
+    assert validation.score(Known(wrong), unknown, steps=2, samples=1)["generation"]["contradictions"] == 3
+
+
 def test_scores_without_any_zero_are_finite_or_left_out(prepared):
     """JSON has no NaN, and the archive's metadata contain the scores."""
     thick = dataclasses.replace(prepared, state=prepared.state + np.float16(0.5))
@@ -167,7 +182,7 @@ def test_the_trend_is_that_of_the_septembers_of_both_periods(prepared):
     shifted = dataclasses.replace(prepared, year=np.where(prepared.year < 2002, prepared.year - 20, prepared.year + 5))
     evaluation, training = split(shifted, shifted)
     sampler = SampleSource(Known(states(shifted)), seed=0, steps=2)
-    evidence = gather(sampler, evaluation, training, 12, True, lambda name: iter)
+    evidence = gather(sampler, evaluation, training, 12, True, UNKNOWN, lambda name: iter)
     add_trend(evidence, sampler, evaluation, training, 12, iter)
     area = (((prepared.state[:, 0] >= 0.15) & prepared.grid.ocean) * prepared.grid.cell_area).sum((1, 2))[8::12]
     expected = [area[:2].mean(), area[2:].mean()]
