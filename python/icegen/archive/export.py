@@ -45,13 +45,15 @@ Score = Callable[[GenerativeModel, PreparedData, int], dict[str, Any]]
 def build_model(folder: Path, data: PreparedData, settings: Config | None = None) -> tuple[GenerativeModel, Config]:
     """Put the trained parts of ``folder`` together, in evaluation mode, weights rounded to half precision.
 
-    settings: where calibration and sampler are taken from; by default the training's configuration.
+    settings: where calibration, history and sampler are taken from; by default the training's configuration.
     Raises ValueError if a checkpoint is missing or does not belong to the data.
     """
     denoiser, checkpoint = load_denoiser(folder)
     config = from_stored(checkpoint["config"], folder / DIFFUSION_FILE)
     if settings is not None:
-        config = dataclasses.replace(config, calibration=settings.calibration, sampler=settings.sampler)
+        config = dataclasses.replace(
+            config, calibration=settings.calibration, history=settings.history, sampler=settings.sampler
+        )
     encoder: nn.Module = IdentityEncoder()
     decoder: nn.Module = IdentityDecoder()
     factor = 1
@@ -101,7 +103,7 @@ def build_model(folder: Path, data: PreparedData, settings: Config | None = None
     model = model.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]  # undeclared form
     if config.space == "latent":
         calibrate(model, data, config.calibration)
-    fit_history(model, data)
+    fit_history(model, data, config.history)
     return model, config
 
 
@@ -140,7 +142,7 @@ def export_again(
     model, config = rebuild(source)
     if data.thickness is not None:
         model.constrain_thickness(**thickness_constraint(data))
-    fit_history(model, data)
+    fit_history(model, data, config.history)
     kept = source.metadata["provenance"]
     commands = "\n".join(text for text in (kept.get("commands", ""), commands) if text)
     return _write(out, model, config, data, name, kept | {"commands": commands}, score)

@@ -16,7 +16,7 @@ from icegen.command.terminal import Bar, show_archive
 if TYPE_CHECKING:
     from icegen.training.config import Config
 
-CHANGEABLE = ("sampler", "calibration")  # the rest of a configuration is fixed by training
+CHANGEABLE = ("sampler", "calibration", "history")  # the rest of a configuration is fixed by training
 
 
 @click.command()
@@ -24,7 +24,7 @@ CHANGEABLE = ("sampler", "calibration")  # the rest of a configuration is fixed 
 @click.option("--data", type=path_type, help="Prepared NetCDF file; needed unless RUN is an archive.")
 @out_option
 @click.option("--name", default="", help="Name in the archive's metadata; default: that of the file.")
-@click.option("--config", help="Configuration with calibration and sampler; default: that of the training.")
+@click.option("--config", help="Configuration with calibration, history and sampler; default: that of the training.")
 @changes_option
 @click.option(
     "--samples", type=click.IntRange(0), default=1, show_default=True, help="Members for each validation time."
@@ -64,7 +64,7 @@ def export(
         raise click.UsageError(f"{run} is an archive, which takes --data, or --backend aoti without --name.")
     for change in changes:
         if not change.startswith(tuple(f"{part}." for part in CHANGEABLE)):
-            raise click.UsageError(f"--set {change} is fixed by training; wanted sampler.* or calibration.*")
+            raise click.UsageError(f"--set {change} is fixed by training; wanted sampler.*, calibration.* or history.*")
     command = shlex.join(["icegen", *sys.argv[1:]])
     with tempfile.TemporaryDirectory() as folder, Bar() as bar:
         written = run
@@ -85,7 +85,7 @@ def export(
 
 
 def _settings(run: Path, config: str | None, changes: tuple[str, ...]) -> "Config":
-    """The configuration with calibration and sampler: the one that is named, or the training's."""
+    """The configuration with calibration, history and sampler: the one that is named, or the training's."""
     from icegen.training import config_file
     from icegen.training.checkpoints import trained_config
 

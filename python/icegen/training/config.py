@@ -13,6 +13,7 @@ from icegen.model.denoiser import DenoiserConfig
 from icegen.model.sampler import SamplerConfig
 from icegen.settings import STRICT, from_dict, require_increasing_gamma
 from icegen.training.calibration import CalibrationConfig
+from icegen.training.history import HistoryConfig
 
 # Settings that icegen no longer has, with the value at which they changed nothing.
 RETIRED = {("denoiser", "filtered_eofs"): 0}
@@ -94,6 +95,7 @@ class Config:
     features_training: AutoencoderTrainingConfig = AutoencoderTrainingConfig(steps=1500, batch=4, seed=1)
     diffusion_training: DiffusionTrainingConfig = Field(default_factory=DiffusionTrainingConfig)
     calibration: CalibrationConfig = Field(default_factory=CalibrationConfig)
+    history: HistoryConfig = Field(default_factory=HistoryConfig)
     sampler: SamplerConfig = Field(default_factory=SamplerConfig)
 
     def __post_init__(self) -> None:

@@ -9,21 +9,29 @@ persistence patterns; DelSole 2001, doi:10.1175/1520-0469(2001)058<1341:OPPICV>2
 The time scales of all bands follow from one least-squares fit. If the bands' parts of a state add up, the correlation
 of a quantity of the states at a lag is the mean of the bands' correlations, weighted with the share of the quantity's
 variance that each band makes. These shares are measured on samples in which one band is drawn anew.
+
+A sampler is not linear, so its samples are forgotten faster than their noise. Their memory is measured on some members
+at some dates, and what they lack is added to what the fit aims at.
 """
 
+import dataclasses
+import datetime
 import logging
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 from scipy.optimize import nnls
 from torch import Tensor
 
+from icegen.data.extent import ICE_EDGE
 from icegen.data.prepared_file import PreparedData
 from icegen.model.generative_model import GenerativeModel
 from icegen.model.history import Band, HistoryNoise, correlation, orthonormal
+from icegen.settings import STRICT
 
 log = logging.getLogger(__name__)
 
@@ -32,17 +40,33 @@ TOLERANCE = 0.12  # of a lag, in pairs of states that count for it
 LEAST_PAIRS = 20
 MOST_STATES = 2000
 SAMPLES = 12  # pairs for the share of each band
-POOL = 8  # cells, to which states are averaged where their memory is measured
+POOL = 2  # cells, to which states are averaged where their memory is measured
 SCALES = 20  # candidates
 MOST_SCALES = 2  # of a band
+SEED = 1  # of the samples
+MOST_CORRELATED = 0.98  # that a fit aims at
 PRIOR = 0.1  # weight of the latents' own memory beside that of the states
 LEAST_VARIANCE = 1e-3  # of a channel, over the largest: below it lie only errors of the encoder
 DAYS = 365.25
 
+
+@dataclass(frozen=True, config=STRICT)
+class HistoryConfig:
+    """How export fits the memory of a member's noise. No training depends on it."""
+
+    corrections: int = Field(
+        default=2,
+        ge=0,
+        description="times that the fit is corrected for the memory that samples lack",
+    )
+    dates: int = Field(default=12, ge=1, description="dates of the samples whose memory is measured")
+    members: int = Field(default=4, ge=2, description="members at each of these dates, and at each lag after them")
+
+
 Pairs = dict[int, tuple[np.ndarray, np.ndarray]]  # indices of times that lie a lag apart, by the lag in days
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Bands:
     """Combinations in bands, longest memory first, and the memory of each band: correlation [band, lag]."""
 
@@ -52,7 +76,7 @@ class Bands:
 
 
 @torch.no_grad()
-def fit_history(model: GenerativeModel, data: PreparedData) -> None:
+def fit_history(model: GenerativeModel, data: PreparedData, config: HistoryConfig) -> None:
     """Set the model's history noise to the memory of the training states.
 
     A record without pairs of states at one lag at least keeps the one time scale that a model has at first.
@@ -91,7 +115,13 @@ def fit_history(model: GenerativeModel, data: PreparedData) -> None:
     memory = np.concatenate([channels.memory, patterns.memory])
     model.history = noise([((1.0,), (1.0,))] * len(memory))
     shares = shares_of_bands(model, data, times)
-    model.history = noise(fit_scales(np.array(list(lags)), memory, shares, np.array(record)))
+    aim = np.array(record)
+    for correction in range(config.corrections + 1):
+        model.history = noise(fit_scales(np.array(list(lags)), memory, shares, aim))
+        if correction < config.corrections:
+            lacking = np.array(record) - memory_of_samples(model, data, times, lags, config)
+            aim = (aim + lacking).clip(0, MOST_CORRELATED)
+            log.info("samples lack memory of %s", lacking.round(2).tolist())
     log.info("memory fitted to %d states, at lags of %s days", len(times), ", ".join(map(str, lags)))
 
 
@@ -107,12 +137,16 @@ def pairs_of(days: np.ndarray) -> Pairs:
 
 
 def quantities(model: GenerativeModel, states: Tensor) -> list[tuple[Tensor, ...]]:
-    """What states [n, variable, y, x] shall remember: each variable's pooled field, and its mean over the ocean.
+    """What states [n, variable, y, x] shall remember: each variable's pooled field, its mean over the ocean, and the
+    share of the ocean within the ice edge.
 
     Returns for each state the quantities, each float32 [value].
     """
     fields = F.avg_pool2d(states * model.ocean, POOL) if min(states.shape[2:]) >= POOL else states
-    means = (states * model.ocean).sum((2, 3)) / model.ocean.sum()
+    covers = states
+    if model.concentration >= 0:
+        covers = torch.cat([states, (states[:, model.concentration, None] >= ICE_EDGE).float()], 1)
+    means = (covers * model.ocean).sum((2, 3)) / model.ocean.sum()
     return [(*(f.flatten() for f in field), *(m[None] for m in mean))
             for field, mean in zip(fields, means, strict=True)]  # fmt: skip
 
@@ -168,9 +202,9 @@ def shares_of_bands(model: GenerativeModel, data: PreparedData, times: np.ndarra
     Half the mean square of the difference between a sample and one in which the band is drawn anew is the variance that
     the band makes.
     """
-    steps = 10 if model.multistep else 5
+    steps = sampler_steps(model)
     found = []
-    for i, t in enumerate(times[np.linspace(0, len(times) - 1, SAMPLES).round().astype(int)]):
+    for i, t in enumerate(evenly_chosen(times, SAMPLES)):
         date = [int(data.year[t]), int(data.day_of_year[t])] if model.conditional else []
         condition = torch.tensor([date], dtype=torch.int64).reshape(1, -1)
         drawn, other = (model.history.draw(seed, i + 1, 0, model.cells.device) for seed in (1, 2))
@@ -183,6 +217,44 @@ def shares_of_bands(model: GenerativeModel, data: PreparedData, times: np.ndarra
         found.append([[float((a - b).square().mean()) for a, b in zip(base, each, strict=True)] for each in changed])
     variance = np.mean(found, axis=0).T
     return variance / variance.sum(1, keepdims=True).clip(min=1e-30)
+
+
+def memory_of_samples(
+    model: GenerativeModel, data: PreparedData, times: np.ndarray, lags: Pairs, config: HistoryConfig
+) -> np.ndarray:
+    """Correlation [quantity, lag] of a member's anomalies about the mean of the members of each date."""
+    steps = sampler_steps(model)
+    count = 2 * len(data.variables) + (model.concentration >= 0)
+    product, other_square, square = (np.zeros((count, n)) for n in (len(lags), len(lags), 1))
+    for i, t in enumerate(evenly_chosen(times, config.dates)):
+        members = range(config.members * i + 1, config.members * (i + 1) + 1)
+        base = datetime.date(int(data.year[t]), 1, 1) + datetime.timedelta(days=int(data.day_of_year[t]) - 1)
+        anomaly = []  # [lag][quantity]: [member, value]
+        for lag in (0, *lags):
+            day = base + datetime.timedelta(days=lag)
+            date = [min(day.year, int(data.year.max())), day.timetuple().tm_yday] if model.conditional else []
+            condition = torch.tensor([date], dtype=torch.int64).reshape(1, -1)
+            states = []
+            for member in members:
+                noise = model.noise(SEED, torch.tensor([member]), torch.tensor([day.toordinal()]), True)
+                states.append(model.decode(model.solve(noise, condition, steps), model.latent_noise))
+            found = [torch.stack(values).double() for values in zip(*quantities(model, torch.cat(states)), strict=True)]
+            anomaly.append([values - values.mean(0) for values in found])
+        first, *later = anomaly
+        product += np.array([[float((a * b).sum()) for a, b in zip(first, each, strict=True)] for each in later]).T
+        square += np.array([float(a.square().sum()) for a in first])[:, None]
+        other_square += np.array([[float(b.square().sum()) for b in each] for each in later]).T
+    return product / np.sqrt(square * other_square).clip(min=1e-30)
+
+
+def sampler_steps(model: GenerativeModel) -> int:
+    """Steps with which the memory of samples is measured: 10 evaluations of the network."""
+    return 10 if model.multistep else 5
+
+
+def evenly_chosen(times: np.ndarray, most: int) -> np.ndarray:
+    """``most`` of the times, evenly spread; some twice if there are fewer."""
+    return times[np.linspace(0, len(times) - 1, most).round().astype(int)]
 
 
 def fit_scales(

@@ -1,14 +1,24 @@
 # SPDX-License-Identifier: MIT
 """Time scales of the noise, fitted to a record of known memory."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from icegen.archive import export
 from icegen.data import prepared_file
-from icegen.model.history import correlation
-from icegen.training.history import anomalies, by_memory, fit_scales, memory_of, pairs_of
+from icegen.model.history import Band, HistoryNoise, correlation
+from icegen.training.history import (
+    HistoryConfig,
+    anomalies,
+    by_memory,
+    fit_scales,
+    memory_of,
+    memory_of_samples,
+    pairs_of,
+)
 
 DAYS = np.arange(400) * 30.4
 
@@ -68,6 +78,37 @@ def test_scales_give_the_states_the_memory_of_the_record():
     np.testing.assert_allclose(shares @ found, shares @ curves, atol=0.06)
     assert all(sum(share) == pytest.approx(1) for _, share in scales)
     assert min(min(days) for days, _ in scales) >= 0.4 * 30
+
+
+class Linear:
+    """A model whose states are its noise, of one variable and one time scale."""
+
+    conditional = False
+    multistep = True
+    concentration = -1
+    latent_noise = 0.0
+    ocean = torch.ones(1, 1, 24, 24)
+
+    def __init__(self, scale):
+        self.history = HistoryNoise((1, 24, 24), torch.eye(1), [Band(1, (scale,), (1.0,))], torch.eye(0), [])
+
+    def noise(self, seed, member, time, continuous):
+        return self.history(seed, int(member), int(time), self.ocean, torch.zeros(0, 576))[None]
+
+    def solve(self, noise, condition, steps):
+        return noise
+
+    def decode(self, latent, noise):
+        return latent
+
+
+def test_memory_of_samples_is_that_of_their_noise():
+    day = np.array([15, 40, 300])
+    data = SimpleNamespace(year=np.array([1999, 2000, 2001]), day_of_year=day, variables=[None])
+    lags = {30: None, 91: None}
+    found = memory_of_samples(Linear(60.0), data, np.arange(3), lags, HistoryConfig(dates=3, members=6))
+    expected = [[correlation(t, t + lag, 60.0) for lag in lags] for t in day]
+    np.testing.assert_allclose(found[0], np.mean(expected, axis=0), atol=0.05)
 
 
 def test_an_archive_tells_its_time_scales(tiny):
