@@ -96,8 +96,8 @@ def run_model(
         packages = (folder / "data.pkg").read_text()
         (folder / "data.pkg").write_text(re.sub(r"useMNC\s*=\s*\.TRUE\.", "useMNC = .FALSE.", packages))
     data = (checkout / EXPERIMENT / "input/data").read_text()
-    times = {"startTime": max(start * DAY, STEP), "endTime": end * DAY, "pChkptFreq": DAYS // 2 * DAY, "monitorFreq": DAY}
-    for name, value in times.items():
+    times = {"startTime": max(start * DAY, STEP), "endTime": end * DAY}
+    for name, value in (times | {"pChkptFreq": DAYS // 2 * DAY, "monitorFreq": DAY}).items():
         data = re.sub(rf"(?m)^(\s*{name}\s*=).*$", rf"\g<1>{value}.,", data)
     (folder / "data").write_text(data)
     common.mpirun(tasks, program, folder, f"run_{start}.log")

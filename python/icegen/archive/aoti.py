@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from icegen.archive.archive import Archive, autocast, load
 from icegen.archive.format import save
 from icegen.model.autoencoder import Decoder
-from icegen.model.denoiser import CONDITION_FEATURES, UViT, network_ocean
+from icegen.model.denoiser import CONDITION_INPUTS, UViT, ocean_inputs
 from icegen.training.config import from_stored
 
 # Of the networks' outputs, whose standard deviations are about 1, at most.
@@ -63,11 +63,12 @@ def _networks(source: Archive) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]
     channels, y, x = source.metadata["latent"]["shape"]
     module = source.module
     factor = module.ocean.shape[2] // y
-    latent = torch.randn(1, channels, y, x, generator=torch.Generator().manual_seed(0)) * module.cells
+    ocean, ocean_cells = ocean_inputs(module.ocean, factor)
+    latent = torch.randn(1, channels, y, x, generator=torch.Generator().manual_seed(0)) * ocean_cells
     networks: dict[str, tuple[nn.Module, tuple[Tensor, ...]]] = {
         "denoiser": (
             UViT(channels, factor**2, (y, x), config.denoiser),
-            (latent, torch.tensor([-2.0]), torch.ones(1, CONDITION_FEATURES), network_ocean(module.ocean, factor)[0]),
+            (latent, torch.tensor([-2.0]), torch.ones(1, CONDITION_INPUTS), ocean),
         )
     }
     if config.space == "latent":

@@ -133,7 +133,7 @@ def header(origin: Origin, members: Sequence[int], times: np.ndarray | np.dateti
 def attributes(variable: Variable, grid: Grid | CurvilinearGrid) -> dict[str, str]:
     """CF attributes of one variable of a state."""
     names = {"standard_name": variable.standard_name, "long_name": variable.long_name, "units": variable.units}
-    over = "sea_ice" if variable.of_ice else "sea"
+    over = "sea_ice" if variable.on_ice_only else "sea"
     return {key: text for key, text in names.items() if text} | {
         "cell_methods": f"area: mean where {over}",
         "cell_measures": "area: cell_area",

@@ -90,7 +90,7 @@ def build_model(folder: Path, data: PreparedData, settings: Config | None = None
             lower=lower,
             upper=upper,
             concentration=config.variables.index("sic") if "sic" in config.variables else -1,
-            of_ice=torch.tensor([float(v.of_ice) for v in data.variables]),
+            on_ice_only=torch.tensor([float(v.on_ice_only) for v in data.variables]),
             **thickness_constraint(data),
         ),
         conditional=config.condition == "date",
@@ -195,10 +195,10 @@ def _write(
         | provenance,
         "scores": score(model, data, config.sampler.steps) if score else {},
     }
-    return save(out, script(model), metadata, data.grid)
+    return save(out, to_torchscript(model), metadata, data.grid)
 
 
-def script(model: GenerativeModel) -> torch.jit.ScriptModule:
+def to_torchscript(model: GenerativeModel) -> torch.jit.ScriptModule:
     """TorchScript with parameters stored in half precision; the reader casts them back to float32."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -55,13 +55,13 @@ def save(
     module: torch.jit.ScriptModule,
     metadata: dict,
     grid: Grid | CurvilinearGrid,
-    further: dict[str, bytes] | None = None,
+    entries: dict[str, bytes] | None = None,
 ) -> str:
     """Write an archive whole or not at all; returns its SHA-256.
 
-    further: content of entries beside those that every archive has, by name.
+    entries: content of entries beside those that every archive has, by name.
     """
-    extra: dict[str, str | bytes] = dict(further or {})
+    extra: dict[str, str | bytes] = dict(entries or {})
     extra[METADATA_FILE] = json.dumps(metadata, indent=1)
     extra[OCEAN_FILE] = grid.ocean.astype(np.uint8).tobytes()
     if not _known_by_formula(grid):

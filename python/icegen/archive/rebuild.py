@@ -14,6 +14,9 @@ from icegen.model.sampler import SamplerConfig
 from icegen.training.checkpoints import make_denoiser
 from icegen.training.config import Config, from_stored
 
+# Tensors that archives of contract 1 have under other names.
+NAMES = {"cells": "ocean_cells", "cut": "zero_threshold", "shoulder": "full_shoulder", "of_ice": "on_ice_only"}
+
 
 def rebuild(archive: Archive, sampler: SamplerConfig | None = None) -> tuple[GenerativeModel, Config]:
     """The archive's model in evaluation mode, float32, and the configuration it was made with.
@@ -27,7 +30,7 @@ def rebuild(archive: Archive, sampler: SamplerConfig | None = None) -> tuple[Gen
         if sampler is not None:
             config = dataclasses.replace(config, sampler=sampler)
         module = archive.module
-        state = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
+        state = {NAMES.get(name, name): tensor.contiguous() for name, tensor in module.state_dict().items()}
         encoder: nn.Module = IdentityEncoder()
         decoder: nn.Module = IdentityDecoder()
         if config.space == "latent":
@@ -55,7 +58,7 @@ def rebuild(archive: Archive, sampler: SamplerConfig | None = None) -> tuple[Gen
                 lower=state["lower"][:, 0, 0],
                 upper=state["upper"][:, 0, 0],
                 concentration=module.concentration,
-                of_ice=state["of_ice"][:, 0, 0],
+                on_ice_only=state["on_ice_only"][:, 0, 0],
                 **_thickness(archive, thickness["lower"], thickness["upper"]) if thickness else {},
             ),
             conditional=module.conditional,

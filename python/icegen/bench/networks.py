@@ -11,7 +11,7 @@ import torch
 from icegen.archive import Archive, load
 from icegen.bench.eager import eager
 from icegen.bench.rows import Row, Work, paired
-from icegen.model.denoiser import DenoiserConfig, UViT, network_ocean
+from icegen.model.denoiser import DenoiserConfig, UViT, ocean_inputs
 from icegen.model.sampler import SamplerName
 from icegen.validation.generated import BridgeSampleSource, SampleKey
 
@@ -93,7 +93,7 @@ def against_data_space(archive: Archive, pairs: int) -> Row:
 def _evaluation(model: UViT, shape: tuple[int, ...], ocean: torch.Tensor) -> Work:
     """One evaluation of a denoiser of states [channel, y, x]."""
     z, condition_inputs = torch.randn(1, *shape), torch.zeros(1, 6)
-    coarse = network_ocean(ocean, ocean.shape[2] // shape[1])[0]
+    coarse = ocean_inputs(ocean, ocean.shape[2] // shape[1])[0]
 
     @torch.inference_mode()
     def evaluate() -> torch.Tensor:

@@ -93,7 +93,7 @@ def reconcile(state: np.ndarray, variables: Collection[Variable], bounds: Thickn
     most = _rounded(bounds.thickest * sic.astype(np.float64), up=False)
     fields["sic"], fields["sit"] = sic, np.clip(sit, least, most)
     for v in variables:
-        if v.of_ice:
+        if v.on_ice_only:
             fields[v.id] = np.where(present, fields[v.id], np.float16(0))
     return np.stack([fields[name] for name in ids])
 

@@ -22,7 +22,7 @@ class Variable:
     upper: float | None = None
 
     @property
-    def of_ice(self) -> bool:
+    def on_ice_only(self) -> bool:
         """Whether a value is a mean over the ice of a cell, and so defined only where there is ice.
 
         Values of other variables are means over the sea.

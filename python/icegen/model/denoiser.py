@@ -18,7 +18,7 @@ from icegen.model.eofs import leading_eofs
 from icegen.model.layers import ModulatedConvBlock, TransformerBlock, zero_init
 from icegen.settings import STRICT
 
-CONDITION_FEATURES = 6  # two harmonics of the day of year, the year, and the flag "conditioned"
+CONDITION_INPUTS = 6  # two harmonics of the day of year, the year, and the flag "conditioned"
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -51,7 +51,7 @@ class DenoiserConfig:
             raise ValueError(f"width {self.widths[-1]} is not a multiple of {self.heads} heads")
 
 
-def condition_features(condition: Tensor, year_mean: float, year_scale: float) -> Tensor:
+def condition_inputs(condition: Tensor, year_mean: float, year_scale: float) -> Tensor:
     """(year, day of year) [n, 2] to network inputs [n, 6]; a [n, 0] condition gives zeros: unconditional."""
     if condition.shape[1] == 0:
         return torch.zeros(condition.shape[0], 6, device=condition.device)
@@ -112,7 +112,7 @@ class UViT(nn.Module):
         self.position = nn.Parameter(0.02 * torch.randn(1, config.position_channels, *shape))
         self.tokens = nn.Parameter(0.02 * torch.randn(1, tokens, w[-1]))
         self.register_buffer("frequencies", torch.exp(torch.linspace(math.log(0.05), math.log(4.0), 32)))
-        inputs = 64 + CONDITION_FEATURES + eof_count
+        inputs = 64 + CONDITION_INPUTS + eof_count
         self.embed = nn.Sequential(nn.Linear(inputs, e), nn.SiLU(), nn.Linear(e, e), nn.SiLU())
         self.eof_head = zero_init(nn.Linear(e, eof_count)) if eof_count else nn.Identity()
         self.stem = nn.Conv2d(channels + ocean_channels + config.position_channels, w[0], 3, padding=1)
@@ -135,8 +135,8 @@ class UViT(nn.Module):
     def forward(self, z: Tensor, gamma: Tensor, features: Tensor, ocean: Tensor) -> Tensor:
         """Predict v.
 
-        z [n, channel, y, x]: noisy state;  gamma [n]: log-SNR;  features [n, 6]: see `condition_features`;
-        ocean [1, ocean channel, y, x]: see `network_ocean`.  Returns v [n, channel, y, x].
+        z [n, channel, y, x]: noisy state;  gamma [n]: log-SNR;  features [n, 6]: see `condition_inputs`;
+        ocean [1, ocean channel, y, x]: see `ocean_inputs`.  Returns v [n, channel, y, x].
         """
         n, _, ny, nx = z.shape
         angles = gamma[:, None] * self.frequencies
@@ -170,7 +170,7 @@ class UViT(nn.Module):
         self.eof_variance.copy_(variance)
 
 
-def network_ocean(ocean: Tensor, factor: int) -> tuple[Tensor, Tensor]:
+def ocean_inputs(ocean: Tensor, factor: int) -> tuple[Tensor, Tensor]:
     """Ocean mask [1, 1, y, x] as a network on a ``factor`` times coarser grid takes it, unshuffled to
     [1, factor^2, y/factor, x/factor], and where that grid's cells hold ocean, [1, 1, y/factor, x/factor]."""
     return F.pixel_unshuffle(ocean, factor), F.max_pool2d(ocean, factor)

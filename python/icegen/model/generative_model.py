@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from icegen.model.denoiser import UViT, condition_features, network_ocean
+from icegen.model.denoiser import UViT, condition_inputs, ocean_inputs
 from icegen.model.history import Band, HistoryNoise
 from icegen.model.noise import standard_normal
 from icegen.model.sampler import SamplerConfig, denoised_from_v, multistep, noise_levels
@@ -41,7 +41,7 @@ class Constraints:
 
     lower, upper: float32 [variable], physical bounds, infinite where there is none;
     concentration: index of the ice concentration among the variables, -1 without it;
-    of_ice: float32 [variable], 1 for variables that exist only where there is ice, such as drift, else 0;
+    on_ice_only: float32 [variable], 1 for variables that exist only where there is ice, such as drift, else 0;
     thickness: index of the effective thickness among the variables, -1 without it;
     thinnest, thickest: range of thickness over concentration in every cell with ice, m.
     """
@@ -49,7 +49,7 @@ class Constraints:
     lower: Tensor
     upper: Tensor
     concentration: int
-    of_ice: Tensor
+    on_ice_only: Tensor
     thickness: int = -1
     thinnest: float = 0.0
     thickest: float = math.inf
@@ -63,8 +63,8 @@ class GenerativeModel(nn.Module):
     ocean: float32 [1, 1, y, x];  conditional: whether it takes conditions (year, day of year).
 
     `icegen.training.calibration` sets these buffers, which change nothing at first:
-    cut: float32 [variable], values of mu up to which are decoded as the lower bound itself;
-    shoulder: float32 [variable], how far below the upper bound values begin to go only half their way towards it;
+    zero_threshold: float32 [variable], values of mu up to which are decoded as the lower bound itself;
+    full_shoulder: float32 [variable], how far below the upper bound values begin to go only half their way towards it;
     gain: float32 [variable, y, x], of the decoder's mu, less one: what it lacks in a cell all the time.
     """
 
@@ -74,14 +74,14 @@ class GenerativeModel(nn.Module):
     OPEN_WATER: Final[float] = 0.01  # the concentration below which the variables of the ice fade out
 
     ocean: Tensor
-    cells: Tensor
+    ocean_cells: Tensor
     mean: Tensor
     std: Tensor
     lower: Tensor
     upper: Tensor
-    cut: Tensor
-    shoulder: Tensor
-    of_ice: Tensor
+    zero_threshold: Tensor
+    full_shoulder: Tensor
+    on_ice_only: Tensor
     latent_mean: Tensor
     latent_std: Tensor
 
@@ -104,19 +104,19 @@ class GenerativeModel(nn.Module):
         self.feature_encoder = feature_encoder
         self.factor = ocean.shape[2] // normalisation.latent_mean.shape[1]
         self.register_buffer("ocean", ocean)
-        self.register_buffer("cells", network_ocean(ocean, self.factor)[1])
+        self.register_buffer("ocean_cells", ocean_inputs(ocean, self.factor)[1])
         self.register_buffer("mean", normalisation.mean[:, None, None])
         self.register_buffer("std", normalisation.std[:, None, None])
         lower, upper = constraints.lower, constraints.upper
         self.register_buffer("lower", lower[:, None, None])
         self.register_buffer("upper", upper[:, None, None])
-        self.register_buffer("cut", lower[:, None, None].clone())
-        self.register_buffer("shoulder", torch.zeros(len(upper), 1, 1))
+        self.register_buffer("zero_threshold", lower[:, None, None].clone())
+        self.register_buffer("full_shoulder", torch.zeros(len(upper), 1, 1))
         # A parameter, so that archives store it in half precision.
         self.gain = nn.Parameter(torch.zeros(len(upper), *ocean.shape[2:]), requires_grad=False)
         self.concentration = constraints.concentration
-        self.fades = constraints.concentration >= 0 and bool(constraints.of_ice.any())
-        self.register_buffer("of_ice", constraints.of_ice[:, None, None])
+        self.fades_without_ice = constraints.concentration >= 0 and bool(constraints.on_ice_only.any())
+        self.register_buffer("on_ice_only", constraints.on_ice_only[:, None, None])
         self.constrain_thickness(constraints.thickness, constraints.thinnest, constraints.thickest)
         self.register_buffer("latent_mean", normalisation.latent_mean)
         self.register_buffer("latent_std", normalisation.latent_std)
@@ -176,7 +176,7 @@ class GenerativeModel(nn.Module):
         """State [n, variable, y, x] in physical units to its standardised latent [n, z, y/f, x/f]."""
         x = (state - self.mean) / self.std * self.ocean
         latent = self.encoder(x, self.ocean.expand(len(x), -1, -1, -1))[0]
-        return (latent - self.latent_mean) / self.latent_std * self.cells
+        return (latent - self.latent_mean) / self.latent_std * self.ocean_cells
 
     @torch.jit.export
     def decode(self, latent: Tensor, noise: float = 0.0) -> Tensor:
@@ -186,17 +186,19 @@ class GenerativeModel(nn.Module):
         noise: how noisy the latents are, over the deviation of the encoder's latents: ``latent_noise`` for sampled,
         0 for encoded ones."""
         mu = self.decode_mean(latent, noise)
-        # Above the cut twice as fast, until mu is reached: without a step, across which rounding would carry cells.
-        state = torch.where(mu < 2.0 * self.cut - self.lower, self.lower + 2.0 * (mu - self.cut), mu)
+        # Above the threshold twice as fast, until mu is reached: no step, across which rounding would carry cells.
+        state = torch.where(
+            mu < 2.0 * self.zero_threshold - self.lower, self.lower + 2.0 * (mu - self.zero_threshold), mu
+        )
         state = torch.maximum(state, self.lower)
-        beyond = state - (self.upper - self.shoulder)
+        beyond = state - (self.upper - self.full_shoulder)
         state = torch.where(beyond > 0, state - 0.5 * beyond, state)
         state = torch.minimum(state, self.upper) * self.ocean
         if self.constrained:
             state = self.constrain(state)
-        if self.fades:
+        if self.fades_without_ice:
             ice = (state[:, self.concentration : self.concentration + 1] / self.OPEN_WATER).clamp(max=1.0)
-            state = state * (1.0 - self.of_ice * (1.0 - ice))
+            state = state * (1.0 - self.on_ice_only * (1.0 - ice))
         return state
 
     def constrain(self, state: Tensor) -> Tensor:
@@ -214,8 +216,8 @@ class GenerativeModel(nn.Module):
     def decode_mean(self, latent: Tensor, noise: float = 0.0) -> Tensor:
         """The decoder's mu [n, variable, y, x] in physical units, before it is cut to the bounds."""
         z = latent * self.latent_std + self.latent_mean
-        noises = torch.full([len(z)], noise, device=z.device)
-        mu = self.decoder(z, self.ocean.expand(len(z), -1, -1, -1), noises)[0] * self.std + self.mean
+        noise_levels = torch.full([len(z)], noise, device=z.device)
+        mu = self.decoder(z, self.ocean.expand(len(z), -1, -1, -1), noise_levels)[0] * self.std + self.mean
         return mu + self.gain * mu
 
     @torch.jit.export
@@ -241,8 +243,8 @@ class GenerativeModel(nn.Module):
         """Standardised latents [n, z, y/f, x/f] to which the sampler brings standard normal ones: no randomness, and no
         value of a tensor on the device decides what is done, so that a GPU can record it and replay."""
         s = noise_levels(steps, self.gamma_low, self.gamma_high, self.rho)
-        features = condition_features(condition, self.year_mean, self.year_scale)
-        ocean = network_ocean(self.ocean, self.factor)[0]
+        features = condition_inputs(condition, self.year_mean, self.year_scale)
+        ocean = ocean_inputs(self.ocean, self.factor)[0]
         y = noise * float(s[0])
         if self.multistep:
             return self.dpmpp_2m(y, s, features, ocean)
@@ -274,7 +276,7 @@ class GenerativeModel(nn.Module):
         """D(y; s): the denoised latent, zero where there is no ocean."""
         gamma = torch.full([len(y)], s, dtype=torch.float64, device=y.device).log().mul(-2.0).to(torch.float32)
         z = y * torch.sigmoid(gamma).sqrt()[:, None, None, None]  # alpha y
-        return denoised_from_v(z, self.denoiser(z, gamma, features, ocean), gamma) * self.cells
+        return denoised_from_v(z, self.denoiser(z, gamma, features, ocean), gamma) * self.ocean_cells
 
     @torch.jit.export
     def noise(self, seed: int, member: Tensor, time: Tensor, history: bool) -> Tensor:
@@ -288,9 +290,9 @@ class GenerativeModel(nn.Module):
         for i in range(len(member)):
             number, when = int(member[i]), int(time[i])
             if history:
-                latents.append(self.history(seed, number, when, self.cells, self.denoiser.eofs))
+                latents.append(self.history(seed, number, when, self.ocean_cells, self.denoiser.eofs))
             else:
                 device = self.latent_mean.device
                 flat = standard_normal(self.latent_mean.numel(), seed, number, when, self.LATENT_STREAM, device)
-                latents.append(flat.reshape(shape) * self.cells[0])
+                latents.append(flat.reshape(shape) * self.ocean_cells[0])
         return torch.stack(latents)

@@ -96,13 +96,13 @@ class HistoryNoise(nn.Module):
         self.scales = [list(band.scales) for band in (*channel_bands, *pattern_bands)]
         self.shares = [list(band.shares) for band in (*channel_bands, *pattern_bands)]
 
-    def forward(self, seed: int, member: int, time: int, cells: Tensor, eofs: Tensor) -> Tensor:
+    def forward(self, seed: int, member: int, time: int, ocean_cells: Tensor, eofs: Tensor) -> Tensor:
         """Noise [z, y, x], float32.
 
-        time: days, counted without gaps;  cells: [1, 1, y, x], 1 where the latent holds ocean;
+        time: days, counted without gaps;  ocean_cells: [1, 1, y, x], 1 where the latent holds ocean;
         eofs: [k, z y x], the denoiser's.
         """
-        return self.assemble(self.draw(seed, member, time, cells.device), cells, eofs)
+        return self.assemble(self.draw(seed, member, time, ocean_cells.device), ocean_cells, eofs)
 
     def draw(self, seed: int, member: int, time: int, device: torch.device) -> list[Tensor]:
         """The numbers of each band, float32."""
@@ -113,10 +113,10 @@ class HistoryNoise(nn.Module):
             stream += len(scales)
         return drawn
 
-    def assemble(self, drawn: list[Tensor], cells: Tensor, eofs: Tensor) -> Tensor:
+    def assemble(self, drawn: list[Tensor], ocean_cells: Tensor, eofs: Tensor) -> Tensor:
         """Noise [z, y, x] from the numbers of all bands."""
         channels = torch.cat(drawn[: self.in_channels]).reshape(len(self.rotation), -1)
-        noise = (self.rotation.t() @ channels).reshape(-1, cells.shape[2], cells.shape[3]) * cells[0]
+        noise = (self.rotation.t() @ channels).reshape(-1, ocean_cells.shape[2], ocean_cells.shape[3]) * ocean_cells[0]
         if self.pattern_count > 0:
             wanted = torch.cat(drawn[self.in_channels :])
             there = self.patterns @ (eofs @ noise.flatten())

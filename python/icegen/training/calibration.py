@@ -4,7 +4,7 @@
 Convolutions are translation-invariant, so a decoder cannot learn what belongs to a place, such as traces of the grid
 that its data came from. These traces are the same at all times: a gain for each cell restores them.
 The decoder's mu has a small error, which turns open water into traces of ice, and nearly full cells into full ones. A
-cut at the lower bound and a shoulder at the upper bound correct this.
+threshold at the lower bound and a shoulder at the upper bound correct this.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from icegen.model.generative_model import GenerativeModel
 from icegen.settings import STRICT
 from icegen.thinning import evenly
 
-MOST_STATES = 60  # for cut and shoulder: each state has many cells at the bounds
+MOST_STATES = 60  # for threshold and shoulder: each state has many cells at the bounds
 MOST_STATES_FOR_GAIN = 400  # for the gain, which is fitted in each cell alone
 PRIOR_STATES = 10  # strength of the ridge, in states
 
@@ -46,7 +46,7 @@ class CalibrationConfig:
 
 
 def calibrate(model: GenerativeModel, data: PreparedData, config: CalibrationConfig) -> None:
-    """Fit the model's ``gain``, ``cut`` and ``shoulder`` to training states, as far as the configuration says."""
+    """Fit the model's ``gain``, ``zero_threshold`` and ``full_shoulder`` to training states, as configured."""
     model.gain.zero_()
     if config.gain:
         model.gain.copy_(fitted_gain(model, data))
@@ -54,22 +54,22 @@ def calibrate(model: GenerativeModel, data: PreparedData, config: CalibrationCon
         return
     for i, (mu, state) in enumerate(observed_cells(model, data)):
         if config.zeros_kept:
-            model.cut[i] = zero_cut(mu, state, float(model.lower[i]), config.zeros_kept)
+            model.zero_threshold[i] = zero_threshold(mu, state, float(model.lower[i]), config.zeros_kept)
         if config.ones_matched:
-            model.shoulder[i] = one_shoulder(mu, state, float(model.upper[i]))
+            model.full_shoulder[i] = full_shoulder(mu, state, float(model.upper[i]))
 
 
-def zero_cut(mu: Tensor, state: Tensor, lower: float, kept: float) -> float:
-    """The smallest cut with which a share ``kept`` of the cells at the lower bound decode to that bound.
+def zero_threshold(mu: Tensor, state: Tensor, lower: float, kept: float) -> float:
+    """The smallest threshold with which a share ``kept`` of the cells at the lower bound decode to that bound.
 
-    The cut is never below the bound.
+    The threshold is never below the bound.
     mu, state: decoded and true values of the same cells [n].
     """
     values = mu[state <= lower].sort().values
     return max(lower, float(values[min(int(kept * len(values)), len(values) - 1)])) if len(values) else lower
 
 
-def one_shoulder(mu: Tensor, state: Tensor, upper: float) -> float:
+def full_shoulder(mu: Tensor, state: Tensor, upper: float) -> float:
     """The smallest shoulder with which no more cells decode to the upper bound than truly are there; 0 or more.
 
     mu, state: decoded and true values of the same cells [n].

@@ -40,6 +40,8 @@ TOLERANCE = 0.12  # of a lag, in pairs of states that count for it
 LEAST_PAIRS = 20
 MOST_STATES = 2000
 SAMPLES = 12  # pairs for the share of each band
+HARMONICS = 6  # of the season
+LEAST_TIMES = 8  # for each term of trend and season
 POOL = 2  # cells, to which states are averaged where their memory is measured
 SCALES = 20  # candidates
 MOST_SCALES = 2  # of a band
@@ -101,7 +103,7 @@ def fit_history(model: GenerativeModel, data: PreparedData, config: HistoryConfi
         coefficients = anomaly.flatten(1) @ (whitener @ eofs).t()
         patterns = by_memory(coefficients[:, :, None], lags)
         anomaly = anomaly - (coefficients @ (whitener @ eofs)).reshape(anomaly.shape)
-    channels = by_memory(anomaly[:, :, model.cells[0, 0].bool()], lags)
+    channels = by_memory(anomaly[:, :, model.ocean_cells[0, 0].bool()], lags)
     record = [memory_of(anomalies(torch.stack(values), days), lags) for values in zip(*pooled, strict=True)]
 
     def noise(scales: list[tuple[tuple[float, ...], tuple[float, ...]]]) -> HistoryNoise:
@@ -152,12 +154,16 @@ def quantities(model: GenerativeModel, states: Tensor) -> list[tuple[Tensor, ...
 
 
 def anomalies(values: Tensor, days: np.ndarray) -> Tensor:
-    """Values [time, ...] less what the date tells: a trend and two harmonics of the year, the first with a trend."""
+    """Values [time, ...] less what the date tells: a quadratic trend of the mean and of each harmonic of the year.
+
+    Six harmonics tell months apart; a short record gets fewer. What is left of the season would pass for memory.
+    """
     phase = 2 * np.pi * days / DAYS
     trend = (days - days.mean()) / max(days.std(), 1.0)
-    harmonics = [f(n * phase) for n in (1, 2) for f in (np.sin, np.cos)]
-    terms = np.stack([np.ones_like(days), trend, trend**2, *harmonics, *(trend * h for h in harmonics[:2])], 1)
-    basis = torch.from_numpy(np.linalg.qr(terms)[0]).float()
+    season = [np.ones_like(days), *(f(n * phase) for n in range(1, HARMONICS + 1) for f in (np.sin, np.cos))]
+    terms = np.stack([trend**power * term for term in season for power in range(3)], 1)
+    left, weights, _ = np.linalg.svd(terms[:, : max(3, len(days) // LEAST_TIMES)], full_matrices=False)
+    basis = torch.from_numpy(left[:, weights > 1e-3 * weights[0]]).float()
     flat = values.flatten(1)
     return (flat - basis @ (basis.t() @ flat)).reshape(values.shape)
 
@@ -207,11 +213,11 @@ def shares_of_bands(model: GenerativeModel, data: PreparedData, times: np.ndarra
     for i, t in enumerate(evenly_chosen(times, SAMPLES)):
         date = [int(data.year[t]), int(data.day_of_year[t])] if model.conditional else []
         condition = torch.tensor([date], dtype=torch.int64).reshape(1, -1)
-        drawn, other = (model.history.draw(seed, i + 1, 0, model.cells.device) for seed in (1, 2))
+        drawn, other = (model.history.draw(seed, i + 1, 0, model.ocean_cells.device) for seed in (1, 2))
         states = []
         for band in range(-1, len(drawn)):
             numbers = [other[j] if j == band else number for j, number in enumerate(drawn)]
-            noise = model.history.assemble(numbers, model.cells, model.denoiser.eofs)[None]
+            noise = model.history.assemble(numbers, model.ocean_cells, model.denoiser.eofs)[None]
             states.append(model.decode(model.solve(noise, condition, steps), model.latent_noise))
         base, *changed = quantities(model, torch.cat(states))
         found.append([[float((a - b).square().mean()) for a, b in zip(base, each, strict=True)] for each in changed])

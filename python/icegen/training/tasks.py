@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from icegen.data.grid import Grid
 from icegen.data.prepared_file import PreparedData
 from icegen.model.autoencoder import Autoencoder, AutoencoderConfig
-from icegen.model.denoiser import condition_features, network_ocean
+from icegen.model.denoiser import condition_inputs, ocean_inputs
 from icegen.model.likelihoods import censored_gaussian_nll, gaussian_nll, kl_to_standard_normal, masked_mean
 from icegen.training.checkpoints import make_denoiser
 from icegen.training.config import AutoencoderTrainingConfig, Config
@@ -105,7 +105,7 @@ class AutoencoderTask(nn.Module):
 @torch.no_grad()
 def like_noise(latent: Tensor, ocean: Tensor) -> Tensor:
     """Noise with each channel's standard deviation of ``latent`` [n, z, y/8, x/8] over the cells that hold ocean."""
-    ocean_cells = network_ocean(ocean, ocean.shape[2] // latent.shape[2])[1]
+    ocean_cells = ocean_inputs(ocean, ocean.shape[2] // latent.shape[2])[1]
     count = ocean_cells.sum()
     mean = (latent * ocean_cells).sum((0, 2, 3), keepdim=True) / count
     variance = ((latent - mean) ** 2 * ocean_cells).sum((0, 2, 3), keepdim=True) / count
@@ -133,7 +133,7 @@ class DiffusionTask(nn.Module):
             self.model.set_eofs(self.states)
         self.density = NoiseDensity(self.config)
         ocean = torch.from_numpy(data.grid.ocean)[None, None].float()
-        ocean_channels, ocean_cells = network_ocean(ocean, ocean.shape[2] // states.shape[2])
+        ocean_channels, ocean_cells = ocean_inputs(ocean, ocean.shape[2] // states.shape[2])
         self.register_buffer("ocean_channels", ocean_channels, persistent=False)
         self.register_buffer("ocean_cells", ocean_cells, persistent=False)
 
@@ -145,8 +145,8 @@ class DiffusionTask(nn.Module):
         jitter = torch.randn(c.batch, 2, dtype=torch.float64) * torch.tensor([c.year_jitter, c.day_jitter])
         kept = torch.rand(c.batch, 1) >= c.condition_dropout
         condition = date + jitter if self.conditional else date[:, :0]
-        condition_inputs = condition_features(condition, self.year_mean, self.year_scale)
-        return [self.states[chosen].float(), condition_inputs * kept]
+        inputs = condition_inputs(condition, self.year_mean, self.year_scale)
+        return [self.states[chosen].float(), inputs * kept]
 
     def forward(self, x: Tensor, condition_inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of states [n, channel, y, x], and scores by name."""
@@ -183,7 +183,7 @@ def standardised_states(encoder: nn.Module, data: PreparedData, device: torch.de
         return encoder(x, ocean)[0][0].cpu()
 
     latents = torch.stack([latent(t) for t in range(len(data.training))])
-    ocean_cells = network_ocean(ocean, ocean.shape[2] // latents.shape[2])[1].cpu()[0]
+    ocean_cells = ocean_inputs(ocean, ocean.shape[2] // latents.shape[2])[1].cpu()[0]
     times = np.flatnonzero(data.training)
     zero = torch.zeros((), dtype=torch.float64)
     centre = sum((latents[t].double() for t in times), zero) / len(times)

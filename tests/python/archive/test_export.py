@@ -49,7 +49,7 @@ def test_emulator_is_frozen_in_evaluation_mode_with_rounded_weights(tiny, prepar
 def test_script_leaves_the_emulator_alone(tiny, prepared):
     emulator = export.build_model(tiny, prepared)[0]
     before = {name: tensor.clone() for name, tensor in emulator.state_dict().items()}
-    scripted = export.script(emulator)
+    scripted = export.to_torchscript(emulator)
     assert all(p.dtype == torch.float16 for p in scripted.parameters())
     assert all(torch.equal(tensor, before[name]) for name, tensor in emulator.state_dict().items())
     assert all(p.dtype == torch.float32 for p in emulator.parameters())

@@ -48,9 +48,9 @@ def test_ice_that_agrees_is_only_rounded():
 def test_what_is_of_the_ice_alone_is_zero_without_it():
     all_five = variables(("sic", "sit", "sid", "siu", "siv"))
     state = np.array([[0.0, 0.5], [1.0, 1.0], [0.3, 0.3], [-0.1, -0.1], [0.2, 0.2]])[:, None]
-    sic, sit, *of_ice = reconcile(state, all_five, OBSERVED)[:, 0]
+    sic, sit, *on_ice_only = reconcile(state, all_five, OBSERVED)[:, 0]
     assert (sic[0], sit[0]) == (0, 0)
-    for field, value in zip(of_ice, (0.3, -0.1, 0.2), strict=True):
+    for field, value in zip(on_ice_only, (0.3, -0.1, 0.2), strict=True):
         assert field[0] == 0
         assert field[1] == np.float16(value)
 

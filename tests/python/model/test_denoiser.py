@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from icegen.model.denoiser import DenoiserConfig, UViT, condition_features, network_ocean
+from icegen.model.denoiser import DenoiserConfig, UViT, condition_inputs, ocean_inputs
 
 CONFIG = DenoiserConfig(widths=(8, 8, 8), blocks=(1, 1, 2), embedding=16, position_channels=2, eofs=3, heads=2)
 
@@ -29,11 +29,11 @@ def inputs(shape, n=2):
     ocean = (torch.rand(1, 1, 8 * shape[0], 8 * shape[1], generator=generator) < 0.5).float()
     condition = torch.tensor([[2000 + i, 40 * i + 1] for i in range(n)])
     z = torch.randn(n, 3, *shape, generator=generator)
-    return z, torch.linspace(-3, 3, n), condition_features(condition, 2000.0, 10.0), network_ocean(ocean, 8)[0]
+    return z, torch.linspace(-3, 3, n), condition_inputs(condition, 2000.0, 10.0), ocean_inputs(ocean, 8)[0]
 
 
 def test_condition_is_two_harmonics_year_and_flag():
-    features = condition_features(torch.tensor([[2010, 91], [1990, 365]]), 2000.0, 20.0)
+    features = condition_inputs(torch.tensor([[2010, 91], [1990, 365]]), 2000.0, 20.0)
     assert features.dtype == torch.float32
     phase = 2 * math.pi * np.array([91, 365]) / 365.25
     wanted = [np.sin(phase), np.cos(phase), np.sin(2 * phase), np.cos(2 * phase), [0.5, -0.5], [1, 1]]
@@ -41,18 +41,18 @@ def test_condition_is_two_harmonics_year_and_flag():
 
 
 def test_condition_has_no_jump_at_new_year():
-    last, first = condition_features(torch.tensor([[2001, 365], [2001, 1]]), 2000.0, 20.0)
+    last, first = condition_inputs(torch.tensor([[2001, 365], [2001, 1]]), 2000.0, 20.0)
     assert (last - first).abs().max() < 0.05
 
 
 def test_no_condition_is_zeros():
-    assert torch.equal(condition_features(torch.zeros(3, 0, dtype=torch.int64), 2000.0, 20.0), torch.zeros(3, 6))
+    assert torch.equal(condition_inputs(torch.zeros(3, 0, dtype=torch.int64), 2000.0, 20.0), torch.zeros(3, 6))
 
 
 def test_condition_scripts():
-    scripted = torch.jit.script(condition_features)
+    scripted = torch.jit.script(condition_inputs)
     for condition in (torch.tensor([[1987, 255], [2020, 366]]), torch.zeros(2, 0, dtype=torch.int64)):
-        assert torch.equal(scripted(condition, 2000.0, 20.0), condition_features(condition, 2000.0, 20.0))
+        assert torch.equal(scripted(condition, 2000.0, 20.0), condition_inputs(condition, 2000.0, 20.0))
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_every_parameter_learns():
 def test_network_ocean():
     ocean = torch.zeros(1, 1, 16, 24)
     ocean[0, 0, 3, 17] = 1
-    unshuffled, cells = network_ocean(ocean, 8)
+    unshuffled, cells = ocean_inputs(ocean, 8)
     assert unshuffled.shape == (1, 64, 2, 3)
     assert unshuffled.sum() == 1
     assert unshuffled[0, 3 * 8 + 1, 0, 2] == 1  # row 3, column 1 of the block in row 0, column 2

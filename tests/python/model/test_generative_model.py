@@ -124,7 +124,7 @@ def test_noise_is_keyed_and_zero_where_there_is_no_ocean(emulator, history):
     members = torch.tensor([1, 4])
     noise, other = emulator.noise(7, members, torch.tensor([75, 440]), history)
     assert noise.shape == LATENT
-    cells = emulator.cells[0].bool().expand(LATENT)
+    cells = emulator.ocean_cells[0].bool().expand(LATENT)
     assert 0 < cells.float().mean() < 1
     assert (noise[~cells] == 0).all()
     assert abs(noise[cells].std() - 1) < 0.2
@@ -141,7 +141,7 @@ def test_encode_and_decode(emulator, scripted, prepared):
         assert back.shape == state.shape
         assert torch.equal(scripted.encode(state), latent)
         assert torch.equal(scripted.decode(latent), back)
-        assert (latent * (1 - emulator.cells) == 0).all()
+        assert (latent * (1 - emulator.ocean_cells) == 0).all()
         sea = emulator.ocean.bool().expand_as(state)
         assert (back[~sea] == 0).all()
         # 40 steps of training are few, but the right state must be told from another.
@@ -154,7 +154,7 @@ def test_encode_and_decode(emulator, scripted, prepared):
 def test_latents_of_the_training_data_are_standardised(emulator, prepared):
     with torch.inference_mode():
         latent = emulator.encode(torch.from_numpy(prepared.state[prepared.training]).float()).double()
-    cells = emulator.cells[0, 0].bool()
+    cells = emulator.ocean_cells[0, 0].bool()
     # The weights were rounded to half precision after the latents' statistics were taken.
     assert latent[..., cells].mean(0).abs().max() < 0.02
     torch.testing.assert_close(
@@ -191,7 +191,7 @@ def of_data_space(ids, **constraints):
             lower=bounds[0],
             upper=bounds[1],
             concentration=ids.index("sic") if "sic" in ids else -1,
-            of_ice=torch.tensor([float(v.of_ice) for v in known]),
+            on_ice_only=torch.tensor([float(v.on_ice_only) for v in known]),
             **constraints,
         ),
         conditional=False,
@@ -247,7 +247,7 @@ def test_thickness_follows_concentration_without_a_step():
 @pytest.mark.parametrize("ids", [["sic", "sit"], ["sit", "siu"]])
 def test_nothing_fades_without_ice_to_fade_with(ids):
     emulator = of_data_space(ids)
-    assert not emulator.fades
+    assert not emulator.fades_without_ice
     state = torch.rand(1, 2, 8, 8)
     assert torch.equal(emulator.decode(state), state)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from icegen.model.autoencoder import IdentityDecoder, IdentityEncoder
-from icegen.model.denoiser import network_ocean
+from icegen.model.denoiser import ocean_inputs
 from icegen.model.generative_model import Constraints, GenerativeModel, Normalisation
 from icegen.model.sampler import SamplerConfig, denoised_from_v, multistep, noise_levels
 
@@ -51,7 +51,7 @@ def toy(ocean=None, sampler="heun"):
         feature_encoder=None,
         ocean=ocean,
         normalisation=Normalisation(zero, one, torch.zeros(3, *SHAPE), torch.ones(3, 1, 1), 2000.0, 1.0),
-        constraints=Constraints(lower=-one, upper=one, concentration=-1, of_ice=zero),
+        constraints=Constraints(lower=-one, upper=one, concentration=-1, on_ice_only=zero),
         conditional=False,
         sampler=SamplerConfig(sampler, 20, GAMMA_LOW, GAMMA_HIGH, RHO),
     )
@@ -135,7 +135,7 @@ def test_counts_its_network_evaluations(sampler, evaluations):
 def test_cells_without_ocean_stay_zero():
     ocean = torch.ones(1, 1, 8 * SHAPE[0], 8 * SHAPE[1])
     ocean[..., :32, :40] = 0
-    cells = network_ocean(ocean, 8)[1].bool().expand(2, 3, -1, -1)
+    cells = ocean_inputs(ocean, 8)[1].bool().expand(2, 3, -1, -1)
     for sampler in ("heun", "dpmpp_2m"):
         x = sample(toy(ocean, sampler), 2, 5)
         assert (x[~cells] == 0).all()

@@ -34,8 +34,8 @@ settings = CalibrationConfig
 
 def test_nothing_wanted_changes_nothing(emulator, prepared):
     calibration.calibrate(emulator, prepared, settings())
-    assert torch.equal(emulator.cut, emulator.lower)
-    assert (emulator.shoulder == 0).all()
+    assert torch.equal(emulator.zero_threshold, emulator.lower)
+    assert (emulator.full_shoulder == 0).all()
 
 
 def test_gain(emulator, prepared):
@@ -70,11 +70,11 @@ def test_the_wanted_share_of_zeros_is_kept(emulator, prepared):
     before = kept()
     wanted = max(before) + 0.5 * (1 - max(before))
     calibration.calibrate(emulator, prepared, settings(zeros_kept=wanted))
-    assert (emulator.cut > 0).all()
+    assert (emulator.zero_threshold > 0).all()
     np.testing.assert_allclose(kept(), wanted, atol=0.01)
     assert min(kept()) > wanted - 1e-3  # states one by one or in a batch differ in rounding
     calibration.calibrate(emulator, prepared, settings(zeros_kept=0.01))
-    assert torch.equal(emulator.cut, emulator.lower)  # more are kept anyway; never below the bound
+    assert torch.equal(emulator.zero_threshold, emulator.lower)  # more are kept anyway; never below the bound
 
 
 def test_no_more_ones_than_in_truth(emulator, prepared):
@@ -90,18 +90,18 @@ def test_no_more_ones_than_in_truth(emulator, prepared):
     assert ones() > true + 0.01
     before = emulator.decode(emulator.encode(state))
     calibration.calibrate(emulator, prepared, settings(ones_matched=True))
-    assert emulator.shoulder[0] > 0
-    assert emulator.shoulder[1] == 0  # no upper bound
+    assert emulator.full_shoulder[0] > 0
+    assert emulator.full_shoulder[1] == 0  # no upper bound
     assert ones() == pytest.approx(true, abs=2e-3)
     after = emulator.decode(emulator.encode(state))
     assert torch.equal(after[:, 1], before[:, 1])
     assert (after <= before).all()
-    below = before[:, 0] < 1 - emulator.shoulder[0, 0, 0]
+    below = before[:, 0] < 1 - emulator.full_shoulder[0, 0, 0]
     assert torch.equal(after[:, 0][below], before[:, 0][below])
 
 
 def test_cut_and_shoulder_keep_the_order_and_make_no_step(emulator):
-    emulator.cut[0], emulator.shoulder[0] = 0.2, 0.1
+    emulator.zero_threshold[0], emulator.full_shoulder[0] = 0.2, 0.1
     mu = torch.linspace(-0.1, 1.3, 1401)
     emulator.decode_mean = lambda latent, noise: mu[:, None, None, None].expand(-1, 2, *emulator.ocean.shape[2:])
     sea = emulator.ocean[0, 0].bool()
@@ -126,7 +126,7 @@ def test_cut_and_shoulder_keep_the_order_and_make_no_step(emulator):
     ],
 )
 def test_shoulder_of_few_values(mu, state, upper, shoulder):
-    found = calibration.one_shoulder(torch.tensor(mu), torch.tensor(state), upper)
+    found = calibration.full_shoulder(torch.tensor(mu), torch.tensor(state), upper)
     assert found == pytest.approx(shoulder, abs=1e-6)
 
 

@@ -41,7 +41,13 @@ def test_pairs_of_a_monthly_record():
 
 
 def test_anomalies_know_no_date():
-    season = 3 * np.cos(2 * np.pi * DAYS / 365.25 - 1) + 1e-4 * DAYS + 1e-8 * DAYS**2 + 5
+    season = (
+        3 * np.cos(2 * np.pi * DAYS / 365.25 - 1)
+        + np.sin(10 * np.pi * DAYS / 365.25)
+        + 1e-4 * DAYS
+        + 1e-8 * DAYS**2
+        + 5
+    )
     values = torch.from_numpy(season[:, None] * np.ones(4)).float()
     assert anomalies(values, DAYS).abs().max() < 1e-3
 
