@@ -26,7 +26,7 @@ def checkout(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("ci", "docs", "torchscript"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("*.pt"))
-    for name in ("include", "examples"):
+    for name in ("include", "examples", "hosts"):
         shutil.copytree(ROOT / "fortran_bridge" / name, folder / "fortran_bridge" / name)
     for path in (ROOT / "mkdocs.yml", ROOT / "LICENSE", *ROOT.glob("*.md")):
         shutil.copy(path, folder)
