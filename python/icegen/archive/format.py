@@ -130,14 +130,14 @@ def _describe(content: bytes, sha256: str, path: Path) -> Description:
         g = metadata["grid"]
         grid: Grid | CurvilinearGrid
         ny, nx = g["shape"]
-        ocean = _cells(archive.read(entries[OCEAN_FILE]), np.dtype(np.uint8), (ny, nx), OCEAN_FILE).astype(bool)
+        ocean = _field(archive.read(entries[OCEAN_FILE]), np.dtype(np.uint8), (ny, nx), OCEAN_FILE).astype(bool)
         if "mapping" in g:
             x, y = g["x0"] + g["dx"] * np.arange(nx), g["y0"] + g["dy"] * np.arange(ny)
             crs = g["mapping"]["crs_wkt"]
             CRS.from_wkt(crs)  # raises CRSError for what is none
             grid = Grid(x, y, crs, ocean)
         else:
-            lonlat = _cells(archive.read(entries[LONLAT_FILE]), np.dtype("<f8"), (2, ny, nx), LONLAT_FILE)
+            lonlat = _field(archive.read(entries[LONLAT_FILE]), np.dtype("<f8"), (2, ny, nx), LONLAT_FILE)
             grid = CurvilinearGrid(lonlat[0], lonlat[1], ocean)
     return Description(
         metadata=metadata,
@@ -164,7 +164,7 @@ def _check(metadata: dict) -> None:
         raise ValueError(f"has the conditions {conditions}; wanted year and day_of_year, or none")
 
 
-def _cells(content: bytes, dtype: np.dtype, shape: tuple[int, ...], name: str) -> np.ndarray:
+def _field(content: bytes, dtype: np.dtype, shape: tuple[int, ...], name: str) -> np.ndarray:
     """An entry with a number for each cell."""
     wanted = math.prod(shape) * dtype.itemsize
     if len(content) != wanted:

@@ -132,7 +132,7 @@ class GenerativeModel(nn.Module):
         self.conditional = conditional
         self.year_mean = normalisation.year_mean
         self.year_scale = normalisation.year_scale
-        self.multistep = sampler.name == "dpmpp_2m"
+        self.uses_multistep = sampler.name == "dpmpp_2m"
         self.gamma_low = sampler.gamma_low
         self.gamma_high = sampler.gamma_high
         self.rho = sampler.rho
@@ -246,7 +246,7 @@ class GenerativeModel(nn.Module):
         features = condition_inputs(condition, self.year_mean, self.year_scale)
         ocean = ocean_inputs(self.ocean, self.factor)[0]
         y = noise * float(s[0])
-        if self.multistep:
+        if self.uses_multistep:
             return self.dpmpp_2m(y, s, features, ocean)
         return self.heun(y, s, features, ocean)
 

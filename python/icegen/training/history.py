@@ -255,7 +255,7 @@ def memory_of_samples(
 
 def sampler_steps(model: GenerativeModel) -> int:
     """Steps with which the memory of samples is measured: 10 evaluations of the network."""
-    return 10 if model.multistep else 5
+    return 10 if model.uses_multistep else 5
 
 
 def evenly_chosen(times: np.ndarray, most: int) -> np.ndarray:

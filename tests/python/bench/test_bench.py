@@ -36,7 +36,7 @@ def bridge(monkeypatch):
 @pytest.mark.parametrize("sampler", ["heun", "dpmpp_2m"])
 def test_eager_modules_are_the_archives(archive, sampler):
     plain = eager.eager(archive, sampler)
-    assert plain.multistep == (sampler == "dpmpp_2m")
+    assert plain.uses_multistep == (sampler == "dpmpp_2m")
     convolution = plain.denoiser.stem.weight
     assert convolution.is_contiguous()
     assert not convolution.is_contiguous(memory_format=torch.channels_last)

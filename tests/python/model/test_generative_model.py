@@ -263,7 +263,7 @@ def test_refuses_no_steps(request, of):
 def test_solving_looks_at_no_value_on_the_device(tiny, prepared, date, multistep):
     """So a GPU can record it: tensors without values and elsewhere than the CPU's come through all of it."""
     emulator = export.build_model(tiny, prepared)[0]
-    emulator.multistep = multistep
+    emulator.uses_multistep = multistep
     condition = torch.tensor([date] * 2, dtype=torch.int64).reshape(2, -1)
     with torch.inference_mode():
         time = times(date, 2)

@@ -90,7 +90,7 @@ class Linear:
     """A model whose states are its noise, of one variable and one time scale."""
 
     conditional = False
-    multistep = True
+    uses_multistep = True
     concentration = -1
     latent_noise = 0.0
     ocean = torch.ones(1, 1, 24, 24)
