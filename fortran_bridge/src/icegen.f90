@@ -234,7 +234,7 @@ module icegen
 
 contains
 
-  !> The version of the library, for example '0.1.0'.
+  !> The version of the library, for example '0.2.0'.
   function icegen_version() result(version)
     character(len=:), allocatable :: version
     character(kind=c_char), pointer :: text(:)
