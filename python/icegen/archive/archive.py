@@ -15,6 +15,7 @@ from torch import Tensor
 from icegen.archive.cf_dataset import Origin, to_dataset
 from icegen.archive.dates import condition_of, history_named, time_of
 from icegen.archive.format import Description, read, require_sha256
+from icegen.data.consistency import ThicknessRange
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -41,6 +42,12 @@ class Archive:
     @property
     def contract(self) -> int:
         return self.metadata["contract"]
+
+    @property
+    def thickness(self) -> ThicknessRange | None:
+        """The range of effective thickness over concentration that the archive states; None if it states none."""
+        stated = self.metadata.get("consistency", {}).get("sit_over_sic")
+        return ThicknessRange(stated["lower"], stated["upper"]) if stated else None
 
     @property
     def default_steps(self) -> int:
@@ -114,13 +121,11 @@ class Archive:
         self.check_request(members, seed, year, day_of_year, steps, history, years)
         history = history_named(history, self.contract)
         condition = condition_of(self.metadata["condition"], year, day_of_year, years)
-        conditions = torch.tensor([condition], dtype=torch.int64, device=self.device).reshape(1, -1)
-        time = time_of(year, day_of_year, history)
-        continuous = history == "continuous" and year is not None
         for member in members:
-            with torch.inference_mode(), autocast(self.precision, self.device):
-                latent = sample_latent(self.module, self.contract, seed, member, conditions, time, continuous, steps)
-            yield latent
+            yield sample_latent(
+                self.module, self.contract, self.device, self.precision, seed=seed, member=member, condition=condition,
+                date=(year, day_of_year), history=history, steps=steps,
+            )  # fmt: skip
 
     def encode(self, state: Tensor) -> Tensor:
         """States float32 [n, variable, y, x] in physical units to standardised latents [n, z, y/8, x/8]."""
@@ -159,21 +164,35 @@ class Archive:
             raise ValueError(f"year is {year} and day_of_year {day_of_year}; this archive takes no date")
 
 
+@torch.inference_mode()
 def sample_latent(
-    module: Any, contract: int, seed: int, member: int, condition: Tensor, time: int, continuous: bool, steps: int
+    module: Any,
+    contract: int,
+    device: torch.device,
+    precision: str,
+    *,
+    seed: int,
+    member: int,
+    condition: list[int],
+    date: tuple[int | None, int | None],
+    history: str,
+    steps: int,
 ) -> Tensor:
     """The standardised latent [1, z, y/8, x/8] of one member from an archive's module of any contract.
 
-    condition: int64 [1, 2] or [1, 0], on the module's device;  time, continuous: see `icegen.archive.dates`.
+    condition: what the network sees, [year, day of year] or [];  date: year and day of year of the noise, or None and
+    None;  history: of `icegen.archive.dates.HISTORIES`.
     """
-    members = torch.tensor([member], device=condition.device)
-    times = torch.tensor([time], device=condition.device)
-    with torch.autocast(condition.device.type, enabled=False):  # noise is of float32 in any precision
+    members = torch.tensor([member], device=device)
+    conditions = torch.tensor([condition], dtype=torch.int64, device=device).reshape(1, -1)
+    with torch.autocast(device.type, enabled=False):  # noise is of float32 in any precision
         if contract == 1:
-            noise = module.noise(seed, members, condition)
+            noise = module.noise(seed, members, conditions)
         else:
-            noise = module.noise(seed, members, times, continuous)
-    return module.solve(noise, condition, steps)
+            times = torch.tensor([time_of(*date, history)], device=device)
+            noise = module.noise(seed, members, times, history == "continuous" and date[0] is not None)
+    with autocast(precision, device):
+        return module.solve(noise, conditions, steps)
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:

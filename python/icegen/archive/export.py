@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from icegen.archive.archive import Archive
+from icegen.archive.assemble import assemble, thickness_constraint
 from icegen.archive.format import CONTRACT, FORMAT, save
 from icegen.archive.rebuild import rebuild
 from icegen.data.climatology import extent_climatology
@@ -22,8 +22,7 @@ from icegen.data.grid import FACTOR, CurvilinearGrid, Grid
 from icegen.data.prepared_file import PreparedData
 from icegen.data.variables import Variable
 from icegen.files import require_folder
-from icegen.model.autoencoder import IdentityDecoder, IdentityEncoder
-from icegen.model.generative_model import Constraints, GenerativeModel, Normalisation
+from icegen.model.generative_model import GenerativeModel, Normalisation
 from icegen.training.calibration import calibrate
 from icegen.training.checkpoints import (
     DIFFUSION_FILE,
@@ -54,8 +53,7 @@ def build_model(folder: Path, data: PreparedData, settings: Config | None = None
         config = dataclasses.replace(
             config, calibration=settings.calibration, history=settings.history, sampler=settings.sampler
         )
-    encoder: nn.Module = IdentityEncoder()
-    decoder: nn.Module = IdentityDecoder()
+    autoencoder = None
     factor = 1
     if config.space == "latent":
         autoencoder, _ = load_autoencoder(folder)
@@ -63,7 +61,7 @@ def build_model(folder: Path, data: PreparedData, settings: Config | None = None
             raise ValueError(
                 f"the denoiser in {folder} was trained on the latents of another autoencoder; train it anew"
             )
-        encoder, decoder, factor = autoencoder.encoder, autoencoder.decoder, FACTOR
+        factor = FACTOR
     if list(config.variables) != [v.id for v in data.variables]:
         raise ValueError(f"{folder} was trained on {', '.join(config.variables)}; the data hold "
                          f"{', '.join(v.id for v in data.variables)}")  # fmt: skip
@@ -71,11 +69,11 @@ def build_model(folder: Path, data: PreparedData, settings: Config | None = None
     if trained != data.grid.shape:
         raise ValueError(f"{folder} was trained on a grid of {trained} cells; the data have {data.grid.shape}")
     normalisation = checkpoint["normalisation"]
-    lower, upper = (torch.tensor(bound, dtype=torch.float32) for bound in data.bounds)
-    model = GenerativeModel(
-        encoder=encoder,
-        decoder=decoder,
-        denoiser=denoiser,
+    model = assemble(
+        config,
+        data.variables,
+        autoencoder,
+        denoiser,
         feature_encoder=load_features(folder)[0].encoder if (Path(folder) / FEATURES_FILE).exists() else None,
         ocean=torch.from_numpy(data.grid.ocean)[None, None].float(),
         normalisation=Normalisation(
@@ -86,15 +84,7 @@ def build_model(folder: Path, data: PreparedData, settings: Config | None = None
             year_mean=checkpoint["year"][0],
             year_scale=checkpoint["year"][1],
         ),
-        constraints=Constraints(
-            lower=lower,
-            upper=upper,
-            concentration=config.variables.index("sic") if "sic" in config.variables else -1,
-            on_ice_only=torch.tensor([float(v.on_ice_only) for v in data.variables]),
-            **thickness_constraint(data),
-        ),
-        conditional=config.condition == "date",
-        sampler=config.sampler,
+        thickness=data.thickness,
     )
     for parameter in model.parameters():
         parameter.requires_grad_(False)
@@ -141,7 +131,7 @@ def export_again(
         raise ValueError(f"{source.path} and the data differ in variables or grid; wanted the same")
     model, config = rebuild(source)
     if data.thickness is not None:
-        model.constrain_thickness(**thickness_constraint(data))
+        model.constrain_thickness(**thickness_constraint(data.variables, data.thickness))
     fit_history(model, data, config.history)
     kept = source.metadata["provenance"]
     commands = "\n".join(text for text in (kept.get("commands", ""), commands) if text)
@@ -175,7 +165,7 @@ def _write(
         "sampler": {
             "name": config.sampler.name,
             "steps": config.sampler.steps,
-            "evaluations": config.sampler.steps if model.multistep else 2 * config.sampler.steps - 1,
+            "evaluations": config.sampler.steps if model.uses_multistep else 2 * config.sampler.steps - 1,
         },
         "consistency": describe_consistency(data),
         "history": describe_history(model),
@@ -206,14 +196,6 @@ def to_torchscript(model: GenerativeModel) -> torch.jit.ScriptModule:
     for parameter in scripted.parameters():
         parameter.data = parameter.data.half()
     return scripted
-
-
-def thickness_constraint(data: PreparedData) -> dict[str, Any]:
-    """The arguments of `Constraints` that tie thickness to concentration; none without both variables."""
-    if data.thickness is None:
-        return {}
-    index = [v.id for v in data.variables].index("sit")
-    return {"thickness": index, "thinnest": data.thickness.thinnest, "thickest": data.thickness.thickest}
 
 
 def describe_consistency(data: PreparedData) -> dict[str, Any]:

@@ -4,11 +4,11 @@
 import dataclasses
 
 import torch
-from torch import nn
 
 from icegen.archive.archive import Archive
-from icegen.model.autoencoder import Autoencoder, IdentityDecoder, IdentityEncoder
-from icegen.model.generative_model import Constraints, GenerativeModel, Normalisation
+from icegen.archive.assemble import assemble
+from icegen.model.autoencoder import Autoencoder
+from icegen.model.generative_model import GenerativeModel, Normalisation
 from icegen.model.history import Band, HistoryNoise
 from icegen.model.sampler import SamplerConfig
 from icegen.training.checkpoints import make_denoiser
@@ -31,20 +31,16 @@ def rebuild(archive: Archive, sampler: SamplerConfig | None = None) -> tuple[Gen
             config = dataclasses.replace(config, sampler=sampler)
         module = archive.module
         state = {NAMES.get(name, name): tensor.contiguous() for name, tensor in module.state_dict().items()}
-        encoder: nn.Module = IdentityEncoder()
-        decoder: nn.Module = IdentityDecoder()
-        if config.space == "latent":
-            autoencoder = Autoencoder(len(archive.variables), config.autoencoder)
-            encoder, decoder = autoencoder.encoder, autoencoder.decoder
+        autoencoder = Autoencoder(len(archive.variables), config.autoencoder) if config.space == "latent" else None
         features = None
         if any(name.startswith("feature_encoder.") for name in state):
             features = Autoencoder(len(archive.variables), config.features).encoder
-        thickness = archive.metadata.get("consistency", {}).get("sit_over_sic")
-        model = GenerativeModel(
-            encoder=encoder,
-            decoder=decoder,
-            denoiser=make_denoiser(config, state["latent_mean"].shape),
-            feature_encoder=features,
+        model = assemble(
+            config,
+            archive.variables,
+            autoencoder,
+            make_denoiser(config, state["latent_mean"].shape),
+            features,
             ocean=state["ocean"],
             normalisation=Normalisation(
                 mean=state["mean"][:, 0, 0],
@@ -54,15 +50,7 @@ def rebuild(archive: Archive, sampler: SamplerConfig | None = None) -> tuple[Gen
                 year_mean=module.year_mean,
                 year_scale=module.year_scale,
             ),
-            constraints=Constraints(
-                lower=state["lower"][:, 0, 0],
-                upper=state["upper"][:, 0, 0],
-                concentration=module.concentration,
-                on_ice_only=state["on_ice_only"][:, 0, 0],
-                **_thickness(archive, thickness["lower"], thickness["upper"]) if thickness else {},
-            ),
-            conditional=module.conditional,
-            sampler=config.sampler,
+            thickness=archive.thickness,
         )
         if archive.contract == 1:
             state |= {f"history.{name}": tensor for name, tensor in model.history.state_dict().items()}
@@ -73,11 +61,6 @@ def rebuild(archive: Archive, sampler: SamplerConfig | None = None) -> tuple[Gen
         reason = " ".join(str(error).split())[:120]
         raise ValueError(f"{archive.path} is of another version of icegen: {reason}") from None
     return model.requires_grad_(False).eval(), config
-
-
-def _thickness(archive: Archive, thinnest: float, thickest: float) -> dict:
-    index = [v.id for v in archive.variables].index("sit")
-    return {"thickness": index, "thinnest": thinnest, "thickest": thickest}
 
 
 def _history(module: torch.jit.ScriptModule, shape: list[int]) -> HistoryNoise:

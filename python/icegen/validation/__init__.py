@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from icegen.archive import Archive
-from icegen.data.consistency import UNKNOWN, ThicknessRange
+from icegen.data.consistency import UNKNOWN
 from icegen.data.prepared_file import PreparedData
 from icegen.model.generative_model import GenerativeModel
 from icegen.progress import Stages, Wrap
@@ -67,7 +67,7 @@ def validate(
     folder = Path(out) / "samples" / f"{archive.sha256[:16]}_seed{seed}_steps{steps}_{archive.precision}"
     dated = bool(archive.metadata["condition"])
     with closing(_sample_source(archive, seed, steps, folder, through)) as source:
-        evidence = gather(source, evaluation, known, samples, dated, _thickness_range(archive), progress)
+        evidence = gather(source, evaluation, known, samples, dated, archive.thickness or UNKNOWN, progress)
         if dated:
             add_free(evidence, source, samples, progress("sampling without date"))
             add_trend(evidence, source, evaluation, known, samples, progress("sampling Septembers"))
@@ -89,12 +89,6 @@ def _sample_source(archive: Archive, seed: int, steps: int, folder: Path, throug
     if through == "bridge":
         return BridgeSampleSource(archive, seed, steps, folder.with_name(f"{folder.name}_bridge"))
     return SampleSource(archive.module, seed, steps, archive.device, folder, archive.precision, archive.contract)
-
-
-def _thickness_range(archive: Archive) -> ThicknessRange:
-    """The bounds of sit / sic that the archive states."""
-    stated = archive.metadata.get("consistency", {}).get("sit_over_sic")
-    return ThicknessRange(stated["lower"], stated["upper"]) if stated else UNKNOWN
 
 
 def score(

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from icegen.archive import CONTRACT, Archive, autocast
+from icegen.archive import CONTRACT, Archive
 from icegen.archive.archive import sample_latent
-from icegen.archive.dates import history_named, time_of
+from icegen.archive.dates import history_named
 from icegen.files import replacing
 from icegen.model.generative_model import GenerativeModel
 
@@ -96,15 +96,11 @@ class SampleSource:
 
     def _latent(self, request: SampleKey) -> np.ndarray:
         date = (request.year, request.day_of_year)
-        key = [] if request.year is None else list(date)
-        condition = torch.tensor([key], dtype=torch.int64, device=self.device).reshape(1, -1)
-        history = history_named(None, self.contract)
-        continuous = history == "continuous" and request.year is not None
-        with torch.inference_mode(), autocast(self.precision, self.device):
-            latent = sample_latent(
-                self.model, self.contract, self.seed, request.member, condition, time_of(*date, history), continuous,
-                self.steps,
-            )  # fmt: skip
+        latent = sample_latent(
+            self.model, self.contract, self.device, self.precision, seed=self.seed, member=request.member,
+            condition=[day for day in date if day is not None], date=date,
+            history=history_named(None, self.contract), steps=self.steps,
+        )  # fmt: skip
         return _array(latent[0])
 
     def _kept(self, request: SampleKey, make: Callable[[SampleKey], np.ndarray]) -> np.ndarray:
