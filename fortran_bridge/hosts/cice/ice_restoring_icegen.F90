@@ -36,7 +36,9 @@
       integer (kind=int_kind) :: member = 1, last_date = 0, ierr = 0
       real (kind=dbl_kind) :: distance = 50
       logical (kind=log_kind) :: initial = .true.
-      real (kind=dbl_kind), allocatable :: rate(:,:,:)  ! forcing weight of the relaxation
+      real (kind=dbl_kind), allocatable :: &
+         rate(:,:,:), &        ! forcing weight of the relaxation
+         categories(:,:,:)     ! area and volume of the date (points, ncat, 2)
       type (icegen_emulator) :: ice
 
       contains
@@ -48,13 +50,14 @@
    subroutine icegen_restoring_data(aicen, vicen, vsnon, fval)
 
       real (kind=dbl_kind), intent(inout) :: aicen(:,:,:,:), vicen(:,:,:,:), vsnon(:,:,:,:), fval(:,:,:)
-      real (kind=dbl_kind) :: fields(nx_block*ny_block*nblocks,3), categories(size(fields,1),ncat,2)
+      real (kind=dbl_kind) :: fields(nx_block*ny_block*nblocks,3)
       logical (kind=log_kind) :: valid(size(fields,1)), first
       namelist /icegen_cice_nml/ config, member, distance, initial
 
       first = last_date == 0
       if (first) then
          rate = fval(:,:,1:nblocks)
+         allocate (categories(size(fields,1),ncat,2))
          open (nu_nml, file=nml_filename, status='old')
          read (nu_nml, nml=icegen_cice_nml, iostat=ierr, iomsg=message)
          close (nu_nml)
@@ -74,12 +77,12 @@
          if (ierr == 0) call icegen_fill_categories(fields(:,1), fields(:,2), hin_max, categories(:,:,1), &
                                                     categories(:,:,2), ierr, message)
          if (ierr /= 0) call abort_ice(error_message='(icegen) ERROR: '//message, file=__FILE__, line=__LINE__)
-         aicen(:,:,:,1:nblocks) = reshape(categories(:,:,1), [nx_block,ny_block,ncat,nblocks], order=[1,2,4,3])
-         vicen(:,:,:,1:nblocks) = reshape(categories(:,:,2), [nx_block,ny_block,ncat,nblocks], order=[1,2,4,3])
-         vsnon = 0.2_dbl_kind*min(aicen, vicen)   ! 20 cm of snow, or a fifth of the ice
          if (first) rate = rate*reshape(fields(:,3), shape(rate))
       endif
 
+      aicen(:,:,:,1:nblocks) = reshape(categories(:,:,1), [nx_block,ny_block,ncat,nblocks], order=[1,2,4,3])
+      vicen(:,:,:,1:nblocks) = reshape(categories(:,:,2), [nx_block,ny_block,ncat,nblocks], order=[1,2,4,3])
+      vsnon = 0.2_dbl_kind*min(aicen, vicen)   ! 20 cm of snow, or a fifth of the ice
       fval(:,:,1:nblocks) = rate
       if (first .and. initial .and. runtype == 'initial') where (fval > 0) fval = 1
 
