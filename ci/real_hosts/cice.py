@@ -36,7 +36,7 @@ FLAGS = {
 SETTINGS = {
     "days_per_year": "365", "use_leap_years": ".true.", "year_init": str(YEAR), "npt_unit": "'d'",
     "restart_dir": "'./'", "dumpfreq": "'x','x','x','x','x'", "dump_last": ".true.",
-    "history_dir": "'./history/'", "write_ic": ".false.",
+    "history_dir": "'./history/'", "write_ic": ".false.", "f_hi": "'d'",
     "grid_format": "'pop_nc'", "grid_type": "'regional'", "grid_file": "'grid.nc'", "kmt_file": "'grid.nc'",
     "nx_global": str(CELLS), "ny_global": str(CELLS), "block_size_x": "10", "block_size_y": "10",
     "distribution_type": "'roundrobin'", "ew_boundary_type": "'open'", "set_boundary_flds": "'none'",
@@ -182,7 +182,7 @@ def judge(checks: common.Checks, folder: Path, what: str) -> None:
     thickest, volume = 0.0, []
     for path in sorted((folder / "history").glob("iceh.????-??-??.nc")):
         with netCDF4.Dataset(path) as nc:
-            area, height = (np.ma.filled(nc[name][0].astype(float), 0) for name in ("aice_d", "hi_d"))
+            area, height = (np.ma.filled(nc[name][0].astype(float), 0) for name in ("aice", "hi"))
         there = area > 0.01
         thickest = max(thickest, float((height[there] / area[there]).max(initial=0)))
         volume.append(height.sum() * SPACING**2 / 1e12)
