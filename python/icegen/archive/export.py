@@ -4,7 +4,6 @@
 import copy
 import dataclasses
 import logging
-import subprocess
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 from icegen.archive.archive import Archive
 from icegen.archive.assemble import assemble, thickness_constraint
 from icegen.archive.format import CONTRACT, FORMAT, save
+from icegen.archive.provenance import configuration_as_run, describe_trainings, require_fit, trainings_of
 from icegen.archive.rebuild import rebuild
 from icegen.data.climatology import extent_climatology
 from icegen.data.grid import FACTOR, CurvilinearGrid, Grid
@@ -25,15 +25,15 @@ from icegen.files import require_folder
 from icegen.model.generative_model import GenerativeModel, Normalisation
 from icegen.training.calibration import calibrate
 from icegen.training.checkpoints import (
-    DIFFUSION_FILE,
     FEATURES_FILE,
     fingerprint,
     load_autoencoder,
     load_denoiser,
     load_features,
 )
-from icegen.training.config import Config, from_stored
+from icegen.training.config import Config
 from icegen.training.history import fit_history
+from icegen.version import __version__, git_revision
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,8 @@ def build_model(folder: Path, data: PreparedData, settings: Config | None = None
     Raises ValueError if a checkpoint is missing or does not belong to the data.
     """
     denoiser, checkpoint = load_denoiser(folder)
-    config = from_stored(checkpoint["config"], folder / DIFFUSION_FILE)
+    trainings = trainings_of(folder)
+    config = configuration_as_run(trainings)
     if settings is not None:
         config = dataclasses.replace(
             config, calibration=settings.calibration, history=settings.history, sampler=settings.sampler
@@ -62,12 +63,10 @@ def build_model(folder: Path, data: PreparedData, settings: Config | None = None
                 f"the denoiser in {folder} was trained on the latents of another autoencoder; train it anew"
             )
         factor = FACTOR
-    if list(config.variables) != [v.id for v in data.variables]:
-        raise ValueError(f"{folder} was trained on {', '.join(config.variables)}; the data hold "
-                         f"{', '.join(v.id for v in data.variables)}")  # fmt: skip
     trained = tuple(factor * n for n in checkpoint["latent_mean"].shape[1:])
     if trained != data.grid.shape:
         raise ValueError(f"{folder} was trained on a grid of {trained} cells; the data have {data.grid.shape}")
+    require_fit(trainings, data)
     normalisation = checkpoint["normalisation"]
     model = assemble(
         config,
@@ -115,7 +114,8 @@ def export(
     """
     require_folder(out)
     model, config = build_model(folder, data, settings)
-    return _write(out, model, config, data, name, {"commands": commands}, score)
+    as_run = {"commands": commands, "trainings": describe_trainings(trainings_of(folder))}
+    return _write(out, model, config, data, name, as_run, score)
 
 
 def export_again(
@@ -177,8 +177,10 @@ def _write(
             "data_references": data.source.get("references", ""),
             "training_period": [int(years.min()), int(years.max())],
             "validation_years": sorted({int(y) for y in data.year[data.validation]}),
-            "configuration": dataclasses.asdict(config),  # of both trainings, seeds included
-            "git_revision": _git_revision(),
+            "data_sha256": data.sha256,
+            "configuration": dataclasses.asdict(config),  # of each part as it was trained
+            "icegen": __version__,
+            "git_revision": git_revision(),
             "torch": str(torch.__version__),
             "licence": "MIT",
         }
@@ -245,13 +247,3 @@ def describe_grid(grid: Grid | CurvilinearGrid) -> dict:
         "dy": grid.dy,
         "mapping": mapping,
     }
-
-
-def _git_revision() -> str:
-    """The revision of this source tree; unknown for an installed copy."""
-    root = Path(__file__).parents[3]
-    if not (root / ".git").exists():
-        return "unknown"
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    return found.stdout.strip() if found.returncode == 0 else "unknown"

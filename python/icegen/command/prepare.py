@@ -45,20 +45,23 @@ def _prepare(source: "Source", out: Path, validation_years: list[int], test_year
 
 
 @prepare.command()
-@click.argument("file", type=path_type)
+@click.argument("files", nargs=-1, required=True)
 @out_option
 @variables_option("sic,sit")
 @click.option("--grid", default="native", show_default=True, callback=_grid,
               help="native, or ease2:CELLS:KM, the central cells of EASE-Grid 2.0 North.")  # fmt: skip
 @split_options(validation="", test="")
-def cf(file: Path, out: Path, variables: list[str], grid: "Grid | None", **years: list[int]) -> None:
-    """From a CF NetCDF file, with names by CF standard_name.
+def cf(files: tuple[str, ...], out: Path, variables: list[str], grid: "Grid | None", **years: list[int]) -> None:
+    """From CF NetCDF files of one grid, with names by CF standard_name. FILES may be patterns such as 'model/ice_*.nc'.
 
+    \b
     Example: icegen prepare cf arctic_monthly.nc --out prepared.nc
+             icegen prepare cf 'model/ice_*.nc' --validation-years 2015 --out prepared.nc
     """
-    from icegen.data.sources.cf import CFFile
+    from icegen.data.sources.cf import CFFile, CFFiles, files_of
 
-    _prepare(CFFile(file, variables, grid), out, **years)
+    paths = files_of(files)
+    _prepare(CFFile(paths[0], variables, grid) if len(paths) == 1 else CFFiles(paths, variables, grid), out, **years)
 
 
 @prepare.command()

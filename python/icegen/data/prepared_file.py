@@ -6,6 +6,7 @@ filled in, the split of the times into training, validation and test, and the st
 """
 
 import dataclasses
+import hashlib
 import logging
 import math
 from collections.abc import Collection
@@ -42,6 +43,7 @@ class PreparedData:
     year, month, day_of_year: int64 [time].  split: S1 [time], of SPLITS.
     mean, std: float64 [variable], over observed ocean cells of the training times; NaN without such times.
     thickness: the range of sit / sic in every cell with ice; None without both variables.
+    sha256: of states, filled and split, by which models and data are matched; empty in files of an older icegen.
     """
 
     variables: tuple[Variable, ...]
@@ -56,6 +58,7 @@ class PreparedData:
     std: np.ndarray
     source: dict
     thickness: ThicknessRange | None = None
+    sha256: str = ""
 
     @property
     def training(self) -> np.ndarray:
@@ -143,6 +146,7 @@ def load(path: Path, in_memory: float = IN_MEMORY) -> PreparedData:
             std=np.array([nc[v.id].training_std for v in wanted]),
             source={name: nc.getncattr(name) for name in ("title", "source", "references") if name in nc.ncattrs()},
             thickness=_thickness_range(nc),
+            sha256=getattr(nc, "icegen_sha256", ""),
         )
 
 
@@ -220,6 +224,7 @@ def _copy_states(target: netCDF4.Dataset, source: Source, training: np.ndarray, 
     if reconciles:
         _define_changes(target)
     moments = np.zeros((len(source.variables), 3))
+    digest = hashlib.sha256(target["split"][:].tobytes())
     for t in progress(range(len(training))):
         state, missing = _filled_state(source, t)
         if reconciles:
@@ -227,12 +232,14 @@ def _copy_states(target: netCDF4.Dataset, source: Source, training: np.ndarray, 
         for v, values, gaps in zip(source.variables, state, missing, strict=True):
             target[v.id][t] = np.ma.masked_where(~source.grid.ocean, values)
             target[v.id + "_filled"][t] = gaps
+        digest.update(np.where(source.grid.ocean, state, np.float16(0)).tobytes() + missing.tobytes())
         if training[t]:
             moments += _moments(state, source.grid.ocean & ~missing)
     if reconciles:
         target.reconciliation = consistency.describe(source.thickness)
         target["sit"].thickness_range = [source.thickness.thinnest, source.thickness.thickest]
     _write_statistics(target, source.variables, moments)
+    target.icegen_sha256 = digest.hexdigest()
 
 
 def _define_variables(target: netCDF4.Dataset, source: Source) -> None:

@@ -23,6 +23,7 @@ from icegen.training.config import Config, TrainingConfig, from_stored
 from icegen.training.curves import Curves
 from icegen.training.run import Run
 from icegen.training.tasks import AutoencoderTask, DiffusionTask
+from icegen.version import __version__, git_revision
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ def train(
     task.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]  # torch declares other forms only
     wrapped, optimiser = fabric.setup(task, optimiser)
 
+    revision = git_revision()
     with contextlib.ExitStack() as stack:
         curves = stack.enter_context(Curves(path, first)) if fabric.is_global_zero else None
         for step in range(first, settings.steps):
@@ -81,6 +83,7 @@ def train(
                     "step": done,
                     "config": dataclasses.asdict(config),
                     "scores": curves.running,
+                    "icegen": {"version": __version__, "git_revision": revision, "torch": str(torch.__version__)},
                     **origin,
                 }
                 with replacing(path) as partial:
@@ -151,7 +154,10 @@ def _checkpoint_to_resume(path: Path, config: Config, same_parts: tuple[str, ...
         seen, wanted = getattr(trained, part), getattr(config, part)
         if seen != wanted:
             raise ValueError(f"{path} was trained with another {part}: {seen}; wanted {wanted}")
-    if not _agree({key: checkpoint[key] for key in origin}, origin):
+    known = {key: checkpoint[key] for key in origin if key in checkpoint}
+    if not (known.get("data_sha256") and origin["data_sha256"]):
+        known.pop("data_sha256", None)  # of an older icegen
+    if not _agree(known, origin):
         raise ValueError(f"{path} was trained on other data, or on another autoencoder; move it away")
     return checkpoint
 

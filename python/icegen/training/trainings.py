@@ -94,7 +94,7 @@ def train_diffusion(config: Config, data: PreparedData, run: Run) -> Path:
 
 def _origin_of(data: PreparedData) -> dict:
     """What a checkpoint says of its data."""
-    return {"normalisation": {"mean": data.mean.tolist(), "std": data.std.tolist()}}
+    return {"data_sha256": data.sha256, "normalisation": {"mean": data.mean.tolist(), "std": data.std.tolist()}}
 
 
 def _require_variables(config: Config, data: PreparedData) -> None:

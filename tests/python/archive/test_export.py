@@ -20,6 +20,7 @@ from icegen.model.sampler import SamplerConfig
 from icegen.training import trainings
 from icegen.training.calibration import CalibrationConfig
 from icegen.training.config import Config
+from icegen.version import __version__
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +225,56 @@ def test_refuses_a_denoiser_of_another_autoencoder(tiny, prepared, tmp_path):
 def test_refuses_a_missing_folder(tiny, prepared, tmp_path):
     with pytest.raises(ValueError, match=r"folder .*nowhere does not exist"):
         export.export(tiny, prepared, tmp_path / "nowhere" / "a.pt", name="a")
+
+
+def changed_checkpoint(tiny, folder, name, change):
+    """The tiny checkpoints in ``folder``, with one of them changed."""
+    for part in ("autoencoder.pt", "features.pt", "diffusion.pt"):
+        shutil.copy(tiny / part, folder)
+    checkpoint = torch.load(folder / name, weights_only=True)
+    change(checkpoint)
+    torch.save(checkpoint, folder / name)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["autoencoder.pt", "features.pt", "diffusion.pt"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["config"].update(variables=["sit", "sic"]), "was trained on sit, sic; the data hold sic, sit"),
+        (lambda c: c["normalisation"].update(mean=[0.1, 0.2]), r"was trained on other data: mean 0\.1 0\.2; the data"),
+        (lambda c: c.update(data_sha256="a" * 64), r"was trained on other data, with the SHA-256 aaaaaaaaaaaa\.\.\.; these"),
+    ],
+    ids=["variables", "statistics", "digest"],
+)
+def test_refuses_parts_of_other_data(tiny, prepared, tmp_path, name, change, message):
+    folder = changed_checkpoint(tiny, tmp_path, name, change)
+    with pytest.raises(ValueError, match=rf"{name} {message}") as refusal:
+        export.build_model(folder, prepared)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_checkpoint_without_digest_is_taken(tiny, prepared, tmp_path):
+    export.build_model(changed_checkpoint(tiny, tmp_path, "features.pt", lambda c: c.pop("data_sha256")), prepared)
+
+
+def test_metadata_has_each_training_as_it_was_run(tiny, prepared, tmp_path):
+    """Also of a part whose configuration is not that of the diffusion's training."""
+
+    def change(checkpoint):
+        checkpoint["config"]["autoencoder_training"]["learning_rate"] = 0.125
+
+    folder = changed_checkpoint(tiny, tmp_path, "autoencoder.pt", change)
+    export.export(folder, prepared, tmp_path / "a.pt", name="a")
+    provenance = archive.describe(tmp_path / "a.pt").metadata["provenance"]
+    assert provenance["data_sha256"] == prepared.sha256 != ""
+    assert provenance["configuration"]["autoencoder_training"]["learning_rate"] == 0.125
+    assert provenance["trainings"].keys() == {"autoencoder", "features", "diffusion"}, "no decoder was trained further"
+    for name, training in provenance["trainings"].items():
+        assert training["settings"] == provenance["configuration"][f"{name}_training"]
+        assert training["steps_done"] == training["settings"]["steps"]
+        assert training["data_sha256"] == prepared.sha256
+        assert training["code"]["version"] == __version__
 
 
 def test_diffusion_in_data_space_without_condition(prepared, tmp_path):

@@ -328,3 +328,14 @@ def test_load_refuses_an_unprepared_file(tiny):
         prepared_file.load(tiny / "source.nc")
     with pytest.raises(ValueError, match="does not exist"):
         prepared_file.load(tiny / "nowhere.nc")
+
+
+def test_the_digest_is_of_states_gaps_and_split(tiny, tmp_path):
+    """The same states have the same digest in another file; another split has another."""
+    first = prepared_file.load(tiny / "prepared.nc")
+    digests = [first.sha256]
+    for name, years in (("same.nc", ()), ("other.nc", (2001,))):
+        out = prepared_file.prepare(CFFile(tiny / "source.nc"), tmp_path / name, validation_years=years)
+        digests.append(prepared_file.load(out).sha256)
+    assert digests[0] == digests[1] != digests[2]
+    assert len(digests[0]) == 64

@@ -8,7 +8,7 @@ import pytest
 
 from icegen.data import prepared_file
 from icegen.data.grid import CurvilinearGrid, Grid, ease2_north
-from icegen.data.sources.cf import CFFile
+from icegen.data.sources.cf import CFFile, CFFiles, files_of
 from icegen.data.sources.regrid import Regridding
 
 UNITS = {"sic": "1", "sit": "m", "siu": "m s-1", "siv": "m s-1"}
@@ -248,3 +248,46 @@ def test_refuses_a_classic_file_that_breaks_off(tmp_path):
     path.write_bytes(path.read_bytes()[:1_500_000])
     with pytest.raises(ValueError, match=r"is truncated: it has 1500000 bytes, its variables at least 2000000"):
         CFFile(path)
+
+
+def part(tmp_path, name, start, change=None):
+    """A file of two times, the first of them ``start`` days after 2000."""
+
+    def shift(nc):
+        nc["time"][:] = start + np.arange(2)
+        if change:
+            change(nc)
+
+    return write(tmp_path / name, "curvilinear", geographic=True, times=2, change=shift)
+
+
+@pytest.mark.parametrize("target", [None, TARGET], ids=["own grid", "another grid"])
+def test_several_files_are_one_source_in_the_order_of_time(tmp_path, target):
+    late, early = (
+        part(tmp_path, name, start, lambda nc, shift=start / 100: nc["v1"].__setitem__(..., nc["v1"][:] + shift))
+        for name, start in (("a.nc", 400), ("b.nc", 100))
+    )
+    together = CFFiles([late, early], tuple(UNITS), target)
+    assert [time.dayofyr for time in together.times] == [101, 102, 35, 36]
+    assert together.split is None
+    order = ((early, 0), (early, 1), (late, 0), (late, 1))
+    for t in (3, 0, 2, 1):  # in any order
+        path, i = order[t]
+        np.testing.assert_array_equal(together.read(t), CFFile(path, tuple(UNITS), target).read(i))
+
+
+def test_refuses_files_that_do_not_fit_each_other(tmp_path):
+    first, again = part(tmp_path, "a.nc", 0), part(tmp_path, "b.nc", 1)
+    with pytest.raises(ValueError, match=r"has the time 2000-01-02 .*twice"):
+        CFFiles([first, again])
+    other = write(tmp_path / "c.nc", "projected")
+    with pytest.raises(ValueError, match=r"c\.nc has another grid than .*a\.nc; wanted files of one grid"):
+        CFFiles([first, other])
+
+
+def test_files_are_found_by_patterns_each_once(tmp_path):
+    for name in ("b.nc", "a.nc", "c.txt"):
+        (tmp_path / name).touch()
+    assert files_of([tmp_path / "b.nc", tmp_path / "*.nc"]) == [tmp_path / "b.nc", tmp_path / "a.nc"]
+    with pytest.raises(ValueError, match=r"no file is named like .*\*\.nc4"):
+        files_of([tmp_path / "*.nc4"])
