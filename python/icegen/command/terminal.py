@@ -87,7 +87,9 @@ def show_archive(description: "Description") -> None:
     if "compiled" in m:
         rows["compiled for"] = ", ".join(f"{key} {value}" for key, value in m["compiled"].items())
     rows |= {
-        key.replace("_", " "): str(value) for key, value in m["provenance"].items() if value and key not in ("configuration", "trainings")
+        key.replace("_", " "): str(value)
+        for key, value in m["provenance"].items()
+        if value and key not in ("configuration", "trainings")
     }
     for key, value in rows.items():
         table.add_row(key, value)

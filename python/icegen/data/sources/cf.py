@@ -51,10 +51,12 @@ class CFFile:
     ):
         self.variables = variables(ids)
         self._nc = open_file(path)
+        native: Grid | CurvilinearGrid
         native, dimensions = read_grid(self._nc, path)
         if like is not None and not _same_points(native, like.native):
             raise ValueError(f"{path} has another grid than {like.path}; wanted files of one grid")
-        self.path, self.native = path, native
+        self.path: Path = path
+        self.native: Grid | CurvilinearGrid = native
         self.grid: Grid | CurvilinearGrid = native if target is None else target
         self._found = {v.id: _find_variable(self._nc, v, dimensions, path) for v in self.variables}
         self._turn = self._direction_change(native, target, dimensions, path)
@@ -141,9 +143,7 @@ class CFFiles:
         if path != self._open.path:
             if self._open is not self._first:
                 self._open.close()
-            self._open = self._first if path == self._first.path else CFFile(
-                path, self._ids, self._target, self._first
-            )
+            self._open = self._first if path == self._first.path else CFFile(path, self._ids, self._target, self._first)
         return self._open
 
 
