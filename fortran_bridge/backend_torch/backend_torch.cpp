@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "device_claim.h"
 #include "networks.h"
 #include "recent.h"
 
@@ -36,6 +37,7 @@ struct Model {
   torch::Device device;
   c10::Stream stream;  // where all its work is done: on a GPU not the default one, on which nothing can be recorded
   bool half;           // products in the sampler's networks are of bfloat16
+  DeviceClaim claim;   // of the GPU
   Recent<std::array<int64_t, 3>, std::shared_ptr<Recording>, 4> recordings;  // by members, conditions, steps
 
   torch::Tensor run(const char *method, std::vector<c10::IValue> arguments) {
@@ -156,6 +158,7 @@ int create(const char *archive, const char *device, int device_index, const char
   return guarded(message, size, [&] {
     *model = nullptr;
     torch::Device where(torch::kCPU);
+    DeviceClaim claim;
     if (std::string(device) == "cuda") {
       const int count = static_cast<int>(torch::cuda::is_available() ? torch::cuda::device_count() : 0);
       // A launcher that shows each rank a GPU of its own names it device 0.
@@ -163,6 +166,7 @@ int create(const char *archive, const char *device, int device_index, const char
         if (count == 1 && std::getenv(visible) != nullptr) device_index = 0;
       TORCH_CHECK(device_index < count, "device is 'cuda'; wanted CUDA device ", device_index, ", this node has ",
                   count);
+      device_index = claim.take(device_index, count);
       where = torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(device_index));
     }
     at::set_num_threads(threads);
@@ -175,7 +179,7 @@ int create(const char *archive, const char *device, int device_index, const char
     const c10::impl::VirtualGuardImpl streams(where.type());
     const c10::Stream stream = where.is_cpu() ? streams.getStream(where) : streams.getStreamFromGlobalPool(where);
     const bool half = std::string(precision) == "bfloat16";
-    auto made = std::make_unique<Model>(Model{std::move(module), where, stream, half, {}});
+    auto made = std::make_unique<Model>(Model{std::move(module), where, stream, half, std::move(claim), {}});
     warm_up(*made);
     *model = made.release();
   });

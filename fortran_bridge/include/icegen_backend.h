@@ -18,7 +18,7 @@ extern "C" {
 typedef struct icegen_backend {
   /*
    * Load the model. archive: path of a file that the bridge has verified.  device: "cpu" or "cuda".
-   * device_index: which of the node's devices, if this rank sees them all.
+   * device_index: which of the devices that this rank sees, or the first later one that no other model has.
    * precision: of the products in the model's networks, "float32" or "bfloat16".
    * threads: CPU threads of the model, at least 1.
    */

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cfenv>
 #include <cmath>
+#include <cstdlib>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "categories.h"
 #include "curvilinear.h"
 #include "dates.h"
+#include "device_claim.h"
 #include "edge.h"
 #include "error.h"
 #include "fields.h"
@@ -561,6 +563,25 @@ void test_placement() {
   check(list_of(choose_cpus(full, "", 1, 0, 1).cpus) == "0", "no CPU is left");
 }
 
+void test_device_claim() {
+  for (const char *variable : {"HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"}) unsetenv(variable);
+  setenv("CUDA_VISIBLE_DEVICES", "4,5,GPU-x,7", 1);
+  check(DeviceClaim::name_of(0) == "4" && DeviceClaim::name_of(2) == "GPU-x", "names that the launcher shows");
+  check(DeviceClaim::name_of(4) == "4", "an index that the launcher does not show");
+  DeviceClaim first, second, third, below, last;
+  check(first.take(0, 4) == 0, "the GPU of the first model");
+  check(second.take(1, 4) == 1, "the GPU of a second generator");
+  check(third.take(0, 4) == 2, "another emulator takes a GPU that is free");
+  check(last.take(3, 4) == 3, "the GPU that is left");
+  check(below.take(1, 4) == 1, "a GPU is shared where none is free");
+  first = DeviceClaim();
+  check(below.take(1, 4) == 1, "no GPU below the first of the namelist");
+  check(below.take(0, 4) == 0, "a GPU is free again when its model ends");
+  setenv("CUDA_VISIBLE_DEVICES", "7,8", 1);
+  check(DeviceClaim().take(0, 2) == 1, "a GPU that another process sees at another index");
+  unsetenv("CUDA_VISIBLE_DEVICES");
+}
+
 }  // namespace
 
 int main() {
@@ -583,6 +604,7 @@ int main() {
   test_worker();
   test_recent();
   test_placement();
+  test_device_claim();
   std::cout << (failures == 0 ? "all checks passed" : "some checks failed") << '\n';
   return failures != 0;
 }
