@@ -228,7 +228,7 @@ COMMANDS = [
     Case("usage: no output", "prepare cf x.nc", ("Usage: icegen", "Missing option '--out'"), status=2),
     Case("usage: models without data", "export runs --out x.pt", ("Usage: icegen", "Missing option '--data'"), status=2),
     Case("usage: precision of TorchScript", "export runs --data x.nc --out x.pt --precision bfloat16", ("Usage: icegen", "--precision is for --backend aoti"), status=2),
-    Case("usage: archive calibrated anew", "export {tiny}/tiny.pt --backend aoti --config observed --out x.pt", ("tiny.pt is an archive", "takes no --config and no --set"), status=2),
+    Case("usage: archive calibrated anew", "export {tiny}/tiny.pt --backend aoti --config observed --out x.pt", ("tiny.pt is an archive", "takes no --config, no --set and no --ema"), status=2),
     Case("usage: change of what is trained", "export runs --data x.nc --set denoiser.heads=2 --out x.pt", ("--set denoiser.heads=2 is fixed by training; wanted sampler.*, calibration.* or history.*",), status=2),
     Case("usage: archive of an archive", "export {tiny}/tiny.pt --out x.pt", ("tiny.pt is an archive", "takes --data, or --backend aoti without --name"), status=2),
     Case("usage: number in words", "sample --members many --years 2001 --out x", ("Usage: icegen", "'many' is not a valid integer"), status=2),

@@ -41,13 +41,16 @@ log = logging.getLogger(__name__)
 Score = Callable[[GenerativeModel, PreparedData, int], dict[str, Any]]
 
 
-def build_model(folder: Path, data: PreparedData, settings: Config | None = None) -> tuple[GenerativeModel, Config]:
+def build_model(
+    folder: Path, data: PreparedData, settings: Config | None = None, ema_decay: float | None = None
+) -> tuple[GenerativeModel, Config]:
     """Put the trained parts of ``folder`` together, in evaluation mode, weights rounded to half precision.
 
     settings: where calibration, history and sampler are taken from; by default the training's configuration.
+    ema_decay: of the diffusion's averaged weights to take; by default that of the training.
     Raises ValueError if a checkpoint is missing or does not belong to the data.
     """
-    denoiser, checkpoint = load_denoiser(folder)
+    denoiser, checkpoint = load_denoiser(folder, ema_decay)
     trainings = trainings_of(folder)
     config = configuration_as_run(trainings)
     if settings is not None:
@@ -104,17 +107,19 @@ def export(
     commands: str = "",
     settings: Config | None = None,
     score: Score | None = None,
+    ema_decay: float | None = None,
 ) -> str:
     """Put the trained parts of ``folder`` together and write them as an archive. Returns its SHA-256.
 
     commands: the command lines that made it, for the archive's provenance.
     score: gives the scores that the archive states; without it, it states none.
-    settings: as `build_model` takes them.
+    settings, ema_decay: as `build_model` takes them.
     Raises ValueError as that does, and, before anything is computed, where ``out`` cannot be written.
     """
     require_folder(out)
-    model, config = build_model(folder, data, settings)
-    as_run = {"commands": commands, "trainings": describe_trainings(trainings_of(folder))}
+    model, config = build_model(folder, data, settings, ema_decay)
+    as_run: dict[str, Any] = {"commands": commands, "trainings": describe_trainings(trainings_of(folder))}
+    as_run["ema_decay"] = config.diffusion_training.ema_decay if ema_decay is None else ema_decay
     return _write(out, model, config, data, name, as_run, score)
 
 

@@ -29,6 +29,7 @@ CHANGEABLE = ("sampler", "calibration", "history")  # the rest of a configuratio
 @click.option(
     "--samples", type=click.IntRange(0), default=1, show_default=True, help="Members for each validation time."
 )
+@click.option("--ema", type=float, help="Decay of the diffusion's averaged weights to take; default: ema_decay.")
 @click.option("--backend", type=click.Choice(["torch", "aoti"]), default="torch", show_default=True,
               help="aoti: also store the networks compiled for processors like this one.")  # fmt: skip
 @click.option("--precision", type=precisions,
@@ -41,6 +42,7 @@ def export(
     config: str | None,
     changes: tuple[str, ...],
     samples: int,
+    ema: float | None,
     backend: str,
     precision: str | None,
 ) -> None:
@@ -58,8 +60,8 @@ def export(
 
     if backend == "torch" and precision:
         raise click.UsageError("--precision is for --backend aoti; a host chooses it in its namelist.")
-    if run.is_file() and (config or changes):
-        raise click.UsageError(f"{run} is an archive, which takes no --config and no --set.")
+    if run.is_file() and (config or changes or ema):
+        raise click.UsageError(f"{run} is an archive, which takes no --config, no --set and no --ema.")
     if run.is_file() and data is None and (backend == "torch" or name):
         raise click.UsageError(f"{run} is an archive, which takes --data, or --backend aoti without --name.")
     for change in changes:
@@ -78,7 +80,7 @@ def export(
                 exporting.export_again(archive.load(run), prepared, written, name or out.stem, command, score)
             else:
                 settings = _settings(run, config, changes)
-                exporting.export(run, prepared, written, name or out.stem, command, settings, score)
+                exporting.export(run, prepared, written, name or out.stem, command, settings, score, ema)
         if backend == "aoti":
             aoti.add(written, out, precision or "float32")
     show_archive(archive.describe(out))

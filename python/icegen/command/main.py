@@ -43,13 +43,18 @@ def main() -> None:
     except (ValueError, OSError, RankError) as error:
         if debug:
             raise
-        if launched()[0] == 0:  # an error on one rank is raised on all
+        if _first_rank():  # an error on one rank is raised on all
             errors.print(f"icegen: {' '.join(str(error).split())}", markup=False)
         _drop_output_that_cannot_be_written()
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
         errors.print("icegen: interrupted")
         sys.exit(130)
+
+
+def _first_rank() -> bool:
+    """Whether this is the first process of a launch, by MPI, by torchrun or by Lightning Fabric."""
+    return launched()[0] == 0 and all(os.environ.get(name, "0") == "0" for name in ("RANK", "NODE_RANK", "LOCAL_RANK"))
 
 
 def _drop_output_that_cannot_be_written() -> None:

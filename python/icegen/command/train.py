@@ -26,9 +26,21 @@ def _training_command(name: str, run_name: str, help_text: str) -> None:
     @click.option(
         "--accelerator", default="auto", show_default=True, help="cpu, cuda, ..., as Lightning Fabric names it."
     )
-    @click.option("--devices", default="auto", show_default=True, help="Number of accelerators.")
+    @click.option(
+        "--devices", default="auto", show_default=True, help="Number of accelerators of a node; they share each batch."
+    )
+    @click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Number of nodes.")
+    @click.option("--strategy", default="auto", show_default=True, help="ddp, ..., as Lightning Fabric names it.")
     def command(
-        data: Path, out: Path, config: str, changes: tuple[str, ...], resume: bool, accelerator: str, devices: str
+        data: Path,
+        out: Path,
+        config: str,
+        changes: tuple[str, ...],
+        resume: bool,
+        accelerator: str,
+        devices: str,
+        nodes: int,
+        strategy: str,
     ) -> None:
         from icegen.data import prepared_file
         from icegen.training import trainings
@@ -38,7 +50,7 @@ def _training_command(name: str, run_name: str, help_text: str) -> None:
         settings = load_config(config, changes)
         prepared = prepared_file.load(data)
         with Bar() as bar:
-            run = Run(out, resume, accelerator, devices, bar.reporter(name))
+            run = Run(out, resume, accelerator, devices, bar.reporter(name), nodes, strategy)
             click.echo(getattr(trainings, run_name)(settings, prepared, run))
 
 

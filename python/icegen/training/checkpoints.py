@@ -67,12 +67,21 @@ def make_denoiser(config: Config, shape: torch.Size) -> UViT:
     return UViT(shape[0], factor**2, (shape[1], shape[2]), config.denoiser)
 
 
-def load_denoiser(folder: Path) -> tuple[UViT, dict]:
-    """The denoiser with its averaged weights, in evaluation mode, and its checkpoint."""
+def load_denoiser(folder: Path, ema_decay: float | None = None) -> tuple[UViT, dict]:
+    """The denoiser with its averaged weights, in evaluation mode, and its checkpoint.
+
+    ema_decay: of the average to take; by default ``ema_decay`` of the training.
+    Raises ValueError for a decay of which the checkpoint has no average.
+    """
     path = Path(folder) / DIFFUSION_FILE
     checkpoint = load_checkpoint(path)
-    model = make_denoiser(from_stored(checkpoint["config"], path), checkpoint["latent_mean"].shape)
-    model.load_state_dict(checkpoint["ema"])
+    config = from_stored(checkpoint["config"], path)
+    averages = {str(config.diffusion_training.ema_decay): checkpoint["ema"], **checkpoint.get("ema_further", {})}
+    wanted = str(config.diffusion_training.ema_decay if ema_decay is None else ema_decay)
+    if wanted not in averages:
+        raise ValueError(f"{path} has no average with the decay {wanted}; wanted one of {', '.join(averages)}")
+    model = make_denoiser(config, checkpoint["latent_mean"].shape)
+    model.load_state_dict(averages[wanted])
     return model.eval(), checkpoint
 
 

@@ -24,7 +24,7 @@ class TrainingConfig:
     """One training run, of an autoencoder or of the diffusion model."""
 
     steps: int = Field(default=5000, ge=1, description="optimiser steps")
-    batch: int = Field(default=8, ge=1, description="crops or states of a step, on each device")
+    batch: int = Field(default=8, ge=1, description="crops or states of a step, on all devices together")
     learning_rate: float = Field(default=1e-3, gt=0, description="largest learning rate of AdamW, after the warm-up")
     warmup: int = Field(default=100, ge=1, description="steps of linear warm-up before the cosine decay")
     weight_decay: float = Field(default=0.01, ge=0, description="decoupled weight decay of AdamW")
@@ -67,6 +67,9 @@ class DiffusionTrainingConfig(TrainingConfig):
         default=2.0, ge=0, description="standard deviation of noise on the year, years; keeps the network from "
         "memorising one state for each date",
     )  # fmt: skip
+    ema_further: tuple[float, ...] = Field(
+        default=(), description="decays of further averaged weights, of which `icegen export --ema` takes one"
+    )
     day_jitter: float = Field(default=3.0, ge=0, description="standard deviation of noise on the day of year, days")
 
     def __post_init__(self) -> None:

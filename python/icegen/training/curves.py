@@ -48,6 +48,18 @@ class Curves:
             if self.board:
                 self.board.add_scalar(name, value, step)
 
+    def add_validation(self, step: int, scores: dict[str, float]) -> None:
+        """Scores of validation states after ``step`` steps, in a file of their own."""
+        path = self.path.with_name(f"{self.path.stem}_validation.csv")
+        rows = path.read_text().splitlines() if path.exists() else [",".join(["step", *scores])]
+        rows = rows[:1] + [row for row in rows[1:] if int(row.split(",")[0]) < step]  # a resumed run repeats some
+        rows.append(",".join([str(step), *(f"{value:.8g}" for value in scores.values())]))
+        with replacing(path) as partial:
+            partial.write_text("\n".join(rows) + "\n")
+        for name, value in scores.items():
+            if self.board:
+                self.board.add_scalar(f"validation/{name}", value, step)
+
     def flush(self) -> None:
         self.file.flush()
 

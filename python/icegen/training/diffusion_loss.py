@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from icegen.training.config import DiffusionTrainingConfig
+from icegen.training.share import Share
 
 
 class NoiseDensity(nn.Module):
@@ -61,15 +62,18 @@ def v_error(
     condition_inputs: Tensor,
     ocean_channels: Tensor,
     ocean_cells: Tensor,
+    share: Share | None = None,
 ) -> Tensor:
     """Mean squared error of v over the cells that hold ocean, [n].
 
     x [n, channel, y, x]: clean states;  gamma [n]: log-SNR;  condition_inputs, ocean_channels: as the network takes
-    them;  ocean_cells [1, 1, y, x]: 1 where a cell holds ocean.
+    them;  ocean_cells [1, 1, y, x]: 1 where a cell holds ocean;  share: of the batch that x is.
     """
     alpha = torch.sigmoid(gamma).sqrt()[:, None, None, None]
     sigma = torch.sigmoid(-gamma).sqrt()[:, None, None, None]
-    eps = torch.randn_like(x) * ocean_cells
+    share = share or Share()
+    eps = share.randn_like(x) * ocean_cells
+    share.leave_common_randomness()
     v = alpha * eps - sigma * x
     v_hat = network(alpha * x + sigma * eps, gamma, condition_inputs, ocean_channels)
     squares = (v_hat.float() - v) ** 2 * ocean_cells

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The training loop.
 
-All randomness of a step follows from (seed, step, rank) alone, so a run that was killed and resumed from its
+All randomness of a step follows from (seed, step) alone, so a run that was killed and resumed from its
 last checkpoint repeats the very same losses. Lightning Fabric puts it on a CPU, a GPU or many.
 """
 
@@ -27,6 +27,8 @@ from icegen.version import __version__, git_revision
 
 log = logging.getLogger(__name__)
 
+FREE = ("checkpoint_every",)  # settings of a training that a resumed run may change
+
 
 def train(
     fabric: lightning_fabric.Fabric,
@@ -38,6 +40,7 @@ def train(
     same_parts: tuple[str, ...],
     origin: dict,
     fast_parameter: nn.Parameter | None = None,
+    further_decays: tuple[float, ...] = (),
 ) -> Path:
     """Train with AdamW, warm-up and cosine decay, clipped gradients, averaged weights and atomic checkpoints.
 
@@ -45,17 +48,26 @@ def train(
     same_parts: parts of the configuration that must be those of the checkpoint when a run is resumed.
     origin: what the checkpoint says of its data and its encoder; it must be the same when a run is resumed.
     fast_parameter: gets ten times the learning rate, and no weight decay.
+    further_decays: of averaged weights that the checkpoint keeps beside those of ``settings.ema_decay``.
     Returns the checkpoint's path. Raises ValueError if a loss or gradient is not finite.
     """
     path = run.folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     optimiser = make_optimiser(task, settings, fast_parameter)
-    averaged = copy.deepcopy(task.model).requires_grad_(False).to(fabric.device)
+    averages = {
+        decay: copy.deepcopy(task.model).requires_grad_(False).to(fabric.device)
+        for decay in (settings.ema_decay, *further_decays)
+    }
+    averaged = averages[settings.ema_decay]
+    precision = fabric.strategy.precision
     first = 0
     if path.exists():
         checkpoint = _checkpoint_to_resume(path, config, same_parts, origin, run.resume)
         task.load_state_dict(checkpoint["task"])
         averaged.load_state_dict(checkpoint["ema"])
+        for decay in further_decays:
+            averages[decay].load_state_dict(checkpoint["ema_further"][str(decay)])
+        precision.load_state_dict(checkpoint.get("precision", {}))
         optimiser.load_state_dict(checkpoint["optimiser"])
         first = checkpoint["step"]
         log.info("resuming %s at step %d of %d", path, first, settings.steps)
@@ -66,10 +78,11 @@ def train(
     with contextlib.ExitStack() as stack:
         curves = stack.enter_context(Curves(path, first)) if fabric.is_global_zero else None
         for step in range(first, settings.steps):
-            torch.manual_seed((settings.seed * 1_000_003 + step) * 4096 + fabric.global_rank)
+            torch.manual_seed((settings.seed * 1_000_003 + step) * 4096)  # Share adds the rank, where ranks differ
             set_learning_rate(optimiser, settings, step)
             scores = take_step(fabric, wrapped, task, optimiser, settings, step)
-            update_average(averaged, task.model, settings, step)
+            for decay, average in averages.items():
+                update_average(average, task.model, decay, step)
             if curves is None:  # only the first rank keeps curves and checkpoints
                 continue
             curves.add(step, scores)
@@ -79,6 +92,8 @@ def train(
                 content = {
                     "task": task.state_dict(),
                     "ema": averaged.state_dict(),
+                    "ema_further": {str(decay): averages[decay].state_dict() for decay in further_decays},
+                    "precision": precision.state_dict(),
                     "optimiser": optimiser.state_dict(),
                     "step": done,
                     "config": dataclasses.asdict(config),
@@ -88,6 +103,8 @@ def train(
                 }
                 with replacing(path) as partial:
                     torch.save(content, partial)
+                if isinstance(task, DiffusionTask) and (validation := task.validate(averaged)):
+                    curves.add_validation(done, validation)
             if run.progress:
                 run.progress(done, settings.steps, curves.running)
     return path
@@ -125,21 +142,32 @@ def take_step(
     wrapped: the task as Fabric runs it.
     """
     optimiser.zero_grad()
-    batch = [tensor.to(fabric.device) for tensor in task.draw()]
+    batch: list[Tensor] = []
+    failure: Exception | None = None
+    try:
+        batch = [tensor.to(fabric.device) for tensor in task.draw()]
+    except (ValueError, OSError, RuntimeError) as error:
+        failure = error
+    task.share.agree(failure, fabric.device)
     loss, scores = wrapped(*batch)
-    if not torch.isfinite(loss):
-        raise ValueError(f"the loss is {loss.item()} at step {step}; the last checkpoint is kept")
+    means = task.share.mean(torch.stack([loss, *scores.values()]).detach())
+    scores = dict(zip(["loss", *scores], means, strict=True))
+    if not torch.isfinite(scores["loss"]):
+        raise ValueError(f"the loss is {scores['loss'].item()} at step {step}; the last checkpoint is kept")
     fabric.backward(loss)
     norm = fabric.clip_gradients(wrapped, optimiser, max_norm=settings.clip, error_if_nonfinite=False)
-    if norm is not None and not torch.isfinite(norm):
+    # The scaler of 16-mixed leaves out a step whose scaled gradient overflows, and scales less from then on.
+    scaler = getattr(fabric.strategy.precision, "scaler", None)
+    overflows = scaler is not None and scaler.get_scale() > 1.0
+    if norm is not None and not torch.isfinite(norm) and not overflows:
         raise ValueError(f"the gradient is {norm.item()} at step {step}; the last checkpoint is kept")
     optimiser.step()
-    return {"loss": loss, **scores}
+    return scores
 
 
-def update_average(averaged: nn.Module, model: nn.Module, settings: TrainingConfig, step: int) -> None:
+def update_average(averaged: nn.Module, model: nn.Module, decay: float, step: int) -> None:
     """Move the averaged weights towards the model's, faster in the first steps."""
-    decay = min(settings.ema_decay, (step + 1) / (step + 10))
+    decay = min(decay, (step + 1) / (step + 10))
     for average, current in zip(averaged.parameters(), model.parameters(), strict=True):
         average.lerp_(current.detach(), 1.0 - decay)
 
@@ -154,6 +182,11 @@ def _checkpoint_to_resume(path: Path, config: Config, same_parts: tuple[str, ...
         seen, wanted = getattr(trained, part), getattr(config, part)
         if seen != wanted:
             raise ValueError(f"{path} was trained with another {part}: {seen}; wanted {wanted}")
+    part = f"{path.stem}_training"
+    for field in dataclasses.fields(getattr(config, part)):
+        seen, wanted = (getattr(getattr(c, part), field.name) for c in (trained, config))
+        if seen != wanted and field.name not in FREE:
+            raise ValueError(f"{path} was trained with {part}.{field.name} {seen}; wanted the same, not {wanted}")
     known = {key: checkpoint[key] for key in origin if key in checkpoint}
     if not (known.get("data_sha256") and origin["data_sha256"]):
         known.pop("data_sha256", None)  # of an older icegen

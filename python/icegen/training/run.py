@@ -16,7 +16,7 @@ class Run:
 
     folder: of checkpoints and loss curves.
     resume: continue from the folder's checkpoint; without it, an existing checkpoint is refused.
-    accelerator, devices: as Lightning Fabric takes them.
+    accelerator, devices, nodes, strategy: as Lightning Fabric takes them.
     progress: called after every step.
     """
 
@@ -25,12 +25,16 @@ class Run:
     accelerator: str = "auto"
     devices: str = "auto"
     progress: Progress | None = None
+    nodes: int = 1
+    strategy: str = "auto"
 
     def fabric(self, precision: str) -> lightning_fabric.Fabric:
         """Lightning Fabric, launched: with several devices, each runs the code that follows."""
         fabric = lightning_fabric.Fabric(
             accelerator=self.accelerator,
             devices=self.devices,
+            num_nodes=self.nodes,
+            strategy=self.strategy,
             precision=precision,  # type: ignore[arg-type]  # one of config.PRECISIONS
         )
         fabric.launch()

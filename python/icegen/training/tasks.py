@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What is trained: each task draws its batches and computes the loss of its model on them.
 
-All random numbers of a task come from torch's global generator, which the training loop seeds at every step.
+All random numbers of a task come from torch's global generator, which the training loop seeds at every step. On several
+devices a task draws and scores its rank's share of each batch.
 """
 
 import numpy as np
@@ -13,9 +14,11 @@ from icegen.data.prepared_file import PreparedData
 from icegen.model.autoencoder import Autoencoder, AutoencoderConfig
 from icegen.model.denoiser import condition_inputs, ocean_inputs
 from icegen.model.likelihoods import censored_gaussian_nll, gaussian_nll, kl_to_standard_normal, masked_mean
+from icegen.thinning import evenly
 from icegen.training.checkpoints import make_denoiser
 from icegen.training.config import AutoencoderTrainingConfig, Config
 from icegen.training.diffusion_loss import NoiseDensity, v_error
+from icegen.training.share import Share
 
 
 class AutoencoderTask(nn.Module):
@@ -26,8 +29,15 @@ class AutoencoderTask(nn.Module):
     lower: Tensor
     upper: Tensor
 
-    def __init__(self, model: AutoencoderConfig, training: AutoencoderTrainingConfig, data: PreparedData):
+    def __init__(
+        self,
+        model: AutoencoderConfig,
+        training: AutoencoderTrainingConfig,
+        data: PreparedData,
+        share: Share | None = None,
+    ):
         super().__init__()
+        self.share = share or Share()
         self.model = Autoencoder(len(data.variables), model)
         self.censored = model.likelihood == "censored"
         self.config = training
@@ -47,17 +57,18 @@ class AutoencoderTask(nn.Module):
 
     def draw(self) -> list[Tensor]:
         """A batch of crops of e x e cells: states [n, v, e, e], observed cells [n, v, e, e], ocean [n, 1, e, e]."""
-        crops = [self._crop() for _ in range(self.config.batch)]
+        choices = [self._choice() for _ in range(self.config.batch)]
+        crops = [self._crop(*choice) for choice in choices[self.share.part(self.config.batch)]]
         return [torch.stack(parts) for parts in zip(*crops, strict=True)]
 
     def forward(self, state: Tensor, seen: Tensor, ocean: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         x = (state - self.mean) / self.std * ocean
         mean, log_var = self.model.encoder(x, ocean)
-        z = mean + torch.exp(0.5 * log_var) * torch.randn_like(mean)
+        z = mean + torch.exp(0.5 * log_var) * self.share.randn_like(mean)
         noise = torch.zeros(len(z), device=z.device)
         if self.model.decoder.latent_noise > 0:
-            noise = self.model.decoder.latent_noise * torch.rand_like(noise) ** 2
-            z = z + noise[:, None, None, None] * like_noise(mean, ocean)
+            noise = self.model.decoder.latent_noise * self.share.rand_like(noise) ** 2
+            z = z + noise[:, None, None, None] * like_noise(mean, ocean, self.share)
         mu, relative = (output.float() for output in self.model.decoder(z, ocean, noise))
         log_s = self.model.decoder.log_s + relative
         if self.censored:
@@ -67,6 +78,8 @@ class AutoencoderTask(nn.Module):
         # beta-NLL of Seitzer et al. 2022 (doi:10.48550/arXiv.2203.09168) with beta = 1/2: without it, cells with
         # a small s dominate. It changes nothing where s is one number for each variable.
         nll = masked_mean(nll * torch.exp(relative.detach()), seen)
+        if self.share.size > 1:  # each cell of the whole batch counts the same
+            nll = nll * (seen.sum() / self.share.mean(seen.sum().float()))
         kl = kl_to_standard_normal(mean.float(), log_var.float()).mean()
         with torch.no_grad():
             clipped = torch.minimum(torch.maximum(mu, self.lower), self.upper)
@@ -75,8 +88,8 @@ class AutoencoderTask(nn.Module):
                 scores[f"rmse_{v.id}"] = self.std[i, 0, 0] * masked_mean((clipped - x)[:, i] ** 2, seen[:, i]).sqrt()
         return nll + self.config.kl_weight * kl, scores
 
-    def _crop(self) -> list[Tensor]:
-        """One crop with at least 10 % of ocean, flipped and transposed at random; drift is transformed with it."""
+    def _choice(self) -> tuple[int, tuple[slice, slice], list[int], bool]:
+        """Time, window with at least 10 % of ocean, axes to flip, and whether to transpose; at random."""
         edge = self.config.crop
         for _ in range(1000):  # a grid with hardly any ocean gets the last crop tried
             y, x = (8 * int(torch.randint((n - edge) // 8 + 1, (1,))) for n in self.ocean.shape)
@@ -84,11 +97,15 @@ class AutoencoderTask(nn.Module):
             if self.ocean[window].float().mean() >= 0.1:
                 break
         t = self.times[int(torch.randint(len(self.times), (1,)))]
+        flips = [axis for axis in (1, 2) if torch.rand(()) < 0.5]
+        turned = bool(torch.rand(()) < 0.5) and ("siu" in self.ids) == ("siv" in self.ids)
+        return t, window, flips, turned
+
+    def _crop(self, t: int, window: tuple[slice, slice], flips: list[int], turned: bool) -> list[Tensor]:
+        """The crop of a choice; drift is transformed with it."""
         ocean = self.ocean[window][None]
         state = torch.tensor(self.data.state[t][:, *window], dtype=torch.float32)  # a copy
         seen = ocean & ~torch.from_numpy(self.data.filled[t][:, *window])
-        flips = [axis for axis in (1, 2) if torch.rand(()) < 0.5]
-        turned = bool(torch.rand(()) < 0.5) and ("siu" in self.ids) == ("siv" in self.ids)
         for name, axis in (("siv", 1), ("siu", 2)):
             if name in self.ids and axis in flips:
                 state[self.ids.index(name)] *= -1
@@ -103,13 +120,16 @@ class AutoencoderTask(nn.Module):
 
 
 @torch.no_grad()
-def like_noise(latent: Tensor, ocean: Tensor) -> Tensor:
-    """Noise with each channel's standard deviation of ``latent`` [n, z, y/8, x/8] over the cells that hold ocean."""
+def like_noise(latent: Tensor, ocean: Tensor, share: Share) -> Tensor:
+    """Noise with each channel's standard deviation of ``latent`` [n, z, y/8, x/8] over the cells that hold ocean.
+
+    The deviation is that of the whole batch.
+    """
     ocean_cells = ocean_inputs(ocean, ocean.shape[2] // latent.shape[2])[1]
-    count = ocean_cells.sum()
-    mean = (latent * ocean_cells).sum((0, 2, 3), keepdim=True) / count
-    variance = ((latent - mean) ** 2 * ocean_cells).sum((0, 2, 3), keepdim=True) / count
-    return variance.sqrt() * torch.randn_like(latent)
+    count = share.mean(ocean_cells.sum())
+    mean = share.mean((latent * ocean_cells).sum((0, 2, 3), keepdim=True)) / count
+    variance = share.mean(((latent - mean) ** 2 * ocean_cells).sum((0, 2, 3), keepdim=True)) / count
+    return variance.sqrt() * share.randn_like(latent)
 
 
 class DiffusionTask(nn.Module):
@@ -121,12 +141,20 @@ class DiffusionTask(nn.Module):
     ocean_channels: Tensor
     ocean_cells: Tensor
 
-    def __init__(self, config: Config, data: PreparedData, states: Tensor):
+    BANDS = 6  # of noise, in which the error of validation states is stated
+    MOST_VALIDATION_STATES = 32
+
+    def __init__(self, config: Config, data: PreparedData, states: Tensor, share: Share | None = None):
         super().__init__()
+        self.share = share or Share()
         self.config = config.diffusion_training
         self.conditional = config.condition == "date"
         self.states = states[torch.from_numpy(data.training)]
-        self.date = torch.from_numpy(np.stack([data.year, data.day_of_year], 1)[data.training]).double()
+        dates = torch.from_numpy(np.stack([data.year, data.day_of_year], 1)).double()
+        self.date = dates[data.training]
+        held_out = np.flatnonzero(data.validation)
+        held_out = held_out[evenly(len(held_out), self.MOST_VALIDATION_STATES)]
+        self.validation_states, self.validation_date = states[held_out], dates[held_out]
         self.year_mean, self.year_scale = year_normalisation(data)
         self.model = make_denoiser(config, states.shape[1:])
         with torch.no_grad():
@@ -146,16 +174,41 @@ class DiffusionTask(nn.Module):
         kept = torch.rand(c.batch, 1) >= c.condition_dropout
         condition = date + jitter if self.conditional else date[:, :0]
         inputs = condition_inputs(condition, self.year_mean, self.year_scale)
-        return [self.states[chosen].float(), inputs * kept]
+        part = self.share.part(c.batch)
+        return [self.states[chosen[part]].float(), (inputs * kept)[part]]
 
     def forward(self, x: Tensor, condition_inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of states [n, channel, y, x], and scores by name."""
-        gamma, density = self.density.draw(len(x))
-        error = v_error(self.model, x, gamma, condition_inputs, self.ocean_channels, self.ocean_cells)
+        gamma, density = (values[self.share.part_of(x)] for values in self.density.draw(len(x) * self.share.size))
+        error = v_error(self.model, x, gamma, condition_inputs, self.ocean_channels, self.ocean_cells, self.share)
         weighted = self.density.weight(gamma) * error
-        self.density.update(gamma, weighted.detach())
+        self.density.update(self.share.whole(gamma), self.share.whole(weighted))
         # Noise levels that are drawn more often count less, so that the expected loss does not depend on the density.
         return (weighted / density).mean(), {"v_error": error.detach().mean()}
+
+    @torch.no_grad()
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Mean squared error of v of some validation states in the middle of each band of log-SNR, by its value.
+
+        network: a denoiser such as that with averaged weights. Empty without validation states.
+        """
+        if not len(self.validation_states):
+            return {}
+        torch.manual_seed(0)  # the same noise each time; the next step has its own seed
+        date = self.validation_date if self.conditional else self.validation_date[:, :0]
+        inputs = condition_inputs(date, self.year_mean, self.year_scale).to(self.ocean_cells.device)
+        width = (self.config.gamma_high - self.config.gamma_low) / self.BANDS
+        scores = {}
+        network.eval()
+        for band in range(self.BANDS):
+            gamma = self.config.gamma_low + (band + 0.5) * width
+            errors = [
+                v_error(network, x.to(inputs.device).float(), torch.full((len(x),), gamma, device=inputs.device),
+                        given, self.ocean_channels, self.ocean_cells)
+                for x, given in zip(self.validation_states.split(8), inputs.split(8), strict=True)
+            ]  # fmt: skip
+            scores[f"v_error_at_{gamma:.1f}"] = float(torch.cat(errors).mean())
+        return scores
 
 
 def year_normalisation(data: PreparedData) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 
 from pathlib import Path
 
+import lightning_fabric
 import torch
 from torch import nn
 
@@ -16,9 +17,10 @@ from icegen.training.checkpoints import (
     fingerprint,
     load_autoencoder,
 )
-from icegen.training.config import Config, from_stored
+from icegen.training.config import Config, TrainingConfig, from_stored
 from icegen.training.loop import train
 from icegen.training.run import Run
+from icegen.training.share import Share
 from icegen.training.tasks import AutoencoderTask, DiffusionTask, standardised_states, year_normalisation
 
 
@@ -54,8 +56,9 @@ def _train_autoencoder(
     if settings.crop > min(data.grid.shape):
         raise ValueError(f"crop is {settings.crop}; wanted at most the grid's {' x '.join(map(str, data.grid.shape))}")
     fabric = run.fabric(settings.precision)
+    share = _share(fabric, settings)
     torch.manual_seed(settings.seed)
-    task = AutoencoderTask(getattr(config, part), settings, data)
+    task = AutoencoderTask(getattr(config, part), settings, data, share)
     origin = _origin_of(data)
     if trained:
         task.model.load_state_dict(trained.state_dict())
@@ -78,9 +81,10 @@ def train_diffusion(config: Config, data: PreparedData, run: Run) -> Path:
         encoder = load_autoencoder(run.folder)[0].encoder
         encoder_fingerprint = fingerprint(encoder)
     fabric = run.fabric(settings.precision)
+    share = _share(fabric, settings)
     states, mean, std = standardised_states(encoder, data, fabric.device)
     torch.manual_seed(settings.seed)
-    task = DiffusionTask(config, data, states)
+    task = DiffusionTask(config, data, states, share)
     years = data.year[data.training]
     origin = _origin_of(data) | {
         "autoencoder": encoder_fingerprint,
@@ -89,7 +93,17 @@ def train_diffusion(config: Config, data: PreparedData, run: Run) -> Path:
         "year": [*year_normalisation(data), int(years.min()), int(years.max())],
     }
     same_parts = ("variables", "space", "condition", "denoiser")
-    return train(fabric, task, settings, config, run, DIFFUSION_FILE, same_parts, origin)
+    further = settings.ema_further
+    return train(fabric, task, settings, config, run, DIFFUSION_FILE, same_parts, origin, further_decays=further)
+
+
+def _share(fabric: lightning_fabric.Fabric, settings: TrainingConfig) -> Share:
+    """This rank's share. Raises ValueError unless the batch is shared evenly."""
+    if settings.batch % fabric.world_size:
+        raise ValueError(
+            f"batch is {settings.batch}; wanted a multiple of the {fabric.world_size} devices that share it"
+        )
+    return Share(fabric.global_rank, fabric.world_size)
 
 
 def _origin_of(data: PreparedData) -> dict:

@@ -243,7 +243,10 @@ def changed_checkpoint(tiny, folder, name, change):
     [
         (lambda c: c["config"].update(variables=["sit", "sic"]), "was trained on sit, sic; the data hold sic, sit"),
         (lambda c: c["normalisation"].update(mean=[0.1, 0.2]), r"was trained on other data: mean 0\.1 0\.2; the data"),
-        (lambda c: c.update(data_sha256="a" * 64), r"was trained on other data, with the SHA-256 a+\.\.\.; these"),
+        (
+            lambda c: c.update(data_sha256="a" * 64),
+            r"was trained on other data, with the SHA-256 a+\.\.\.; these",
+        ),
     ],
     ids=["variables", "statistics", "digest"],
 )

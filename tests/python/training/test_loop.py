@@ -3,6 +3,7 @@
 
 import csv
 import dataclasses
+import re
 import shutil
 import subprocess
 import sys
@@ -10,9 +11,12 @@ import time
 from functools import cache
 from pathlib import Path
 
+import lightning_fabric
+import netCDF4
 import numpy as np
 import pytest
 import torch
+from lightning_fabric.plugins import MixedPrecision
 
 import tiny as making
 from icegen.archive import export
@@ -138,12 +142,76 @@ def test_a_finished_run_stays_as_it_is(uninterrupted, prepared, kind):
     assert files(uninterrupted) == before
 
 
-def test_a_longer_run_goes_on_from_a_finished_one(uninterrupted, prepared, kind):
+@pytest.mark.parametrize(("setting", "value"), [("steps", STEPS + 2), ("batch", 8), ("learning_rate", 0.5)])
+def test_refuses_to_resume_with_a_setting_that_changes_the_run(uninterrupted, prepared, kind, setting, value):
     train, name, _ = KINDS[kind]
     part = f"{kind}_training"
-    longer = dataclasses.replace(CONFIG, **{part: dataclasses.replace(getattr(CONFIG, part), steps=STEPS + 2)})
-    train(longer, prepared, on(uninterrupted, resume=True))
-    assert checkpoints.load_checkpoint(uninterrupted / name)["step"] == STEPS + 2
+    seen = getattr(getattr(CONFIG, part), setting)
+    other = dataclasses.replace(CONFIG, **{part: dataclasses.replace(getattr(CONFIG, part), **{setting: value})})
+    before = files(uninterrupted)
+    message = rf"{name} was trained with {part}\.{setting} {seen}; wanted the same, not {value}"
+    with pytest.raises(ValueError, match=message):
+        train(other, prepared, on(uninterrupted, resume=True))
+    assert files(uninterrupted) == before
+
+
+def test_resumes_with_other_times_of_its_checkpoints(uninterrupted, prepared, kind):
+    part = f"{kind}_training"
+    other = dataclasses.replace(CONFIG, **{part: dataclasses.replace(getattr(CONFIG, part), checkpoint_every=5)})
+    KINDS[kind][0](other, prepared, on(uninterrupted, resume=True))
+
+
+def test_validation_error_is_written_by_band_of_noise(trained, prepared):
+    folder = trained("diffusion")
+    rows = list(csv.reader((folder / "diffusion_validation.csv").open()))
+    width = (CONFIG.diffusion_training.gamma_high - CONFIG.diffusion_training.gamma_low) / 6
+    middles = [CONFIG.diffusion_training.gamma_low + (band + 0.5) * width for band in range(6)]
+    assert rows[0] == ["step", *(f"v_error_at_{gamma:.1f}" for gamma in middles)]
+    assert [int(row[0]) for row in rows[1:]] == [EVERY, 2 * EVERY, STEPS]
+    errors = np.array([[float(value) for value in row[1:]] for row in rows[1:]])
+    assert (errors > 0).all()
+    assert np.isfinite(errors).all()
+    board = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    events = board.EventAccumulator(str(folder / "diffusion.tensorboard")).Reload()
+    assert [event.step for event in events.Scalars(f"validation/{rows[0][1]}")] == [EVERY, 2 * EVERY, STEPS]
+
+
+def test_averages_of_several_lengths_are_chosen_at_export(tiny, tmp_path, prepared):
+    settings = dataclasses.replace(CONFIG.diffusion_training, ema_further=(0.2, 0.0))
+    folder = start(tiny, tmp_path / "run", "diffusion")
+    config = dataclasses.replace(CONFIG, diffusion_training=settings)
+    with pytest.raises(Stop):
+        trainings.train_diffusion(config, prepared, on(folder, stop_at(EVERY)))
+    trainings.train_diffusion(config, prepared, on(folder, resume=True))
+    checkpoint = checkpoints.load_checkpoint(folder / "diffusion.pt")
+    weights = {decay: checkpoints.load_denoiser(folder, decay)[0].head.weight for decay in (None, 0.999, 0.2, 0.0)}
+    assert torch.equal(weights[None], weights[0.999])
+    assert torch.equal(weights[0.0], checkpoint["task"]["model.head.weight"]), "no average at all"
+    assert not torch.equal(weights[0.2], weights[0.0])
+    assert not torch.equal(weights[0.2], weights[0.999])
+    model, _ = export.build_model(folder, prepared, ema_decay=0.2)
+    assert torch.equal(model.denoiser.head.weight, weights[0.2].half().float())
+    with pytest.raises(ValueError, match=r"has no average with the decay 0\.9; wanted one of 0\.999, 0\.2, 0\.0"):
+        checkpoints.load_denoiser(folder, 0.9)
+
+
+def test_16_mixed_survives_its_scaler(tmp_path, prepared, monkeypatch):
+    """A first scale that overflows costs some steps, which are left out; a resumed run has the scale it had."""
+    settings = dataclasses.replace(ON_CROPS, steps=40, checkpoint_every=20)
+    config = dataclasses.replace(CONFIG, autoencoder_training=settings)
+
+    def fabric(self, precision):
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0**24)
+        plugin = MixedPrecision("16-mixed", "cpu", scaler)
+        return lightning_fabric.Fabric(accelerator="cpu", devices=1, plugins=[plugin])
+
+    monkeypatch.setattr(trainings.Run, "fabric", fabric)  # Fabric itself offers 16-mixed on GPUs alone
+    with pytest.raises(Stop):
+        trainings.train_autoencoder(config, prepared, on(tmp_path, stop_at(20)))
+    scale = checkpoints.load_checkpoint(tmp_path / "autoencoder.pt")["precision"]["scale"]
+    assert 1 < scale < 2.0**24
+    trainings.train_autoencoder(config, prepared, on(tmp_path, resume=True))
+    assert checkpoints.load_checkpoint(tmp_path / "autoencoder.pt")["precision"]["scale"] <= scale
 
 
 def test_seeds_differ(tiny, tmp_path, prepared, uninterrupted, kind):
@@ -181,6 +249,7 @@ def test_checkpoint_is_plain_tensors_and_whole(uninterrupted, kind):
     trained = {key: checkpoint["task"][f"model.{key}"] for key in model.state_dict()}
     assert any(not torch.equal(tensor, trained[key]) for key, tensor in model.state_dict().items())
     extra = set() if kind == "autoencoder" else {"autoencoder.pt"}
+    extra |= {"diffusion_validation.csv"} if kind == "diffusion" else set()
     assert {path.name for path in files(uninterrupted)} == {name, f"{kind}.csv"} | extra
     board = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     events = board.EventAccumulator(str(uninterrupted / f"{kind}.tensorboard")).Reload()
@@ -240,8 +309,8 @@ def test_what_a_training_does_not_use_may_change(uninterrupted, prepared, kind):
     KINDS[kind][0](dataclasses.replace(CONFIG, **change), prepared, on(uninterrupted, resume=True))
 
 
-def test_a_checkpoint_from_before_a_setting_existed_goes_on(uninterrupted, prepared, tmp_path):
-    shutil.copy(uninterrupted / "autoencoder.pt", tmp_path)
+def test_a_checkpoint_from_before_a_setting_existed_goes_on(trained, prepared, tmp_path):
+    shutil.copy(trained("autoencoder") / "autoencoder.pt", tmp_path)
     checkpoint = torch.load(tmp_path / "autoencoder.pt")
     del checkpoint["config"]["autoencoder"]["latent_noise"]
     torch.save(checkpoint, tmp_path / "autoencoder.pt")
@@ -260,10 +329,8 @@ def test_refuses_to_resume_on_other_data(uninterrupted, prepared, kind):
     if kind == "diffusion":
         other = dataclasses.replace(prepared, split=np.where(prepared.year < 2002, b"t", b"v"))
     before = (uninterrupted / KINDS[kind][1]).read_bytes()
-    part = f"{kind}_training"
-    longer = dataclasses.replace(CONFIG, **{part: dataclasses.replace(getattr(CONFIG, part), steps=STEPS + 1)})
     with pytest.raises(ValueError, match="other data"):
-        KINDS[kind][0](longer, other, on(uninterrupted, resume=True))
+        KINDS[kind][0](CONFIG, other, on(uninterrupted, resume=True))
     assert (uninterrupted / KINDS[kind][1]).read_bytes() == before
 
 
@@ -281,8 +348,11 @@ def test_an_exploding_run_keeps_its_last_checkpoint(tiny, tmp_path, prepared, ki
     folder = start(tiny, tmp_path / "run", kind)
     with pytest.raises(Stop):
         train(CONFIG, prepared, on(folder, stop_at(EVERY)))
-    before = (folder / name).read_bytes()
     part = f"{kind}_training"
+    checkpoint = torch.load(folder / name)
+    checkpoint["config"][part]["learning_rate"] = 1e30
+    torch.save(checkpoint, folder / name)
+    before = (folder / name).read_bytes()
     wild = dataclasses.replace(CONFIG, **{part: dataclasses.replace(getattr(CONFIG, part), learning_rate=1e30)})
     with pytest.raises(ValueError, match=r"the loss is (nan|inf) at step \d; the last checkpoint is kept"):
         train(wild, prepared, on(folder, resume=True))
@@ -358,15 +428,54 @@ def test_goes_on_after_kill_9_to_the_same_losses(tiny, tmp_path, prepared, monke
     assert curves[0] == curves[1]
 
 
+SAME = ("--set", "denoiser.dropout=0.0") + tuple(
+    option
+    for kind in ("diffusion", "autoencoder")
+    for option in ("--set", f"{kind}_training.precision=32-true", "--set", f"{kind}_training.steps=12")
+)
+
+
 @pytest.mark.long
-def test_two_devices_train_one_model(tiny, tmp_path):
-    start(tiny, tmp_path / "run", "diffusion")
-    command = train_command("diffusion", tiny, tmp_path / "run", "--config", "tiny", "--devices", "2")
+@pytest.mark.parametrize("kind", ["autoencoder", "diffusion"])
+def test_two_devices_train_as_one(tiny, tmp_path, monkeypatch, kind):
+    """The same whole batch gives the same losses, weights and density, but for rounding."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    made = []
+    for devices in (1, 2):
+        folder = start(tiny, tmp_path / str(devices), kind)
+        command = train_command(kind, tiny, folder, "--config", "tiny", "--devices", devices, *SAME)
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert ("Starting with 2 processes" in done.stderr) == (devices == 2)
+        losses = np.loadtxt(folder / f"{kind}.csv", delimiter=",", skiprows=1)[:, 1]
+        made.append((losses, checkpoints.load_checkpoint(folder / f"{kind}.pt")["task"]))
+    (one, alone), (two, shared) = made
+    np.testing.assert_allclose(two, one, rtol=1e-3)
+    assert alone.keys() == shared.keys()  # no trace of how many trained it
+    if kind == "diffusion":
+        assert not torch.equal(alone["density.error"], torch.ones(100))
+        torch.testing.assert_close(shared["density.error"], alone["density.error"], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.long
+def test_a_loss_on_one_device_that_is_not_finite_ends_all_with_one_message(tiny, tmp_path, monkeypatch):
+    """One training state is too large for half precision, so that it is infinite; one device meets it first."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    shutil.copy(tiny / "prepared.nc", tmp_path)
+    with netCDF4.Dataset(tmp_path / "prepared.nc", "a") as nc:
+        nc["sit"][5] = 1e30
+    command = train_command("autoencoder", tmp_path, tmp_path / "run", "--config", "tiny", "--devices", "2")
+    command += ["--set", "autoencoder_training.batch=2", "--set", "autoencoder_training.steps=1000"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    errors = [line for line in done.stderr.splitlines() if line.startswith("icegen: ") and "resuming" not in line]
+    assert len(errors) == 1, done.stderr
+    assert re.fullmatch(r"icegen: the loss is (nan|inf) at step \d+; the last checkpoint is kept", errors[0])
+
+
+def test_refuses_a_batch_that_devices_cannot_share(tiny, tmp_path):
+    command = train_command("diffusion", tiny, start(tiny, tmp_path / "run", "diffusion"), "--devices", "2")
+    command += ["--config", "tiny", "--set", "diffusion_training.batch=3"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "Starting with 2 processes" in done.stderr
-    assert len((tmp_path / "run" / "diffusion.csv").read_text().splitlines()) == 41
-    one = torch.load(tiny / "diffusion.pt", weights_only=True)
-    two = checkpoints.load_checkpoint(tmp_path / "run" / "diffusion.pt")
-    assert two["task"].keys() == one["task"].keys()  # no trace of how many trained it
-    assert not torch.equal(two["task"]["model.stem.weight"], one["task"]["model.stem.weight"])
+    assert done.returncode != 0
+    assert done.stderr.count("batch is 3; wanted a multiple of the 2 devices that share it") == 1

@@ -15,6 +15,7 @@ from icegen.data.variables import variables
 from icegen.model.autoencoder import AutoencoderConfig, IdentityEncoder
 from icegen.training import checkpoints, tasks
 from icegen.training.config import AutoencoderTrainingConfig
+from icegen.training.share import Share
 
 CROP = AutoencoderTrainingConfig(batch=2, crop=16)
 CPU = torch.device("cpu")
@@ -68,7 +69,7 @@ def test_latent_noise_has_the_deviation_of_each_channel_over_the_ocean():
     ocean[..., :64] = 1.0
     latent = torch.full((2, 3, 16, 16), 1e6)  # on land, where nobody looks
     latent[..., :8] = torch.tensor([0.5, 1.0, 4.0])[:, None, None] * torch.randn(2, 3, 16, 8) + 7.0
-    noise = tasks.like_noise(latent, ocean)
+    noise = tasks.like_noise(latent, ocean, Share())
     assert noise.shape == latent.shape
     np.testing.assert_allclose(noise.std((0, 2, 3)), [0.5, 1.0, 4.0], rtol=0.15)
     np.testing.assert_allclose(noise.mean((0, 2, 3)), 0.0, atol=0.6)
