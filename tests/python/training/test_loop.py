@@ -428,11 +428,9 @@ def test_goes_on_after_kill_9_to_the_same_losses(tiny, tmp_path, prepared, monke
     assert curves[0] == curves[1]
 
 
-SAME = ("--set", "denoiser.dropout=0.0") + tuple(
-    option
-    for kind in ("diffusion", "autoencoder")
-    for option in ("--set", f"{kind}_training.precision=32-true", "--set", f"{kind}_training.steps=12")
-)
+SAME = ["--set", "denoiser.dropout=0.0"]
+for _kind in ("diffusion", "autoencoder"):
+    SAME += ["--set", f"{_kind}_training.precision=32-true", "--set", f"{_kind}_training.steps=12"]
 
 
 @pytest.mark.long
