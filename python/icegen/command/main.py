@@ -29,8 +29,7 @@ from icegen.version import __version__
 def main() -> None:
     """Run the command line. Errors print one line and end with status 1."""
     debug = "--debug" in sys.argv
-    logging.basicConfig(level=logging.WARNING, format="icegen: %(message)s")
-    logging.getLogger("icegen").setLevel(logging.INFO)
+    _show_log()
     warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # sent by batch systems; an exit removes partial files
     try:
@@ -50,6 +49,15 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         errors.print("icegen: interrupted")
         sys.exit(130)
+
+
+def _show_log() -> None:
+    """Print what the package logs, after its name. Other libraries print their own."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("icegen: %(message)s"))
+    log = logging.getLogger("icegen")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
 
 
 def _first_rank() -> bool:
