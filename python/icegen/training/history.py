@@ -4,7 +4,8 @@
 The noise of `icegen.model.history` comes in bands: patterns along the denoiser's EOFs, and combinations of the
 latent's channels for what is left. The combinations are chosen by memory: in standardised anomalies, the eigenvectors
 of the symmetric part of the lagged covariance are combinations that are forgotten one after the other (optimal
-persistence patterns; DelSole 2001, doi:10.1175/1520-0469(2001)058<1341:OPPICV>2.0.CO;2).
+persistence patterns; DelSole 2001, doi:10.1175/1520-0469(2001)058<1341:OPPICV>2.0.CO;2). Before them come the patterns
+that change the means over the Arctic, because volume is remembered for longer than extent.
 
 The time scales of all bands follow from one least-squares fit. If the bands' parts of a state add up, the correlation
 of a quantity of the states at a lag is the mean of the bands' correlations, weighted with the share of the quantity's
@@ -17,6 +18,7 @@ at some dates, and what they lack is added to what the fit aims at.
 import dataclasses
 import datetime
 import logging
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -57,12 +59,12 @@ class HistoryConfig:
     """How export fits the memory of a member's noise. No training depends on it."""
 
     corrections: int = Field(
-        default=2,
+        default=3,
         ge=0,
-        description="times that the fit is corrected for the memory that samples lack",
+        description="times that the fit is corrected for the memory that samples lack; the best fit is kept",
     )
-    dates: int = Field(default=12, ge=1, description="dates of the samples whose memory is measured")
-    members: int = Field(default=4, ge=2, description="members at each of these dates, and at each lag after them")
+    dates: int = Field(default=8, ge=1, description="dates of the samples whose memory is measured")
+    members: int = Field(default=8, ge=2, description="members at each of these dates, and at each lag after them")
 
 
 Pairs = dict[int, tuple[np.ndarray, np.ndarray]]  # indices of times that lie a lag apart, by the lag in days
@@ -95,16 +97,18 @@ def fit_history(model: GenerativeModel, data: PreparedData, config: HistoryConfi
         latents.append(model.encode(state))
         pooled.append(quantities(model, state)[0])
     anomaly = anomalies(torch.cat(latents), days)
+    remembered = [anomalies(torch.stack(values), days) for values in zip(*pooled, strict=True)]
+    record = np.array([memory_of(values, lags) for values in remembered])
     patterns = _no_bands(len(lags))
     whitener = torch.eye(0)
     eofs = model.denoiser.eofs.float()
     if len(eofs):
         whitener = orthonormal(eofs)
         coefficients = anomaly.flatten(1) @ (whitener @ eofs).t()
-        patterns = by_memory(coefficients[:, :, None], lags)
+        means = torch.cat([values for values in remembered if values.shape[1] == 1], 1)
+        patterns = by_memory(coefficients[:, :, None], lags, means)
         anomaly = anomaly - (coefficients @ (whitener @ eofs)).reshape(anomaly.shape)
     channels = by_memory(anomaly[:, :, model.ocean_cells[0, 0].bool()], lags)
-    record = [memory_of(anomalies(torch.stack(values), days), lags) for values in zip(*pooled, strict=True)]
 
     def noise(scales: list[tuple[tuple[float, ...], tuple[float, ...]]]) -> HistoryNoise:
         bands = [Band(n, *s) for n, s in zip((*channels.sizes, *patterns.sizes), scales, strict=True)]
@@ -117,23 +121,28 @@ def fit_history(model: GenerativeModel, data: PreparedData, config: HistoryConfi
     memory = np.concatenate([channels.memory, patterns.memory])
     model.history = noise([((1.0,), (1.0,))] * len(memory))
     shares = shares_of_bands(model, data, times)
-    aim = np.array(record)
+    aim, least, best = record, np.inf, model.history
     for correction in range(config.corrections + 1):
         model.history = noise(fit_scales(np.array(list(lags)), memory, shares, aim))
-        if correction < config.corrections:
-            lacking = np.array(record) - memory_of_samples(model, data, times, lags, config)
-            aim = (aim + lacking).clip(0, MOST_CORRELATED)
-            log.info("samples lack memory of %s", lacking.round(2).tolist())
-    log.info("memory fitted to %d states, at lags of %s days", len(times), ", ".join(map(str, lags)))
+        if config.corrections == 0:
+            return
+        lacking = record - memory_of_samples(model, data, times, lags, config)
+        log.info("correction %d: samples lack memory of %s", correction, lacking.round(2).tolist())
+        if (lack := float(np.square(lacking).mean())) < least:
+            least, best = lack, model.history
+        aim = (aim + lacking).clip(0, MOST_CORRELATED)
+    model.history = best
+    log.info("memory at lags of %s days fitted to %d states; samples lack %.2f of it, as a root mean square",
+             ", ".join(map(str, lags)), len(times), np.sqrt(least))  # fmt: skip
 
 
-def pairs_of(days: np.ndarray) -> Pairs:
-    """The pairs for each of `LAGS` that has enough of them."""
+def pairs_of(days: np.ndarray, lags: Iterable[int] = LAGS, least: int = LEAST_PAIRS) -> Pairs:
+    """The pairs of times for each of the lags that has ``least`` of them."""
     apart = days[None, :] - days[:, None]
     found = {}
-    for lag in LAGS:
+    for lag in lags:
         first, second = np.nonzero(np.abs(apart - lag) <= max(TOLERANCE * lag, 0.5))
-        if len(first) >= LEAST_PAIRS:
+        if len(first) >= least:
             found[lag] = first, second
     return found
 
@@ -177,25 +186,37 @@ def memory_of(values: Tensor, lags: Pairs) -> np.ndarray:
     return np.array(found)
 
 
-def by_memory(values: Tensor, lags: Pairs) -> Bands:
-    """Orthogonal combinations of the components of values [time, component, place], in bands that double in size,
-    because memories differ most among the longest."""
+def by_memory(values: Tensor, lags: Pairs, means: Tensor | None = None) -> Bands:
+    """Orthogonal combinations of the components of values [time, component, place], in bands.
+
+    means [time, mean]: quantities that the components of one place determine. The first combinations are the directions
+    in which these change, that of the longest memory first, each in a band of its own: a band that two quantities share
+    gives them one memory. The rest is sorted by memory, in bands that double in size, because memories differ most
+    among the longest.
+    """
     covariance = torch.einsum("tip,tjp->ij", values.double(), values.double()) / (values.shape[0] * values.shape[2])
     variances, vectors = torch.linalg.eigh(covariance)
     # The symmetric root: it maps anomalies to the noise that a sampler would bring there, were they normal.
     root = (vectors * variances.clamp(min=float(variances.max()) * LEAST_VARIANCE).rsqrt()) @ vectors.t()
     standard = torch.einsum("ij,tjp->tip", root, values.double())
+    directions, rest = root[:0], torch.eye(len(root), dtype=root.dtype)
+    if means is not None:
+        slopes = torch.linalg.lstsq(standard[:, :, 0], means.double()).solution
+        order = np.argsort([-memory_of(mean[:, None], lags)[:2].sum() for mean in means.t()])
+        leading = min(len(order), len(root))
+        basis = torch.linalg.qr(slopes[:, order], mode="complete").Q.t()
+        directions, rest = basis[:leading], basis[leading:]
     lagged = torch.zeros_like(root)
     for first, second in list(lags.values())[:2]:
         product = torch.einsum("tip,tjp->ij", standard[first], standard[second]) / len(first)
         lagged += product + product.t()
-    combinations = torch.linalg.eigh(lagged).eigenvectors.flip(1).t()
+    combinations = torch.cat([directions, torch.linalg.eigh(rest @ lagged @ rest.t()).eigenvectors.flip(1).t() @ rest])
     combined = torch.einsum("ij,tjp->tip", combinations, standard)
-    count = len(root)
+    count = len(rest)
     edges = [0, *(2**i for i in range(count.bit_length()) if 2**i < count), count]
-    spans = list(pairwise(edges))
-    memory = np.stack([memory_of(combined[:, first:last].flatten(1), lags) for first, last in spans])
-    return Bands(combinations.float(), tuple(last - first for first, last in spans), memory)
+    sizes = (*[1] * len(directions), *(last - first for first, last in pairwise(edges) if last > first))
+    memory = np.stack([memory_of(band.flatten(1), lags) for band in combined.split(sizes, 1)])
+    return Bands(combinations.float(), sizes, memory)
 
 
 def _no_bands(lags: int) -> Bands:
@@ -228,16 +249,21 @@ def shares_of_bands(model: GenerativeModel, data: PreparedData, times: np.ndarra
 def memory_of_samples(
     model: GenerativeModel, data: PreparedData, times: np.ndarray, lags: Pairs, config: HistoryConfig
 ) -> np.ndarray:
-    """Correlation [quantity, lag] of a member's anomalies about the mean of the members of each date."""
+    """Correlation [quantity, lag] of a member's anomalies about the mean of the members of each date.
+
+    Members are generated at some dates and at each lag after them; every two of these times that are a lag apart count.
+    """
     steps = sampler_steps(model)
+    offsets = np.array([0, *lags])
+    pairs = pairs_of(offsets, lags, least=1)
     count = 2 * len(data.variables) + (model.concentration >= 0)
-    product, other_square, square = (np.zeros((count, n)) for n in (len(lags), len(lags), 1))
+    product, square, other_square = np.zeros((3, count, len(lags)))
     for i, t in enumerate(evenly_chosen(times, config.dates)):
         members = range(config.members * i + 1, config.members * (i + 1) + 1)
         base = datetime.date(int(data.year[t]), 1, 1) + datetime.timedelta(days=int(data.day_of_year[t]) - 1)
-        anomaly = []  # [lag][quantity]: [member, value]
-        for lag in (0, *lags):
-            day = base + datetime.timedelta(days=lag)
+        anomaly = []  # [time][quantity]: [member, value]
+        for offset in offsets:
+            day = base + datetime.timedelta(days=int(offset))
             date = [min(day.year, int(data.year.max())), day.timetuple().tm_yday] if model.conditional else []
             condition = torch.tensor([date], dtype=torch.int64).reshape(1, -1)
             states = []
@@ -246,16 +272,18 @@ def memory_of_samples(
                 states.append(model.decode(model.solve(noise, condition, steps), model.latent_noise))
             found = [torch.stack(values).double() for values in zip(*quantities(model, torch.cat(states)), strict=True)]
             anomaly.append([values - values.mean(0) for values in found])
-        first, *later = anomaly
-        product += np.array([[float((a * b).sum()) for a, b in zip(first, each, strict=True)] for each in later]).T
-        square += np.array([float(a.square().sum()) for a in first])[:, None]
-        other_square += np.array([[float(b.square().sum()) for b in each] for each in later]).T
+        for j, (first, second) in enumerate(pairs.values()):
+            for a, b in zip(first, second, strict=True):
+                for k, (one, other) in enumerate(zip(anomaly[a], anomaly[b], strict=True)):
+                    product[k, j] += float((one * other).sum())
+                    square[k, j] += float(one.square().sum())
+                    other_square[k, j] += float(other.square().sum())
     return product / np.sqrt(square * other_square).clip(min=1e-30)
 
 
 def sampler_steps(model: GenerativeModel) -> int:
-    """Steps with which the memory of samples is measured: 10 evaluations of the network."""
-    return 10 if model.uses_multistep else 5
+    """Steps with which the memory of samples is measured: five evaluations of the network."""
+    return 5 if model.uses_multistep else 3
 
 
 def evenly_chosen(times: np.ndarray, most: int) -> np.ndarray:

@@ -69,6 +69,18 @@ def test_combinations_are_orthogonal_and_longest_memory_comes_first():
     assert (bands.memory[2:, 0] < 0.5).all()
 
 
+def test_what_means_depend_on_comes_first_and_apart():
+    """A slow and a fast mean, of combinations of six components that are forgotten alike but for these two."""
+    slow, fast = autoregressive(0.95, 1, seed=2), autoregressive(0.3, 1, seed=3)
+    parts = torch.cat([autoregressive(0.6, 4), fast, slow], 1)
+    mix = torch.linalg.qr(torch.randn(6, 6, generator=torch.Generator().manual_seed(0))).Q
+    bands = by_memory((parts @ mix.t())[:, :, None], pairs_of(DAYS), torch.cat([2 * fast, slow + 0.3 * fast], 1))
+    torch.testing.assert_close(bands.combinations @ bands.combinations.t(), torch.eye(6), atol=1e-5, rtol=0)
+    assert bands.sizes == (1, 1, 1, 1, 2)
+    np.testing.assert_allclose(bands.memory[:, 0], [0.87, 0.35, 0.65, 0.6, 0.55], atol=0.1)
+    assert by_memory(parts[:, :1, None], pairs_of(DAYS), torch.cat([fast, slow], 1)).sizes == (1,)
+
+
 def test_scales_give_the_states_the_memory_of_the_record():
     """Of two quantities made by two bands in other shares."""
     lags = np.array([30, 61, 91, 182])
