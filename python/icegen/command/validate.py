@@ -17,7 +17,8 @@ from icegen.command.terminal import Bar
 @click.option("--training", type=path_type, help="File with the training states, if the reference has none.")
 @click.option("--samples", type=int, default=128, show_default=True, help="Number of samples, spread over the dates.")
 @click.option("--steps", type=int, help="Noise levels of the sampler; default: the archive's.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Key of the noise.")
+@click.option("--seed", "seeds", type=int, multiple=True, default=[0], show_default=True,
+              help="Key of the noise; given several times: scores are means over the seeds.")  # fmt: skip
 @click.option(
     "--out", type=path_type, required=True, help="Folder of the report; an interrupted run continues from it."
 )
@@ -32,7 +33,7 @@ def validate(
     training: Path | None,
     samples: int,
     steps: int | None,
-    seed: int,
+    seeds: tuple[int, ...],
     out: Path,
     device: str | None,
     precision: str,
@@ -52,7 +53,7 @@ def validate(
     with Bar() as bar:
         outcome = validation.validate(
             loaded, reference, out, training=training, samples=samples,
-            steps=loaded.default_steps if steps is None else steps, seed=seed, through=through, progress=bar.wrap,
+            steps=loaded.default_steps if steps is None else steps, seeds=seeds, through=through, progress=bar.wrap,
         )  # fmt: skip
     console = Console(highlight=False)
     console.width = max(console.width, 120)

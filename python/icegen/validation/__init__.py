@@ -6,6 +6,7 @@ it; ``scores`` and ``spectra`` hold the formulas; ``compare`` makes the table; `
 """
 
 import logging
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from icegen.validation.report import HEADINGS, score_texts
 
 log = logging.getLogger(__name__)
 
+REPLICATES = 200  # of the evidence, for the intervals of the scores
+
 
 @dataclass(frozen=True, eq=False)
 class Validation:
@@ -39,19 +42,24 @@ class Validation:
 
 def validate(
     archive: Archive, reference_path: Path, out: Path, *, training: Path | None = None, samples: int, steps: int,
-    seed: int, through: str = "archive", progress: Stages,
+    seeds: Sequence[int], through: str = "archive", progress: Stages,
 ) -> Validation:  # fmt: skip
     """Score an archive and write the report into the folder ``out``.
 
     reference_path: prepared or CF file; the scores are of its times that are not for training.
     training: file whose training states give the floors; by default the reference.
-    samples: number of samples with dates, and again of samples without. They are kept in ``out``/samples for reuse.
+    samples: number of samples with dates, and again of samples without, for each seed. They are kept in ``out``/samples
+        for reuse.
+    seeds: scores are means over them. The pictures show the first.
     through: "archive", or "bridge" to generate the samples with the compiled library, as in a coupled run.
     Raises ValueError if archive and files do not fit each other, before anything is generated or written.
     """
     if samples < 1:
         raise ValueError(f"samples is {samples}; wanted at least 1")
-    archive.check_request([1], seed, None, None, steps)
+    if not seeds:
+        raise ValueError("there is no seed; wanted at least one")
+    for seed in seeds:
+        archive.check_request([1], seed, None, None, steps)
     data = reference.read(reference_path, archive.variables, archive.grid)
     known_data = data if training is None else reference.read(training, archive.variables, archive.grid)
     evaluation, known = reference.split(data, known_data)
@@ -64,15 +72,19 @@ def validate(
         if values.min() < first or values.max() > last:
             log.warning("%s of the reference is %d to %d; the archive was trained for %d to %d",
                         entry["id"], values.min(), values.max(), first, last)  # fmt: skip
-    folder = Path(out) / "samples" / f"{archive.sha256[:16]}_seed{seed}_steps{steps}_{archive.precision}"
     dated = bool(archive.metadata["condition"])
-    with closing(_sample_source(archive, seed, steps, folder, through)) as source:
-        evidence = gather(source, evaluation, known, samples, dated, archive.thickness or UNKNOWN, progress)
-        if dated:
-            add_free(evidence, source, samples, progress("sampling without date"))
-            add_trend(evidence, source, evaluation, known, samples, progress("sampling Septembers"))
-        drawn = pictures.draw(evidence, evaluation, known, source)
-    table = compare(evidence)
+    evidences = []
+    for seed in seeds:
+        folder = Path(out) / "samples" / f"{archive.sha256[:16]}_seed{seed}_steps{steps}_{archive.precision}"
+        with closing(_sample_source(archive, seed, steps, folder, through)) as source:
+            evidence = gather(source, evaluation, known, samples, dated, archive.thickness or UNKNOWN, progress)
+            if dated:
+                add_free(evidence, source, samples, progress("sampling without date"))
+                add_trend(evidence, source, evaluation, known, samples, progress("sampling Septembers"))
+            if not evidences:
+                drawn = pictures.draw(evidence, evaluation, known, source)
+        evidences.append(evidence)
+    table = compare(evidences, REPLICATES)
     years = sorted({int(year) for year in evaluation.year})
     about = {
         "archive": archive.metadata["name"],
@@ -80,9 +92,13 @@ def validate(
         "reference": str(reference_path),
         "evaluated_on": f"{len(evaluation)} times of {', '.join(map(str, years))}",
         "training_states": f"{len(known)} of {training or reference_path}" if known else "none",
-        "samples": f"{samples}, seed {seed}, {steps} steps, {archive.precision}, through the {through}",
+        "samples": f"{samples}, {_listed(seeds)}, {steps} steps, {archive.precision}, through the {through}",
     }
-    return Validation(evidence, table, report.write(Path(out), about, table, evidence, drawn))
+    return Validation(evidences[0], table, report.write(Path(out), about, table, evidences[0], drawn))
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"for each of the seeds {', '.join(map(str, seeds))}"
 
 
 def _sample_source(archive: Archive, seed: int, steps: int, folder: Path, through: str) -> SampleSource:
@@ -101,7 +117,7 @@ def score(
     evidence = gather(source, evaluation, training, count, model.conditional, data.thickness or UNKNOWN,
                       lambda name: progress)  # fmt: skip
     found: dict[str, Any] = {"validation_times": len(evaluation), "samples_per_time": samples}
-    for s in compare(evidence).scores:
+    for s in compare([evidence]).scores:
         group = found.setdefault(s.group, {})
         group[s.id] = s.value
         group |= {f"{s.id}_{name}": x for name, x in (("real", s.real), ("floor", s.floor)) if x is not None}

@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: MIT
 """From the evidence to the table of scores."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import itemgetter
 
 import numpy as np
 
 from icegen.thinning import evenly
-from icegen.validation import scores, spectra
+from icegen.validation import calibration, local, scores, spectra
 from icegen.validation.evidence import TREND_PERIODS, Evidence
 from icegen.validation.tally import BIN_STD, Tally
 from icegen.validation.trio import Trio
 
 SEASONS = ("DJF", "MAM", "JJA", "SON")
 GROUPS = ("reconstruction", "generation", "unconditional")
+LEAST_REPLICATES = 20  # for an interval
 QUANTITIES = {"extent": "million km2", "volume": "1000 km3"}
 IN_UNITS = 1e-12  # from the m2 and m3 of a tally to the units of QUANTITIES
 RECONSTRUCTION_LABELS = {
@@ -38,6 +40,7 @@ class Score:
     value: of the archive.  real: the same figure of the real states, unless ``value`` compares with them already.
     floor: what real states of other years score; None where there is no such score.
     error: whether 0 is perfect, so that value / floor is meaningful.
+    low, high: ends of the 90 % interval of ``value``; None if it was not computed.
     """
 
     group: str
@@ -48,6 +51,8 @@ class Score:
     floor: float | None = None
     units: str = "1"
     error: bool = False
+    low: float | None = None
+    high: float | None = None
 
     @property
     def over_floor(self) -> float | None:
@@ -69,14 +74,56 @@ class Table:
         finite = Trio(*(x if x is not None and np.isfinite(x) else None for x in figure)).map(float)
         self.scores.append(Score(group, name, label, finite.generated, finite.real, finite.floor, units, error))
 
+    def find(self, score: Score) -> Score | None:
+        """The same score in this table, if it has it."""
+        return next((s for s in self.scores if (s.group, s.id) == (score.group, score.id)), None)
 
-def compare(evidence: Evidence) -> Table:
-    """All scores that the evidence allows."""
+
+def compare(evidences: Sequence[Evidence], replicates: int = 0) -> Table:
+    """All scores that the evidence of one or several seeds allows: means over the seeds.
+
+    replicates: how often years are drawn anew, the same for all seeds, for the 90 % intervals; 0: no intervals.
+    """
+    table = mean_table([table_of(evidence) for evidence in evidences])
+    drawn = [
+        mean_table([table_of(evidence.resampled(np.random.default_rng(i))) for evidence in evidences])
+        for i in range(replicates)
+    ]
+    table.scores = [with_interval(score, drawn) for score in table.scores]
+    return table
+
+
+def mean_table(tables: Sequence[Table]) -> Table:
+    """The mean of each score over tables; scores that one of them lacks are left out."""
+    lacking: dict[str, str] = {}
+    for table in tables:
+        lacking |= table.left_out
+    mean = Table(left_out=lacking)
+    for score in tables[0].scores:
+        same = [found for table in tables if (found := table.find(score))]
+        if len(same) == len(tables):
+            numbers = {name: _mean([getattr(s, name) for s in same]) for name in ("value", "real", "floor")}
+            mean.scores.append(replace(score, **numbers))  # type: ignore[arg-type]  # as their annotations say
+    return mean
+
+
+def with_interval(score: Score, drawn: Sequence[Table]) -> Score:
+    """The score with its interval: as far around the value as replicates scatter around their mean."""
+    values = [found.value for table in drawn if (found := table.find(score))]
+    if len(values) < LEAST_REPLICATES or score.group == "reconstruction":
+        return score
+    low, high = score.value + np.quantile(values, (0.05, 0.95)) - np.mean(values)
+    return replace(score, low=float(low), high=float(high))
+
+
+def table_of(evidence: Evidence) -> Table:
+    """The scores of the evidence of one seed."""
     table = Table()
     if "floor" not in evidence.tallies:
-        table.left_out["floors, memorisation"] = "there are no training states; name a file that holds them"
-    for part in (reconstruction, features, ice_probability, marginal_ice_zone, seasons, bounds, consistency, histograms,
-                 power, memorisation, trend, unconditional):  # fmt: skip
+        table.left_out["floors, anomalies, memorisation"] = "there are no training states; name a file that holds them"
+    for part in (reconstruction, features, local_features, ice_probability, marginal_ice_zone, seasons, bounds,
+                 consistency, histograms, anomaly_variance, power, ensemble, memorisation, trend,
+                 unconditional):  # fmt: skip
         part(evidence, table)
     table.scores.sort(key=lambda score: GROUPS.index(score.group))  # keeps the order within a group
     return table
@@ -107,6 +154,70 @@ def frechet(table: Table, group: str, sets: Trio) -> None:
         table.left_out[f"{group}: {label}"] = f"{count} samples do not outnumber {size} features"
         return
     table.add(group, "faed", label, sets.against_real(scores.frechet_distance), error=True)
+
+
+def local_features(evidence: Evidence, table: Table) -> None:
+    """Frechet distance of latents, averaged over blocks of several sizes."""
+    sets = evidence.sets.map(lambda tally: tally.local)
+    found = sets.against_real(local.frechet_distances)
+    for k, width in enumerate(evidence.local_widths):
+        table.add("generation", f"frechet_{width}km", f"Frechet distance of latents over {width} km",
+                  found.map(itemgetter(k)), error=True)  # fmt: skip
+
+
+def anomaly_variance(evidence: Evidence, table: Table) -> None:
+    """Variance of anomalies from the training months' means along bands of EOFs of the training states."""
+    if not evidence.coefficients:
+        return
+    sets = Trio(*(evidence.coefficients[name] for name in ("generated", "real", "floor")))
+    for name, band in evidence.climate_bands.items():
+        variance = sets.map(lambda values, band=band: np.nanmean(np.square(values[:, band])))
+        table.add(
+            "generation", f"eofs_{name}", f"anomaly variance along EOFs {name} / real", variance.against_real(over)
+        )
+
+
+def ensemble(evidence: Evidence, table: Table) -> None:
+    """Whether the members of a date spread as far as they are wrong: extent, volume, and means over blocks."""
+    if not evidence.dated:
+        return
+    members = evidence.members_of_dates()
+    if members.shape[1] < 2:
+        table.left_out["spread over error, ranks, CRPS"] = "dates have one member; wanted more samples than dates"
+        return
+    for name, label, units, tell in ensemble_quantities(evidence):
+        sets = evidence.sets.map(tell)
+        truth = sets.real[members[:, 0]]
+        drawn = Trio(sets.generated[members], floor=None if sets.floor is None else sets.floor[members])
+        for score, formula, of_what, error in (
+            ("crps", calibration.fair_crps, "CRPS of the members of a date", True),
+            ("spread_error", calibration.spread_over_error, "spread of members / error of their mean", False),
+            ("outside", calibration.outside, "truth outside of all members / expected", False),
+        ):
+            figure = drawn.map(partial(formula, truth=truth))
+            table.add("generation", f"{name}_{score}", f"{label}: {of_what}", figure, units if error else "1", error)
+
+
+def ensemble_quantities(evidence: Evidence) -> list[tuple[str, str, str, Callable]]:
+    """Name, label, units, and what gives a tally's values [sample, value]."""
+    found: list[tuple[str, str, str, Callable]] = []
+    for name, units in QUANTITIES.items():
+        if getattr(evidence.tallies["real"], name):
+            found.append((name, name, units, partial(column_in_units, name=name)))
+    for i, v in enumerate(evidence.variables):
+        found.append((f"{v.id}_blocks", f"{v.id} in blocks", v.units, partial(blocks_in_units, i=i)))
+    return found
+
+
+def column_in_units(tally: Tally, name: str) -> np.ndarray:
+    """A quantity of QUANTITIES of each state, [sample, 1], in its units."""
+    return in_units(tally, name)[:, None]
+
+
+def blocks_in_units(tally: Tally, i: int) -> np.ndarray:
+    """Block means of variable ``i``, [sample, block], in its units."""
+    coarse = np.array(tally.coarse)
+    return coarse.reshape(len(coarse), len(tally.variables), -1)[:, i] * tally.std[i]
 
 
 def ice_probability(evidence: Evidence, table: Table) -> None:
@@ -230,6 +341,20 @@ def power(evidence: Evidence, table: Table) -> None:
                 table.add(group, f"{v.id}_spectrum_{band}", f"{v.id}: spectrum {band} km / real", ratios)
             scales = powers.map(partial(resolved_scale, i=i, wavelengths=wavelengths))
             table.add(group, f"{v.id}_effective_resolution", f"{v.id}: effective resolution", scales, "km")
+    anomaly_power(evidence, table)
+
+
+def anomaly_power(evidence: Evidence, table: Table) -> None:
+    """Ratios of the spectra of anomalies in each band."""
+    pairs = Trio(evidence.spectra.get("generated anomalies"), floor=evidence.spectra.get("floor anomalies"))
+    if pairs.generated is None or not pairs.generated.used:
+        return
+    powers = pairs.map(lambda pair: pair.power() if pair.used else None)
+    for i, v in enumerate(evidence.variables):
+        for band, inside in spectra.bands(pairs.generated.size, evidence.spacing).items():
+            ratios = powers.map(partial(band_ratio, i=i, inside=inside))
+            table.add("generation", f"{v.id}_anomaly_spectrum_{band}",
+                      f"{v.id}: spectrum of anomalies {band} km / real", ratios)  # fmt: skip
 
 
 def band_ratio(powers: tuple[np.ndarray, np.ndarray], i: int, inside: np.ndarray) -> float:
@@ -249,6 +374,9 @@ def memorisation(evidence: Evidence, table: Table) -> None:
     if evidence.nearest:
         ratio = over(evidence.nearest["generated"].mean(), evidence.nearest["real"].mean())
         table.add("generation", "nearest_training", "distance to nearest training state / real", Trio(ratio))
+    if evidence.nearest_pattern:
+        pattern = over(evidence.nearest_pattern["generated"].mean(), evidence.nearest_pattern["real"].mean())
+        table.add("generation", "nearest_pattern", "distance to nearest training pattern / real", Trio(pattern))
 
 
 def trend(evidence: Evidence, table: Table) -> None:
@@ -260,7 +388,9 @@ def trend(evidence: Evidence, table: Table) -> None:
     if not evidence.trend:
         table.left_out[label] = "the reference does not hold both periods"
         return
-    (real_early, generated_early), (real_late, generated_late) = evidence.trend
+    (real_early, generated_early), (real_late, generated_late) = (
+        [float(np.mean(values)) for values in period] for period in evidence.trend
+    )
     ratios = Trio(over(generated_late, generated_early), over(real_late, real_early))
     table.add("generation", "september_trend", label, ratios)
 
@@ -291,3 +421,8 @@ def unconditional(evidence: Evidence, table: Table) -> None:
 def over(a: float, b: float) -> float:
     """a / b; NaN where b is 0."""
     return float(a / b) if b else float("nan")
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None

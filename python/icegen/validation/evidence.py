@@ -6,8 +6,8 @@ than dates, dates get further members, and their real states count again. The fl
 other years: member k of a date is replaced by the k-th nearest training state of its calendar month within 4 years.
 """
 
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from icegen.data.grid import CurvilinearGrid, Grid
 from icegen.data.variables import Variable
 from icegen.progress import Stages, Wrap
 from icegen.thinning import evenly
+from icegen.validation.climate import Climate, whitened
 from icegen.validation.generated import SampleKey, SampleSource
+from icegen.validation.local import pools
 from icegen.validation.reconstruction import Reconstruction
 from icegen.validation.reference import Record, balanced_order, floor_candidates
 from icegen.validation.scores import nearest_distance
@@ -29,6 +31,8 @@ TREND_MONTH = 9
 TREND_PERIODS = ((1979, 1991), (2005, 2017))
 TREND_SAMPLES = 24  # a period
 MOST_TRAINING = 4000  # training states that are read
+LEAST_YEARS = 4  # that are drawn as blocks; of fewer, dates are
+COMPARED = ("real", "generated", "floor")  # sets with a state for each sample
 
 
 @dataclass
@@ -37,14 +41,24 @@ class Evidence:
 
     dated: whether the model takes dates; if not, samples belong to no time, and only sets are compared.
     thickness: bounds of sit / sic that a consistent state keeps, m.
-    time, member, month: [sample], of the samples that are compared with real states; time indexes the evaluation
+    time, member, year, month: [sample], of the samples that are compared with real states; time indexes the evaluation
         record.
+    date: [sample], which samples are members of one date.
+    latent_shape: [y, x] of a latent.
     tallies: by name: ``real``, ``generated`` and ``floor`` [sample], ``training``, and ``free``, samples without date
         of a model that takes dates. Without training states there is no ``floor`` and no ``training``.
+    climate: what the training states say of each calendar month; None without them.
     spectra: ``reconstruction``, ``generated`` and ``floor``, each with those of the real states; empty without sic.
+        ``generated anomalies`` and ``floor anomalies`` are those of anomalies from the training states' mean.
+    coefficients: of the anomalies of real, generated and the floor's states along the EOFs of the training states,
+        [sample, EOF]; empty without training states.
+    nearest: distance of each real and generated state to its nearest training state, in standard deviations [sample]:
+        root mean square over variables and blocks of 8 x 8 cells. Empty without training states.
+    nearest_pattern: the same of anomalies along EOFs, each set in units of its own variance in each band of EOFs, so
+        that samples that are too smooth seem no nearer.
     outside: share of generated cells beyond the bounds before the cut to them [variable]; None if not known.
-    trend: (real, generated) mean extent in m2 of the Septembers of each period; empty if a period has none, None if
-        it was not computed.
+    trend: (real, generated) extents in m2 of the Septembers of each period; empty if a period has none, None if it
+        was not computed.
     """
 
     variables: tuple[Variable, ...]
@@ -53,12 +67,19 @@ class Evidence:
     thickness: ThicknessRange
     time: np.ndarray
     member: np.ndarray
+    year: np.ndarray
     month: np.ndarray
+    date: np.ndarray
+    latent_shape: tuple[int, int]
     reconstruction: Reconstruction
+    climate: Climate | None = None
     tallies: dict[str, Tally] = field(default_factory=dict)
     spectra: dict[str, PairedSpectra] = field(default_factory=dict)
+    coefficients: dict[str, np.ndarray] = field(default_factory=dict)
+    nearest: dict[str, np.ndarray] = field(default_factory=dict)
+    nearest_pattern: dict[str, np.ndarray] = field(default_factory=dict)
     outside: np.ndarray | None = None
-    trend: list[tuple[float, float]] | None = None
+    trend: list[tuple[np.ndarray, np.ndarray]] | None = None
 
     @property
     def spacing(self) -> float:
@@ -76,6 +97,27 @@ class Evidence:
         return self.month % 12 // 3
 
     @property
+    def climate_bands(self) -> dict[str, slice]:
+        """Bands of EOFs, by name; none without training states."""
+        return {} if self.climate is None else self.climate.bands
+
+    @property
+    def local_widths(self) -> list[int]:
+        """Widths of the blocks of local features, km."""
+        cells = self.grid.shape[0] // self.latent_shape[0]
+        return [round(self.spacing * cells * pool / 1000) for pool in pools(self.latent_shape)]
+
+    def members_of_dates(self) -> np.ndarray:
+        """Samples [date, member] of each date, as many as the date with fewest has."""
+        rows = [np.flatnonzero(self.date == date) for date in np.unique(self.date)]
+        least = min(map(len, rows))
+        return np.stack([row[:least] for row in rows])
+
+    def climate_month(self, month: np.ndarray) -> np.ndarray:
+        """The month of the climate for calendar months: one for all, if the model takes no dates."""
+        return month if self.dated else np.zeros_like(month)
+
+    @property
     def sets(self) -> Trio:
         """The tallies of the generated, the real and the floor's states."""
         return Trio(self.tallies["generated"], self.tallies["real"], self.tallies.get("floor"))
@@ -89,16 +131,36 @@ class Evidence:
         values = self.evaluation_values(name)
         return np.append(values, getattr(self.tallies["training"], name)) if "training" in self.tallies else values
 
-    @cached_property
-    def nearest(self) -> dict[str, np.ndarray]:
-        """Distance of each real and generated state to its nearest training state, in standard deviations [sample].
+    def resampled(self, random: np.random.Generator) -> "Evidence":
+        """The evidence of years that are drawn with replacement, each with all its samples.
 
-        Root mean square over variables and blocks of 8 x 8 cells. Empty without training states.
+        A record of fewer than `LEAST_YEARS` years has its dates drawn, and one without dates its samples.
         """
-        if "training" not in self.tallies:
-            return {}
-        return {name: nearest_distance(self.tallies[name].coarse, self.tallies["training"].coarse)
-                for name in ("real", "generated")}  # fmt: skip
+        rows, date = self._draw(random)
+        taken = replace(
+            self, date=date, **{name: getattr(self, name)[rows] for name in ("time", "member", "year", "month")}
+        )
+        taken.tallies = {name: tally.take(rows if name in COMPARED else _drawn(random, len(tally.features)))
+                         for name, tally in self.tallies.items() if name != "training"}  # fmt: skip
+        taken.tallies |= {name: tally for name, tally in self.tallies.items() if name == "training"}
+        taken.spectra = {name: pairs.take(rows) if name != "reconstruction" else pairs
+                         for name, pairs in self.spectra.items()}  # fmt: skip
+        for name in ("coefficients", "nearest", "nearest_pattern"):
+            setattr(taken, name, {key: values[rows] for key, values in getattr(self, name).items()})
+        if self.trend:
+            taken.trend = [tuple(values[rows] for values in period)
+                           for period in self.trend for rows in [_drawn(random, len(period[0]))]]  # fmt: skip
+        return taken
+
+    def _draw(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Samples [sample], and their dates, of which one that is drawn twice is two."""
+        block = np.arange(len(self.time))
+        if self.dated:
+            block = self.year if len(np.unique(self.year)) >= LEAST_YEARS else self.time
+        blocks = [np.flatnonzero(block == b) for b in np.unique(block)]
+        drawn = [blocks[k] for k in random.integers(len(blocks), size=len(blocks))]
+        date = [self.date[rows] + i * (self.date.max() + 1) for i, rows in enumerate(drawn)]
+        return np.concatenate(drawn), np.concatenate(date)
 
 
 def gather(
@@ -114,12 +176,14 @@ def gather(
     data = evaluation.data
     order = balanced_order(evaluation.month)
     time, member = order[np.arange(samples) % len(order)], np.arange(samples) // len(order) + 1
-    evidence = Evidence(data.variables, data.grid, dated, thickness, time, member, evaluation.month[time],
+    evidence = Evidence(data.variables, data.grid, dated, thickness, time, member, evaluation.year[time],
+                        evaluation.month[time], time, source.latent(evaluation.state(0)).shape[1:],
                         Reconstruction(data.variables, data.grid))  # fmt: skip
     add_reconstructions(evidence, source, evaluation, progress("reconstructing"))
-    add_pairs(evidence, source, evaluation, training, progress("sampling"))
     if training is not None:
         add_training(evidence, source, training, progress("training states"))
+    add_pairs(evidence, source, evaluation, training, progress("sampling"))
+    add_patterns(evidence)
     return evidence
 
 
@@ -141,10 +205,12 @@ def add_pairs(
 ) -> None:
     """Samples, the real state that each is compared with, and the state of the floor."""
     compared = ("generated",) if training is None else ("generated", "floor")
-    evidence.tallies |= {name: new_tally(evidence, source) for name in ("real", *compared)}
+    evidence.tallies |= {name: new_tally(evidence, source, source.latent) for name in ("real", *compared)}
     index = evidence.concentration
     if index is not None:
         evidence.spectra |= {name: new_spectra(evidence) for name in compared}
+        if evidence.climate is not None:
+            evidence.spectra |= {f"{name} anomalies": new_spectra(evidence) for name in compared}
     outside = []
     for i in progress(range(len(evidence.time))):
         t = int(evidence.time[i])
@@ -163,7 +229,12 @@ def add_pairs(
         for name, (other_state, both_seen) in compared_states.items():
             evidence.tallies[name].add(other_state, seen)
             if index is not None:
-                evidence.spectra[name].add(other_state, real, index, np.all(both_seen, axis=0))
+                whole = np.all(both_seen, axis=0)
+                evidence.spectra[name].add(other_state, real, index, whole)
+                if evidence.climate is not None:
+                    mean = evidence.climate.mean(int(evidence.climate_month(evidence.month[[i]])[0]))
+                    known = whole & (mean is not None)
+                    evidence.spectra[f"{name} anomalies"].add(other_state, real, index, known, mean)
     evidence.outside = np.mean(outside, axis=0) if outside else None
 
 
@@ -213,7 +284,7 @@ def add_trend(
         key = SampleKey(member, int(record.year[t]), int(record.day_of_year[t]))
         real[period].append(extent(record.state(t)[index], grid.cell_area, grid.ocean))
         generated[period].append(extent(source.sample(key)[0][index], grid.cell_area, grid.ocean))
-    evidence.trend = [(float(np.mean(real[period])), float(np.mean(generated[period]))) for period in (0, 1)]
+    evidence.trend = [(np.array(real[period]), np.array(generated[period])) for period in (0, 1)]
 
 
 def september_times(records: list[Record], first: int, last: int) -> list[tuple[Record, int]]:
@@ -233,14 +304,38 @@ def evenly_chosen(things: list, most: int) -> list:
 def add_training(evidence: Evidence, source: SampleSource, training: Record, progress: Wrap) -> None:
     """The training states; at most `MOST_TRAINING`, evenly spread."""
     tally = evidence.tallies["training"] = new_tally(evidence, source)
-    for t in progress(evenly(len(training), MOST_TRAINING)):
-        tally.add(training.state(t), training.seen(t))
+    climate = evidence.climate = Climate()
+    times = evenly(len(training), MOST_TRAINING)
+    month = evidence.climate_month(training.month[times])
+    for t, m in zip(progress(times), month, strict=True):
+        state = training.state(t)
+        tally.add(state, training.seen(t))
+        climate.add(int(m), state)
+    climate.finish(np.array(tally.coarse), month)
 
 
-def new_tally(evidence: Evidence, source: SampleSource) -> Tally:
-    """An empty tally in units of the real states' standard deviation."""
+def add_patterns(evidence: Evidence) -> None:
+    """What compares states with training states: anomalies along EOFs, and the nearest."""
+    climate, tallies = evidence.climate, evidence.tallies
+    if climate is None:
+        return
+    known = tallies["training"]
+    month = evidence.climate_month(evidence.month)
+    evidence.coefficients = {name: climate.coefficients(tallies[name].coarse, month) for name in COMPARED}
+    patterns = whitened(climate.training_coefficients, climate.bands) if climate.bands else None
+    for name in ("real", "generated"):
+        evidence.nearest[name] = nearest_distance(tallies[name].coarse, known.coarse)
+        if patterns is not None:
+            own = whitened(evidence.coefficients[name], climate.bands)
+            evidence.nearest_pattern[name] = nearest_distance(own, patterns)
+
+
+def new_tally(
+    evidence: Evidence, source: SampleSource, latent: Callable[[np.ndarray], np.ndarray] | None = None
+) -> Tally:
+    """An empty tally in units of the real states' standard deviation. latent: see `Tally`."""
     r = evidence.reconstruction
-    return Tally(evidence.variables, evidence.grid, r.mean, r.std, source.features, evidence.thickness)
+    return Tally(evidence.variables, evidence.grid, r.mean, r.std, source.features, evidence.thickness, latent)
 
 
 def new_spectra(evidence: Evidence) -> PairedSpectra:
@@ -258,3 +353,8 @@ def share_outside(state: np.ndarray, evidence: Evidence) -> np.ndarray:
         above = values > (np.inf if v.upper is None else v.upper)
         shares[i] = np.mean(below | above)
     return shares
+
+
+def _drawn(random: np.random.Generator, count: int) -> np.ndarray:
+    """As many of the numbers below ``count``, drawn with replacement."""
+    return random.integers(count, size=count)

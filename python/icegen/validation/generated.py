@@ -86,6 +86,11 @@ class SampleSource:
         with torch.inference_mode():
             return _array(self.model.decode(self.model.encode(self._batch(state)))[0])
 
+    def latent(self, state: np.ndarray) -> np.ndarray:
+        """Latent [z, y/f, x/f] of a state [variable, y, x]."""
+        with torch.inference_mode():
+            return _array(self.model.encode(self._batch(state))[0])
+
     def features(self, state: np.ndarray) -> np.ndarray:
         """Features [feature] of a state [variable, y, x]; none if the model has no encoder for them."""
         with torch.inference_mode():

@@ -16,8 +16,8 @@ from icegen.validation.compare import Score, Table
 from icegen.validation.evidence import Evidence
 from icegen.version import __version__
 
-COLUMNS = ("group", "id", "label", "value", "real", "floor", "over_floor", "units")
-HEADINGS = ("archive", "real", "floor", "archive / floor")  # of the numbers in `score_texts`
+COLUMNS = ("group", "id", "label", "value", "low", "high", "real", "floor", "over_floor", "units")
+HEADINGS = ("archive", "90 % interval", "real", "floor", "archive / floor")  # of the numbers in `score_texts`
 GROUP_TITLES = {
     "reconstruction": "Reconstruction: real states encoded and decoded",
     "generation": "Generation: samples compared with the evaluation states of their dates",
@@ -28,6 +28,12 @@ NOTES = (
     "state of the floor. If there are more samples than dates, dates get further members and real states count again.",
     "Floor: the score of real states of other years, which are training states of the same calendar month within 4 "
     "years.",
+    "90 % interval: years are drawn with replacement, each with all its samples; of a record of fewer than four years, "
+    "dates are. With several seeds, values are means over them and intervals those of the means.",
+    "Blocks are 8 x 8 cells. Anomalies are differences from the mean of the training states of the calendar month; "
+    "EOFs are those of these anomalies, of block means of all variables.",
+    "Nearest training pattern: distance along EOFs. Each set is scaled to unit variance in each band of EOFs, so "
+    "states that are too smooth do not seem nearer.",
     "Spread: standard deviation of the samples with one member number, within the season or calendar month.",
     "Cells without a value in the source count in no share, histogram, spectrum or error of reconstruction.",
 )
@@ -95,8 +101,9 @@ def to_csv(table: Table) -> str:
 
 def score_texts(score: Score) -> list[str]:
     """The numbers and the unit of a score as the tables show them."""
-    numbers = (score.value, score.real, score.floor, score.over_floor)
-    return ["" if x is None else f"{x:.4g}" for x in numbers] + ["" if score.units == "1" else score.units]
+    value, *others = ("" if x is None else f"{x:.4g}" for x in (score.value, score.real, score.floor, score.over_floor))
+    interval = "" if score.low is None or score.high is None else f"{score.low:.3g} to {score.high:.3g}"
+    return [value, interval, *others, "" if score.units == "1" else score.units]
 
 
 def page(about: Mapping[str, str], table: Table, images: Mapping[str, tuple[str, bytes]]) -> str:

@@ -34,14 +34,21 @@ def wasserstein(a: np.ndarray, b: np.ndarray, width: float) -> float:
 
 
 def frechet_distance(a: ArrayLike, b: ArrayLike) -> float:
-    """Frechet distance of the Gaussians with the mean and covariance of two sets of features [sample, feature].
+    """Frechet distance of two sets of features [sample, feature], as `gaussian_distance` of their moments."""
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    covariances = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b))
+    return gaussian_distance(a.mean(0), next(covariances), b.mean(0), next(covariances))
+
+
+def gaussian_distance(
+    mean_a: np.ndarray, covariance_a: np.ndarray, mean_b: np.ndarray, covariance_b: np.ndarray
+) -> float:
+    """Frechet distance of two Gaussians with means [feature] and covariances [feature, feature].
 
     |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)) (Heusel et al. 2017), in float64. The last trace is that of
     (S_a^(1/2) S_b S_a^(1/2))^(1/2), which is symmetric, so that eigenvalues of symmetric matrices suffice.
     """
-    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    mean = a.mean(0) - b.mean(0)
-    covariance_a, covariance_b = np.atleast_2d(np.cov(a, rowvar=False)), np.atleast_2d(np.cov(b, rowvar=False))
+    mean = mean_a - mean_b
     values, vectors = np.linalg.eigh(covariance_a)
     root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
     cross = np.sqrt(np.linalg.eigvalsh(root @ covariance_b @ root).clip(0)).sum()
@@ -50,9 +57,9 @@ def frechet_distance(a: ArrayLike, b: ArrayLike) -> float:
 
 def coarsen(state: np.ndarray, ocean: np.ndarray, factor: int) -> np.ndarray:
     """Means over blocks of factor x factor cells: [variable, y, x] to [variable, block], blocks half ocean or more."""
-    share = _block_means(ocean.astype(np.float64), factor)
+    share = block_means(ocean.astype(np.float64), factor)
     kept = share >= 0.5
-    return _block_means(np.where(ocean, state, 0.0), factor)[:, kept] / share[kept]
+    return block_means(np.where(ocean, state, 0.0), factor)[:, kept] / share[kept]
 
 
 def nearest_distance(a: ArrayLike, b: ArrayLike) -> np.ndarray:
@@ -73,7 +80,8 @@ def mean_gradient(field: np.ndarray, valid: np.ndarray, spacing: float) -> float
     return float(np.hypot(along_x, along_y)[inner].mean(dtype=np.float64) / (2 * spacing))
 
 
-def _block_means(values: np.ndarray, factor: int) -> np.ndarray:
+def block_means(values: np.ndarray, factor: int) -> np.ndarray:
+    """Means over blocks of factor x factor cells, [..., y, x] to [..., block y, block x]; a rest is left out."""
     ny, nx = (n // factor * factor for n in values.shape[-2:])
     blocks = values[..., :ny, :nx].reshape(*values.shape[:-2], ny // factor, factor, nx // factor, factor)
     return blocks.mean((-3, -1), dtype=np.float64)

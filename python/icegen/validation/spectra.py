@@ -6,6 +6,8 @@ almost completely covered with ice. Two states are compared in the windows that 
 ice differs from state to state.
 """
 
+import copy
+
 import numpy as np
 
 from icegen.data.extent import ICE_EDGE
@@ -92,25 +94,40 @@ class PairedSpectra:
     def __init__(self, ocean: np.ndarray, spacing: float, variables: int):
         self.size = window_size(spacing)
         self.windows = find_windows(ocean, self.size) if self.size >= 4 else []
-        self.used = 0
-        self._sums = np.zeros((2, variables, self.size // 2))
+        self._variables = variables
+        self._used: list[int] = []  # of each pair
+        self._sums: list[np.ndarray] = []  # of each pair: [state and real, variable, ring]
 
-    def add(self, state: np.ndarray, real: np.ndarray, concentration: int, seen: np.ndarray) -> None:
+    @property
+    def used(self) -> int:
+        return sum(self._used)
+
+    def add(
+        self, state: np.ndarray, real: np.ndarray, concentration: int, seen: np.ndarray, mean: np.ndarray | None = None
+    ) -> None:
         """Add a state and the real one that it is compared with, each [variable, y, x].
 
         concentration: index of sic.  seen: bool [y, x]; windows with a cell that is not seen, such as one in the pole
-        hole, are left out.
+        hole, are left out.  mean: of both, [variable, y, x]; if given, spectra are those of the anomalies from it.
         """
         whole = np.array([seen[window].all() for window in self.windows], bool)
         both = whole & covered(state[concentration], self.windows) & covered(real[concentration], self.windows)
         chosen = [window for window, kept in zip(self.windows, both, strict=True) if kept]
-        if not chosen:
-            return
-        for i, fields in enumerate((state, real)):
-            for v, field in enumerate(fields):
-                self._sums[i, v] += len(chosen) * ring_power(np.stack([field[window] for window in chosen]))
-        self.used += len(chosen)
+        sums = np.zeros((2, self._variables, self.size // 2))
+        if chosen:
+            for i, fields in enumerate((state, real)):
+                for v, field in enumerate(fields if mean is None else fields - mean):
+                    sums[i, v] = len(chosen) * ring_power(np.stack([field[window] for window in chosen]))
+        self._used.append(len(chosen))
+        self._sums.append(sums)
+
+    def take(self, rows: np.ndarray) -> "PairedSpectra":
+        """The spectra of some of the pairs [row], of which one may count several times."""
+        taken = copy.copy(self)
+        taken._used, taken._sums = ([values[row] for row in rows] for values in (self._used, self._sums))
+        return taken
 
     def power(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean power of the states and of the real ones, each [variable, ring]."""
-        return self._sums[0] / self.used, self._sums[1] / self.used
+        states, real = np.sum(self._sums, axis=0) / self.used
+        return states, real

@@ -76,8 +76,13 @@ def test_a_perfect_emulator(prepared):
     for name in ("ice_probability_rmse", "extent_monthly_error", "volume_monthly_error", "faed"):
         assert scores["generation"][name] == pytest.approx(0, abs=1e-9)
         assert scores["generation"][name + "_floor"] > 0
-    for name in ("extent_spread_MAM", "volume_spread_SON", "nearest_training"):
+    for name in ("extent_spread_MAM", "volume_spread_SON", "nearest_training", "nearest_pattern", "eofs_1-8",
+                 "sic_anomaly_spectrum_400-200"):  # fmt: skip
         assert scores["generation"][name] == pytest.approx(1)
+    for name in [name for name in scores["generation"] if name.startswith("frechet_")]:
+        assert scores["generation"][name] == pytest.approx(0, abs=1e-6) or name.endswith("_floor")
+    assert scores["generation"]["extent_crps"] == pytest.approx(0)
+    assert scores["generation"]["extent_crps_floor"] > 0
     assert scores["generation"]["extent_spread_MAM_floor"] != 1
 
 
@@ -186,8 +191,9 @@ def test_the_trend_is_that_of_the_septembers_of_both_periods(prepared):
     add_trend(evidence, sampler, evaluation, training, 12, iter)
     area = (((prepared.state[:, 0] >= 0.15) & prepared.grid.ocean) * prepared.grid.cell_area).sum((1, 2))[8::12]
     expected = [area[:2].mean(), area[2:].mean()]
-    np.testing.assert_allclose(evidence.trend, np.transpose([expected, expected]))
-    trend = next(s for s in compare(evidence).scores if s.id == "september_trend")
+    means = [[values.mean() for values in period] for period in evidence.trend]
+    np.testing.assert_allclose(means, np.transpose([expected, expected]))
+    trend = next(s for s in compare([evidence]).scores if s.id == "september_trend")
     assert trend.value == pytest.approx(expected[1] / expected[0])
 
 
@@ -226,13 +232,33 @@ def test_an_archive_without_the_methods_is_refused():
         SampleSource(torch.nn.Identity(), seed=0, steps=2)
 
 
+def test_intervals_are_of_dates_drawn_anew(prepared):
+    """The states are real but those of each date are scaled by another factor, so that scores depend on the date."""
+    factors = np.random.default_rng(0).uniform(0.5, 1.5, len(prepared.year))
+    scaled = {date(prepared, t): state * factors[t] for t, state in enumerate(states(prepared).values())}
+    evaluation, training = split(prepared, prepared)
+    evidences = [
+        gather(SampleSource(Known(model), seed=0, steps=2), evaluation, training, 24, True, UNKNOWN, lambda name: iter)
+        for model in (scaled, states(prepared))
+    ]
+    alone, both = (compare(evidences[:n], replicates=20) for n in (1, 2))
+    for score in alone.scores:
+        assert score.low is None if score.group == "reconstruction" else score.low <= score.value <= score.high, (
+            score.id
+        )
+    one, two = (next(s for s in table.scores if s.id == "volume_crps") for table in (alone, both))
+    assert two.value == pytest.approx(one.value / 2)  # the other seed has none
+    assert two.high - two.low == pytest.approx((one.high - one.low) / 2)
+    assert one.high - one.low > 0.1 * one.value
+
+
 @pytest.mark.long
 def test_an_archive_that_takes_no_date(tiny, tmp_path):
     """Samples are compared as sets; there are no scores by season."""
     loaded = archive.load(tiny / "tiny.pt")
     loaded.metadata["condition"] = []
     found = validation.validate(
-        loaded, tiny / "prepared.nc", tmp_path, samples=20, steps=2, seed=0, progress=lambda name: iter
+        loaded, tiny / "prepared.nc", tmp_path, samples=20, steps=2, seeds=[0], progress=lambda name: iter
     )
     names = {f"{s.group}: {s.id}" for s in found.table.scores}
     assert {"generation: faed", "unconditional: extent_mean", "generation: sic_zeros"} <= names
