@@ -29,7 +29,7 @@ from icegen.version import __version__
 def main() -> None:
     """Run the command line. Errors print one line and end with status 1."""
     debug = "--debug" in sys.argv
-    _show_log()
+    handler = _show_log()
     warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # sent by batch systems; an exit removes partial files
     try:
@@ -49,15 +49,18 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         errors.print("icegen: interrupted")
         sys.exit(130)
+    finally:
+        logging.getLogger("icegen").removeHandler(handler)
 
 
-def _show_log() -> None:
+def _show_log() -> logging.Handler:
     """Print what the package logs, after its name. Other libraries print their own."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("icegen: %(message)s"))
     log = logging.getLogger("icegen")
     log.addHandler(handler)
     log.setLevel(logging.INFO)
+    return handler
 
 
 def _first_rank() -> bool:

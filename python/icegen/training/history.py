@@ -231,7 +231,7 @@ def shares_of_bands(model: GenerativeModel, data: PreparedData, times: np.ndarra
     """
     steps = sampler_steps(model)
     found = []
-    for i, t in enumerate(evenly_chosen(times, SAMPLES)):
+    for i, t in enumerate(through_the_year(data, times, SAMPLES)):
         date = [int(data.year[t]), int(data.day_of_year[t])] if model.conditional else []
         condition = torch.tensor([date], dtype=torch.int64).reshape(1, -1)
         drawn, other = (model.history.draw(seed, i + 1, 0, model.ocean_cells.device) for seed in (1, 2))
@@ -258,7 +258,7 @@ def memory_of_samples(
     pairs = pairs_of(offsets, lags, least=1)
     count = 2 * len(data.variables) + (model.concentration >= 0)
     product, square, other_square = np.zeros((3, count, len(lags)))
-    for i, t in enumerate(evenly_chosen(times, config.dates)):
+    for i, t in enumerate(through_the_year(data, times, config.dates)):
         members = range(config.members * i + 1, config.members * (i + 1) + 1)
         base = datetime.date(int(data.year[t]), 1, 1) + datetime.timedelta(days=int(data.day_of_year[t]) - 1)
         anomaly = []  # [time][quantity]: [member, value]
@@ -286,9 +286,10 @@ def sampler_steps(model: GenerativeModel) -> int:
     return 5 if model.uses_multistep else 3
 
 
-def evenly_chosen(times: np.ndarray, most: int) -> np.ndarray:
-    """``most`` of the times, evenly spread; some twice if there are fewer."""
-    return times[np.linspace(0, len(times) - 1, most).round().astype(int)]
+def through_the_year(data: PreparedData, times: np.ndarray, most: int) -> np.ndarray:
+    """``most`` of the times, spread evenly over the days of the year; some twice if there are fewer."""
+    ordered = times[np.lexsort((data.year[times], data.day_of_year[times]))]
+    return ordered[np.linspace(0, len(times) - 1, most).round().astype(int)]
 
 
 def fit_scales(
