@@ -56,7 +56,7 @@ def validate(
             steps=loaded.default_steps if steps is None else steps, seeds=seeds, through=through, progress=bar.wrap,
         )  # fmt: skip
     console = Console(highlight=False)
-    console.width = max(console.width, 120)
+    console.width = max(console.width, 140)
     table = Table("score", box=None, padding=(0, 2, 0, 0))
     for heading in validation.HEADINGS:
         table.add_column(heading, justify="right")

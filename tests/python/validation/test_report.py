@@ -99,7 +99,7 @@ def test_a_cf_file_without_split_is_all_to_evaluate_on(icegen, tiny, tmp_path, u
     assert found["about"]["training_states"] == "none"
     assert "floor" not in found["scores"]["generation"]["faed"]
     assert "nearest_training" not in found["scores"]["generation"]
-    assert found["left_out"]["floors, memorisation"]
+    assert found["left_out"]["floors, anomalies, memorisation"]
 
     assert icegen(*command, "--training", tiny / "prepared.nc")[0] == 0
     found = load(tmp_path / "report")
