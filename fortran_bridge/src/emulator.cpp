@@ -252,8 +252,8 @@ void Emulator::start(Sample &sample, int slot) {
   if (!generates()) return;
   const Request &request = sample.request;
   const int generators = static_cast<int>(generators_.size());
-  const int before =
-      (generator_ - sample.first_generator + generators) % generators;  // members that other generators take first
+  // The number of members that other generators take first.
+  const int before = (generator_ - sample.first_generator + generators) % generators;
   for (int i = before; i < request.members; i += generators) {
     if (sample.batches.empty() || static_cast<int>(sample.batches.back()->members.size()) == configuration_.batch)
       sample.batches.push_back(std::make_shared<Batch>());
