@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Runs TorchScript archives with libtorch; what the backends over it share.
+// Runs the sampler of an archive with libtorch. Both backends over libtorch contain this file.
 
 #include <ATen/autocast_mode.h>
 #include <c10/core/StreamGuard.h>
@@ -35,17 +35,17 @@ struct Recording;
 struct Model {
   torch::jit::Module module;
   torch::Device device;
-  c10::Stream stream;  // where all its work is done: on a GPU not the default one, on which nothing can be recorded
-  bool half;           // products in the sampler's networks are of bfloat16
-  DeviceClaim claim;   // of the GPU
-  Recent<std::array<int64_t, 3>, std::shared_ptr<Recording>, 4> recordings;  // by members, conditions, steps
+  c10::Stream stream;  // runs all its work; on a GPU not the default stream, which cannot be recorded
+  bool half;           // bfloat16 products in the sampler's networks
+  DeviceClaim claim;   // keeps other models off the GPU
+  Recent<std::array<int64_t, 3>, std::shared_ptr<Recording>, 4> recordings;  // key: members, conditions, steps
 
   torch::Tensor run(const char *method, std::vector<c10::IValue> arguments) {
     return module.get_method(method)(std::move(arguments)).toTensor();
   }
 };
 
-// As torch.autocast in Python.
+// The counterpart of torch.autocast in Python.
 class Autocast {
  public:
   Autocast(torch::DeviceType device, bool half) : device_(device) {
@@ -63,7 +63,7 @@ class Autocast {
   torch::DeviceType device_;
 };
 
-// libtorch reports TorchScript frames before the cause and C++ frames after it.
+// The cause of an error: libtorch reports TorchScript frames before it and C++ frames after it.
 std::string cause(const std::exception &error) {
   std::string text = error.what();
   text = text.substr(0, text.find("\nException raised from"));
@@ -93,7 +93,7 @@ int guarded(char *message, size_t size, Body body) {
   return 1;
 }
 
-// The noise of members at a date. Contract 2 keys it by the time, contract 1 by the condition.
+// The noise of members at a date. It depends on the time in contract 2, and on the condition in contract 1.
 torch::Tensor draw(Model &model, int64_t seed, const torch::Tensor &member, const torch::Tensor &condition,
                    int64_t time, bool history) {
   const bool first_contract = model.module.get_method("noise").function().getSchema().arguments().size() == 4;
@@ -101,34 +101,34 @@ torch::Tensor draw(Model &model, int64_t seed, const torch::Tensor &member, cons
   return model.run("noise", {seed, member, torch::full_like(member, time), history});
 }
 
-// The latents to which the sampler brings noise.
+// The latents that the sampler computes from noise.
 torch::Tensor solve(Model &model, const torch::Tensor &noise, const torch::Tensor &condition, int64_t steps) {
   const Autocast autocast(model.device.type(), model.half);
   return model.run("solve", {noise, condition, steps});
 }
 
 #ifdef RECORDS
-// The sampler's work on a GPU, thousands of small kernels, whose launches one by one would take longer than they do:
-// recorded once for a shape of inputs, and replayed.
+// A recording of the sampler on a GPU, for one shape of inputs. The sampler consists of thousands of small kernels.
+// Replaying them is faster than launching them one by one.
 struct Recording {
   torch::Tensor noise, condition, latent;
   at::accelerator::Graph graph;
 
   Recording(Model &model, const torch::Tensor &some_noise, const torch::Tensor &some_condition, int64_t steps)
       : noise(some_noise.clone()), condition(some_condition.clone()) {
-    for (int i = 0; i < 2; ++i) solve(model, noise, condition, steps);  // libtorch prepares itself in its first calls
+    for (int i = 0; i < 2; ++i) solve(model, noise, condition, steps);  // the first calls initialise libtorch
     graph.capture_begin({0, 0}, at::GraphCaptureMode::ThreadLocal);
     try {
       latent = solve(model, noise, condition, steps);
     } catch (...) {
-      guarded(nullptr, 0, [&] { graph.capture_end(); });  // the first failure is the one to tell
+      guarded(nullptr, 0, [&] { graph.capture_end(); });  // report the first failure only
       throw;
     }
     graph.capture_end();
   }
 };
 
-// As solve.
+// The latents of solve, from a recording.
 torch::Tensor replay(Model &model, const torch::Tensor &noise, const torch::Tensor &condition, int64_t steps) {
   std::shared_ptr<Recording> &recording = model.recordings[{noise.size(0), condition.size(1), steps}];
   if (!recording) recording = std::make_shared<Recording>(model, noise, condition, steps);
@@ -140,7 +140,7 @@ torch::Tensor replay(Model &model, const torch::Tensor &noise, const torch::Tens
 const auto &replay = solve;
 #endif
 
-// libtorch prepares itself in its first calls, for which the host's first request shall not wait.
+// Run the model, because libtorch initialises itself in its first calls. The host's first request need not wait for it.
 void warm_up(Model &model) {
   c10::InferenceMode inference;
   const c10::StreamGuard guard(model.stream);
@@ -161,7 +161,7 @@ int create(const char *archive, const char *device, int device_index, const char
     DeviceClaim claim;
     if (std::string(device) == "cuda") {
       const int count = static_cast<int>(torch::cuda::is_available() ? torch::cuda::device_count() : 0);
-      // A launcher that shows each rank a GPU of its own names it device 0.
+      // If the launcher shows each rank only its own GPU, that GPU is device 0.
       for (const char *visible : {"CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"})
         if (count == 1 && std::getenv(visible) != nullptr) device_index = 0;
       TORCH_CHECK(device_index < count, "device is 'cuda'; wanted CUDA device ", device_index, ", this node has ",
@@ -170,7 +170,7 @@ int create(const char *archive, const char *device, int device_index, const char
       where = torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(device_index));
     }
     at::set_num_threads(threads);
-    // Fused kernels replace others after the first calls, and with them the last bits of a sample.
+    // Fused kernels would replace others after the first calls, and change the last bits of a sample.
     torch::jit::setTensorExprFuserEnabled(false);
     torch::jit::Module module = torch::jit::load(archive, where);
     module.to(torch::kFloat);  // parameters are stored in half precision
@@ -195,13 +195,13 @@ int generate(void *handle, int64_t seed, int64_t members, const int64_t *member,
     const auto numbers = torch::from_blob(const_cast<int64_t *>(member), {members}, torch::kLong);
     const auto date = torch::from_blob(const_cast<int64_t *>(condition), {1, conditions}, torch::kLong);
     const c10::IValue latent_noise = model.module.attr("latent_noise");
-    // On a CPU one by one, so that the bits of a member do not depend on its companions.
+    // A CPU samples the members one by one, so that the bits of a member do not depend on the others.
     const int64_t together = model.device.is_cpu() ? 1 : members;
     for (int64_t first = 0; first < members; first += together) {
       const auto of_these = date.expand({together, conditions});
       const auto noise = draw(model, seed, numbers.narrow(0, first, together), of_these, time, history != 0);
       const auto latent = (model.device.is_cpu() ? solve : replay)(model, noise, of_these.to(model.device), steps);
-      // A copy from a GPU that need not wait comes through pinned memory.
+      // A non-blocking copy from a GPU uses pinned memory.
       const auto states = model.run("decode", {latent, latent_noise}).contiguous().to(torch::kCPU, torch::kFloat, true);
       model.stream.synchronize();
       const auto count = static_cast<size_t>(states.numel());

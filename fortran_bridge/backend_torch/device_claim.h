@@ -12,9 +12,9 @@
 #include <string>
 #include <utility>
 
-// A GPU that this model takes from the other models of its launch on this node: those of other emulators of the
-// process, and of other processes. The claim is a name in Linux's abstract socket namespace, which one socket of a node
-// can have, and which is free again when the claim or its process ends.
+// Reserves a GPU for one model, so that other models of the same launch on this node, in this process or another, take
+// other GPUs. The claim is a name in Linux's abstract socket namespace. Only one socket of a node can have a name, and
+// the name is free again when the claim or its process ends.
 class DeviceClaim {
  public:
   DeviceClaim() = default;
@@ -25,15 +25,15 @@ class DeviceClaim {
   }
   ~DeviceClaim() { release(); }
 
-  // The first device from `wanted` to `count` - 1 that no other model has; `wanted` if all are taken. Never one below,
-  // which a namelist with device = 'cuda:N' leaves to the host.
+  // Returns the first device from `wanted` to `count` - 1 that no other model has, or `wanted` if all are taken.
+  // A namelist with device = 'cuda:N' leaves the devices below N to the host.
   int take(int wanted, int count) {
     for (int device = wanted; device < count; ++device)
       if (bind_name("icegen-gpu-" + std::to_string(getppid()) + "-" + name_of(device))) return device;
     return wanted;
   }
 
-  // What the launcher calls a device that this process sees at an index.
+  // The launcher's name for the device that this process sees as number `device`.
   static std::string name_of(int device) {
     std::string name = std::to_string(device);
     for (const char *variable : {"CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"}) {
@@ -61,7 +61,7 @@ class DeviceClaim {
     sockaddr_un address = {};
     address.sun_family = AF_UNIX;
     if (name.size() > sizeof address.sun_path - 1) return false;
-    std::memcpy(address.sun_path + 1, name.data(), name.size());  // after a zero byte: no file
+    std::memcpy(address.sun_path + 1, name.data(), name.size());  // a name that begins with a zero byte is abstract
     socket_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
     if (socket_ >= 0 && ::bind(socket_, reinterpret_cast<const sockaddr *>(&address), size) == 0) return true;

@@ -9,8 +9,9 @@ namespace torch::jit {
 struct Module;
 }
 
-// Where the networks of an archive come from, which is all that the backends over libtorch differ in: called once the
-// module is loaded, before it runs. archive: path of the file.  precision: of the denoiser's products.
+// Put the backend's networks into the module: nothing to do for TorchScript, compiled code for AOTInductor. This is the
+// only difference between the backends over libtorch. Called after the module is loaded and before it runs.
+// archive: path of the file.  precision: of the products in the denoiser.
 void take_networks(torch::jit::Module &module, const char *archive, const c10::Device &device, const char *precision);
 
 #endif

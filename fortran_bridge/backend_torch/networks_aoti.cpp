@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Backend `aoti`: the archive's machine code, which AOTInductor made of the denoiser and the decoder, in place of their
-// TorchScript. Weights, noise and sampler remain those of the module.
+// Backend `aoti`: compiled code of the archive replaces the TorchScript of the denoiser and the decoder. AOTInductor
+// made it from them. Weights, noise and sampler are still those of the module.
 
 #include <ATen/Version.h>
 #include <caffe2/serialize/inline_container.h>
@@ -22,7 +22,7 @@
 
 namespace {
 
-// A file that is gone at the end of its scope.
+// A file that is deleted at the end of its scope.
 class TemporaryFile {
  public:
   TemporaryFile(const void *content, size_t size) : path_(std::filesystem::temp_directory_path() / "icegen-XXXXXX") {
@@ -30,7 +30,7 @@ class TemporaryFile {
     const bool written = file >= 0 && write(file, content, size) == static_cast<ssize_t>(size);
     if (file >= 0) close(file);
     if (!written) unlink(path_.c_str());
-    TORCH_CHECK(written, "cannot write ", path_, ", which machine code is loaded from; TMPDIR names another folder");
+    TORCH_CHECK(written, "cannot write compiled code to ", path_, "; set TMPDIR to another folder");
   }
   ~TemporaryFile() { unlink(path_.c_str()); }
   TemporaryFile(const TemporaryFile &) = delete;
@@ -41,10 +41,10 @@ class TemporaryFile {
   std::string path_;
 };
 
-// A compiled network, as TorchScript calls it.
+// A compiled network that TorchScript can call.
 class Compiled : public torch::CustomClassHolder {
  public:
-  // weights: by name; they are copied.
+  // weights: by their names in the module. They are copied.
   Compiled(const std::string &library, const std::unordered_map<std::string, at::Tensor> &weights) : runner_(library) {
     std::unordered_map<std::string, at::Tensor> constants;
     for (const auto &[constant, name] : runner_.getConstantNamesToOriginalFQNs()) {
@@ -75,9 +75,9 @@ std::string text(caffe2::serialize::PyTorchStreamReader &zip, const std::string 
   return {static_cast<const char *>(content.get()), size};
 }
 
-// Refuse code that does not run here. compiled: what the archive says of it, null if nothing.
+// Refuse code that does not run here. compiled: its entry in the archive's metadata, null if there is none.
 void require_here(const nlohmann::json &compiled, const c10::Device &device, const char *precision) {
-  const std::string cure = "; `icegen export --backend aoti` on this machine writes it anew";
+  const std::string cure = "; run `icegen export --backend aoti` on this machine";
   TORCH_CHECK(!compiled.is_null(), "it has no compiled networks", cure);
   utsname machine = {};
   uname(&machine);
@@ -121,7 +121,7 @@ void take_networks(torch::jit::Module &module, const char *archive, const c10::D
   require_here(metadata.value("compiled", nlohmann::json()), device, precision);
   for (const std::string network : {"denoiser", "decoder"}) {
     const std::string entry = "extra/" + network + ".so";
-    if (!zip.hasRecord(entry)) continue;  // a decoder that does nothing
+    if (!zip.hasRecord(entry)) continue;  // a decoder that returns its input is not compiled
     const auto [code, size] = zip.getRecord(entry);
     const TemporaryFile library(code.get(), size);
     replace(module.attr(network).toModule(), library.path());

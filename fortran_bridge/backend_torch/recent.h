@@ -7,11 +7,11 @@
 #include <deque>
 #include <utility>
 
-// Values by key, of which those that were used last are kept.
+// Values by key. Only those that were used most recently are kept.
 template <class Key, class Value, std::size_t Most>
 class Recent {
  public:
-  // The value of a key, made anew if it is not there; the one that was used longest ago makes room.
+  // The value of a key. If there is no room, a new key replaces the least recently used one.
   Value &operator[](const Key &key) {
     const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const auto &e) { return e.first == key; });
     if (found != entries_.end()) {
@@ -24,7 +24,7 @@ class Recent {
   }
 
  private:
-  std::deque<std::pair<Key, Value>> entries_;  // the one that was used last comes first
+  std::deque<std::pair<Key, Value>> entries_;  // the most recently used comes first
 };
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a backend offers the bridge: it loads a model from an archive and runs it. A backend is a shared library that
- * exports icegen_backend_v2; the bridge loads it with dlopen, on generator ranks alone, and calls it from one thread
- * of its own, whose floating-point traps are masked. Functions return 0, or fill `message`, one line, and return
- * another value; after that the model is still called. What a backend in C++ throws is taken as such a failure.
+ * The interface between the bridge and a backend, which loads a model from an archive and runs it.
+ * A backend is a shared library that exports icegen_backend_v2. The bridge loads it with dlopen, on generator ranks
+ * only, and calls it from one thread of its own, in which floating-point traps are masked.
+ * Functions return 0 on success. On failure they fill `message` with one line and return another value; the bridge may
+ * call the model again after that. An exception of a backend in C++ counts as a failure.
  */
 #ifndef ICEGEN_BACKEND_H
 #define ICEGEN_BACKEND_H
@@ -17,18 +18,23 @@ extern "C" {
 
 typedef struct icegen_backend {
   /*
-   * Load the model. archive: path of a file that the bridge has verified.  device: "cpu" or "cuda".
-   * device_index: which of the devices that this rank sees, or the first later one that no other model has.
+   * Load the model.
+   * archive: path of a file that the bridge has verified.
+   * device: "cpu" or "cuda".
+   * device_index: number of the device among those that this rank sees. If another model has it, the backend takes
+   * the first later device that no model has.
    * precision: of the products in the model's networks, "float32" or "bfloat16".
    * threads: CPU threads of the model, at least 1.
    */
   int (*create)(const char *archive, const char *device, int device_index, const char *precision, int threads,
                 void **model, char *message, size_t message_size);
   /*
-   * Generate states. member [members]: their numbers.  condition [conditions]: the same for all members.
-   * time, history: of the noise, as torchscript/README.md says; archives of contract 1 know neither.
-   * state: float32 [members, variable, y, x], of `size` elements in all; finite, within the archive's bounds and of
-   * the consistency that it states, or the bridge refuses it.
+   * Generate states.
+   * member [members]: the numbers of the members.
+   * condition [conditions]: the same for all members.
+   * time, history: arguments of the noise, see torchscript/README.md. Archives of contract 1 have neither.
+   * state: float32 [members, variable, y, x], of `size` elements in all. The bridge refuses values that are not
+   * finite, not within the archive's bounds, or not consistent in the way that the archive states.
    */
   int (*generate)(void *model, int64_t seed, int64_t members, const int64_t *member, int64_t conditions,
                   const int64_t *condition, int64_t time, int history, int64_t steps, float *state, size_t size,

@@ -23,18 +23,18 @@ namespace {
 const std::string kCommentPrefix = "icegen-archive sha256:";
 const std::size_t kCommentLength = kCommentPrefix.size() + 64;
 
-// A file that is read in pieces, since archives are large.
+// A file that is read in pieces, because archives are large.
 class ArchiveFile {
  public:
   explicit ArchiveFile(const std::string &path) : path_(path), file_(std::fopen(path.c_str(), "rb"), std::fclose) {
     if (!file_) refuse();
   }
 
-  // Read it all. Returns its checksum, verified.
+  // Read the whole file and verify its checksum. Returns the checksum.
   std::string verify() {
     constexpr std::size_t piece = 1 << 20;
     std::vector<char> buffer(kCommentLength + piece);
-    std::size_t held = 0;  // bytes of the buffer; the last of them may be the comment
+    std::size_t held = 0;  // bytes in the buffer; the last of them may be the comment
     Sha256 hash;
     while (const std::size_t read = std::fread(buffer.data() + held, 1, piece, file_.get())) {
       size_ += read, held += read;
@@ -57,7 +57,7 @@ class ArchiveFile {
     return actual;
   }
 
-  // After verify.
+  // These need a call of verify first.
   std::size_t size() const { return size_; }
   std::string text(std::size_t at, std::size_t size) const {
     if (at > size_ || size > size_ - at) throw std::out_of_range("zip entry beyond the file");
@@ -78,7 +78,7 @@ class ArchiveFile {
   std::size_t size_ = 0;
 };
 
-// The few fields of a zip file that lead to a stored (uncompressed) entry; little-endian, bounds checked.
+// Reads stored (uncompressed) entries of a zip file, whose numbers are little-endian. Every access checks the bounds.
 class Zip {
  public:
   explicit Zip(const ArchiveFile &file) : file_(file) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What an archive says of itself (torchscript/README.md), read without running it.
+// The description of an archive (torchscript/README.md), read without running its code.
 #pragma once
 
 #include <memory>
@@ -16,24 +16,24 @@ struct Condition {
   int first, last;  // values that the archive was trained for
 };
 
-// Of a variable's values; infinite where the archive has none.
+// Bounds of a variable's values; infinite if the archive has none.
 struct Bounds {
   double lower, upper;
 };
 
-// Thickness over concentration wherever there is ice, m; without ice both are 0.
+// The range of sit / sic where there is ice, m. Without ice both are 0.
 struct Consistency {
   std::size_t sit, sic;  // indices of variables
   Bounds ratio;
 };
 
 struct Archive {
-  int contract;                        // its version
+  int contract;                        // version of the archive contract
   std::vector<std::string> variables;  // ids, in the order of the model's output
   std::vector<Bounds> bounds;          // of each of them
   std::optional<Consistency> consistency;
   Mask mask;
-  std::shared_ptr<const Projected> projected;  // null where the archive gives the places of its cells one by one
+  std::shared_ptr<const Projected> projected;  // null if the archive has the position of each cell instead
   bool mirrored;                               // x decreases with the column
   std::vector<Condition> conditions;           // year, day_of_year; or none
   int steps;                                   // default of the sampler
@@ -50,18 +50,17 @@ struct ArchiveHeader {
   std::string sha256;    // of the file
 };
 
-// Read the file, verify its checksum and return its header, or the checksum alone. Throws Error(ICEGEN_BAD_ARCHIVE).
+// Read the file, verify its checksum and return its header, or only the checksum. Throws Error(ICEGEN_BAD_ARCHIVE).
 ArchiveHeader read_header(const std::string &path);
 std::string verified_sha256(const std::string &path);
 
-// Throws Error(ICEGEN_BAD_ARCHIVE) if the file is not the one that the namelist pins; wanted: empty for any.
+// Throws Error(ICEGEN_BAD_ARCHIVE) if the file has another SHA-256 than the namelist wants. wanted: empty for any.
 void require_sha256(const ArchiveHeader &header, const std::string &wanted, const std::string &path);
 
-// Interpret a header, its lonlat left out. Throws Error(ICEGEN_BAD_ARCHIVE) if it is of another contract or asks for
-// what we do not know.
+// Parse a header, except its lonlat. Throws Error(ICEGEN_BAD_ARCHIVE) if it does not follow a contract that we read.
 Archive parse_header(const ArchiveHeader &header, const std::string &path);
 
-// Throws Error(ICEGEN_BAD_ARCHIVE) if neither a projection that we know nor the header's lonlat tells where cells are.
+// Throws Error(ICEGEN_BAD_ARCHIVE) if the positions of cells follow neither from a projection nor from lonlat.
 void require_coordinates(const ArchiveHeader &header, const Archive &archive, const std::string &path);
 
 }  // namespace icegen

@@ -11,7 +11,7 @@
 namespace icegen {
 namespace {
 
-// Call a function of a backend; what it throws or returns becomes an Error that begins with `failure`.
+// Call a function of a backend. If it fails or throws, throw an Error that begins with `failure`.
 template <class Call>
 void run(const std::string &failure, const Call &call) {
   char message[512] = "";
@@ -22,7 +22,7 @@ void run(const std::string &failure, const Call &call) {
   if (!fine) fail(ICEGEN_BACKEND_ERROR, failure, message);
 }
 
-// Refuse values that no ice has. cells: of one variable, float32 [y, x].
+// Refuse impossible values. cells: of one variable, float32 [y, x].
 void require_within(const Bounds &bounds, const float *cells, std::size_t count, const std::string &variable,
                     std::int64_t member) {
   constexpr float most = std::numeric_limits<float>::max();
@@ -41,12 +41,12 @@ void require_within(const Bounds &bounds, const float *cells, std::size_t count,
 
 // Refuse thickness that contradicts concentration. state: float32 [variable, y, x] of one member.
 void require_consistent(const Consistency &wanted, const float *state, std::size_t cells, std::int64_t member) {
-  constexpr double rounding = 1e-6;  // relative, of float32 numbers and of what they were computed from
+  constexpr double rounding = 1e-6;  // relative, of float32 numbers and of the numbers they were computed from
   const double thinnest = wanted.ratio.lower * (1 - rounding), thickest = wanted.ratio.upper * (1 + rounding);
   const float *sit = state + wanted.sit * cells, *sic = state + wanted.sic * cells;
   for (std::size_t cell = 0; cell < cells; ++cell) {
     const double volume = sit[cell], area = sic[cell];
-    if (volume >= thinnest * area && volume <= thickest * area) continue;  // both 0 as well
+    if (volume >= thinnest * area && volume <= thickest * area) continue;  // also if both are 0
     const auto refuse = [&](const auto &...seen) {
       fail(ICEGEN_BACKEND_ERROR, "generation failed: sit / sic of member ", member, " is ", seen..., " in cell ",
            cell + 1, "; wanted ", wanted.ratio.lower, " to ", wanted.ratio.upper, " m, or 0 / 0");
@@ -74,7 +74,7 @@ Model::Model(const Archive &archive, const std::string &backend, const std::stri
 }
 
 Model::~Model() {
-  // It cannot be told whether this fails, and nobody needs to know.
+  // A destructor cannot report a failure.
   outcome_of([&] { functions_->destroy(handle_); });
 }
 

@@ -14,9 +14,9 @@ namespace icegen {
 
 class Model {
  public:
-  // archive: outlives the model.  path: of its file.
+  // archive: has to outlive the model.  path: of its file.
   // backend: a name, found as libicegen_backend_<name>.so beside this library, or the path of a shared library.
-  // Throws Error(ICEGEN_BACKEND_ERROR), or of ICEGEN_OUT_OF_MEMORY, as the other members do, whatever a backend throws.
+  // All members throw Error(ICEGEN_BACKEND_ERROR) or Error(ICEGEN_OUT_OF_MEMORY), whatever a backend throws.
   Model(const Archive &archive, const std::string &backend, const std::string &path, const std::string &device,
         int device_index, const std::string &precision, int threads);
   ~Model();
@@ -24,7 +24,7 @@ class Model {
   Model &operator=(const Model &) = delete;
 
   // states: receives float32 [members, variable, ocean cell]. Values that are not finite, not within the archive's
-  // bounds or not consistent, be it on land, are an error.
+  // bounds or not consistent are an error, also on land.
   void generate(std::int64_t seed, const std::vector<std::int64_t> &members, const Moment &moment, int steps,
                 std::vector<float> &states);
 

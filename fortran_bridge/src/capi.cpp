@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The border to C: nothing is thrown across it, and the caller's floating-point environment stays as it was.
+// The C interface: no exception leaves it, and the caller's floating-point environment does not change.
 
 #include <icegen.h>
 
@@ -18,9 +18,8 @@
 
 namespace {
 
-// The emulators that are open, by serial number: the value of a handle, which names no address and never comes back, so
-// that a copy of a handle that was closed is refused for ever. Never destroyed, since a host may close as late as it
-// likes.
+// The open emulators, by serial number. A handle is a serial number and no address. No number is used twice, so that a
+// copy of a closed handle is always refused. Never destroyed, because a host may close as late as it likes.
 class Emulators {
  public:
   using Entries = std::map<std::uintptr_t, std::optional<icegen::Emulator>>;
@@ -44,7 +43,7 @@ class Emulators {
     const auto found = open_.find(reinterpret_cast<std::uintptr_t>(handle));
     return found == open_.end() ? nullptr : &*found->second;
   }
-  // Why an open failed, and so why a null handle is none; the last one if several did.
+  // Why the last failed open failed: the message about a null handle contains it.
   void keep_failure(const icegen::Error &failure) {
     const std::lock_guard lock(mutex_);
     failure_ = failure;
@@ -54,7 +53,7 @@ class Emulators {
     return failure_;
   }
   void remove(const icegen_emulator *handle) {
-    Entries::node_type removed;  // destroyed when the lock is released, since that waits for the model
+    Entries::node_type removed;  // destroyed after the lock is released, because this waits for the model
     const std::lock_guard lock(mutex_);
     removed = open_.extract(reinterpret_cast<std::uintptr_t>(handle));
   }
@@ -68,8 +67,8 @@ class Emulators {
 
 Emulators &emulators = *new Emulators;
 
-// While it lives the caller's traps are masked, and neither its rounding nor its treatment of denormal numbers makes a
-// difference to a field.
+// While it exists, the floating-point environment is the default one. The caller's traps are masked, and its rounding
+// mode and its treatment of denormal numbers do not change a field.
 class FloatingPointGuard {
  public:
   FloatingPointGuard() {
@@ -88,7 +87,7 @@ void fill(char *message, size_t size, const char *text) {
   if (message == nullptr || size == 0) return;
   std::strncpy(message, text, size - 1);
   message[size - 1] = '\0';
-  for (char *c = message; *c != '\0'; ++c)  // one line, whatever was read from a file
+  for (char *c = message; *c != '\0'; ++c)  // one line, whatever a file contained
     if (std::iscntrl(static_cast<unsigned char>(*c)) != 0) *c = ' ';
 }
 
@@ -229,10 +228,10 @@ int icegen_fill_categories_f32(int64_t n, const float *area, const float *volume
                  [&] { icegen::fill_categories(n, area, volume, categories, bounds, category_area, category_volume); });
 }
 
-// What the Fortran module calls beside icegen.h; declared in icegen.f90 and hidden by icegen.map.
+// Functions that only the Fortran module calls: icegen.f90 declares them, and icegen.map hides them.
 extern "C" {
 
-// As icegen_add_target_by and icegen_add_target_weights. bytes: of each coordinate, 4 or 8.
+// The same as icegen_add_target_by and icegen_add_target_weights. bytes: of each coordinate, 4 or 8.
 int icegen_fortran_add_target_by(icegen_emulator *emulator, const char *target, int64_t n, int bytes, const void *lon,
                                  const void *lat, const char *units, const char *method, double distance, char *message,
                                  size_t message_size) {
@@ -249,13 +248,13 @@ int icegen_fortran_add_target_weights(icegen_emulator *emulator, const char *tar
   });
 }
 
-// In place of a collective function, on a rank that has no memory for its arguments: that function then fails on all
-// ranks.
+// A rank that has no memory for the arguments of a collective function calls this in its place. The function then fails
+// on all ranks.
 int icegen_fortran_no_memory(icegen_emulator *emulator, char *message, size_t message_size) {
   return guarded(message, message_size, [&] { checked(emulator).fail_without_memory(); });
 }
 
-// A number that the host may not convert itself, lest it is a signalling NaN.
+// The same number in double precision. The host does not convert it itself, because a signalling NaN would trap.
 double icegen_fortran_widened(float value) {
   const volatile float narrow = value;  // volatile: compilers would move the conversion out of the guard
   const FloatingPointGuard guard;

@@ -11,14 +11,14 @@
 namespace icegen {
 namespace {
 
-// Mean thickness over the ice of a point, m: thinner ice is none that a model keeps, thicker ice there is not.
+// Limits of the mean thickness of a point's ice, m: models keep no thinner ice, and there is no thicker ice.
 constexpr double kThinnest = 0.01, kThickest = 20;
 
 // The density of thickness over the ice is g(h) = h^2 exp(-h / H) / (2 H^3), of mean 3 H: the form h^q exp(-h / H) of
-// Toppaladoddi and Wettlaufer (2015, Phys. Rev. Lett. 115, 148501) with q = 2. Ice of less than `x` times H:
+// Toppaladoddi and Wettlaufer (2015, Phys. Rev. Lett. 115, 148501) with q = 2. The ice below `x` times H:
 struct Below {
-  double area;    // as part of all
-  double volume;  // as part of all
+  double area;    // fraction of the total
+  double volume;  // fraction of the total
 };
 
 Below below(double x) {
@@ -56,14 +56,14 @@ struct Amount {
   }
 };
 
-// The same volume, on the area nearest to what it has with which its thickness is possible.
+// The same volume, with the nearest area for which the thickness is possible.
 template <class Real>
 Amount<Real> possible(Amount<Real> ice, Real thinnest, Real thickest) {
   constexpr Real endless = std::numeric_limits<Real>::infinity();
   if (!(ice.volume > 0)) return {0, 0};
   if (!(ice.thickness() <= thickest)) {
     ice.area = ice.volume / thickest;
-    while (!(ice.thickness() <= thickest)) ice.area = std::nextafter(ice.area, endless);  // what rounding left
+    while (!(ice.thickness() <= thickest)) ice.area = std::nextafter(ice.area, endless);  // correct the rounding
   } else if (!(ice.thickness() >= thinnest)) {
     ice.area = ice.volume / thinnest;
     while (!(ice.thickness() >= thinnest)) ice.area = std::nextafter(ice.area, Real(0));
@@ -71,14 +71,14 @@ Amount<Real> possible(Amount<Real> ice, Real thinnest, Real thickest) {
   return ice;
 }
 
-// Spread the ice of a point; its thickness lies between bounds[0] and the last bound.
+// Distribute the ice of a point. Its thickness lies between the first bound and the last.
 template <class Real>
 void spread(const Amount<Real> &ice, const std::vector<Real> &bounds, std::vector<Amount<Real>> &filled) {
   constexpr double negligible = 1e-10;  // part of a point's area or volume
   const std::size_t categories = filled.size();
   const double scale = static_cast<double>(ice.volume) / ice.area / 3;  // H
   Below lower = {0, 0};
-  std::size_t most = 0;  // the category with most ice takes what rounding and the negligible ones leave
+  std::size_t most = 0;  // the category with most ice also takes the rounding error and the negligible ice
   double most_area = 0;
   for (std::size_t k = 0; k < categories; ++k) {
     const Below upper = k + 1 == categories ? Below{1, 1} : below(bounds[k + 1] / scale);
@@ -96,7 +96,7 @@ void spread(const Amount<Real> &ice, const std::vector<Real> &bounds, std::vecto
     filled[most] = rest;
     return;
   }
-  // Bounds that leave no room for the distribution: all in the category of the mean.
+  // The bounds do not fit the distribution: all ice goes to the category of the mean thickness.
   std::fill(filled.begin(), filled.end(), Amount<Real>{0, 0});
   std::size_t of_mean = 0;
   while (of_mean + 1 < categories && ice.thickness() > bounds[of_mean + 1]) ++of_mean;

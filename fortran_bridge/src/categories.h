@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Ice of one concentration and volume spread over thickness categories.
+// Distributes the ice of a point over thickness categories.
 #pragma once
 
 #include <cstdint>

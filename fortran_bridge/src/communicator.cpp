@@ -12,17 +12,17 @@
 namespace icegen {
 namespace {
 
-// What a rank tells the others in an agreement: they all learn the largest value of each part.
+// What a rank tells the others in an agreement. All ranks receive the maximum of each number over the ranks.
 struct Report {
   int first_failure;            // minus the rank that failed, or minus the number of ranks
-  int success;                  // 1 where the call did not fail
-  int digest, opposite_digest;  // of the arguments: the largest are opposite to each other if all are equal
-  int unknown_arguments;        // 1 where they could not be described
-  int exception;                // 1 where the question that is asked is answered by no
+  int success;                  // 1 if the call did not fail
+  int digest, opposite_digest;  // of the arguments; the maxima are opposite if all digests are equal
+  int unknown_arguments;        // 1 if they could not be described
+  int exception;                // 1 if `holds` is false
 };
 constexpr int kReportSize = sizeof(Report) / sizeof(int);
 
-// A message that the first rank to know it sends to all.
+// A message that one rank sends to all.
 struct Announcement {
   int status = ICEGEN_BAD_ARGUMENT;
   char message[kMessageSize] = "";
@@ -84,7 +84,7 @@ bool Communicator::conclude(const Conclusion &here, bool name_the_rank) const {
   Announcement announcement;
   int speaker = first;
   if (unequal) {
-    // The first rank sends its arguments; the first rank with others tells all of both.
+    // The first rank sends its arguments. The first rank that has other arguments sends a message with both.
     Announcement first_rank;
     first_rank.status = digest;
     std::snprintf(first_rank.message, sizeof first_rank.message, "%s", here.arguments->c_str());

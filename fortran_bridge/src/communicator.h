@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The MPI that the bridge uses, in terms of ranks and C++ values. Every member is collective and throws Error.
-// communicator.cpp is written over MPI; communicator_serial.cpp takes its place in a build without.
+// The ranks of a host and what the bridge does with MPI, in C++ values. Every member is collective and throws Error.
+// communicator.cpp calls MPI. In a build without MPI, communicator_serial.cpp takes its place.
 //
-// Whatever may fail on one rank, if only for want of memory, stands inside `agree`; between two collective calls a rank
-// that left would keep the others waiting.
+// Code that can fail on one rank, for example for lack of memory, runs inside `agree`. A rank that threw between two
+// collective calls would keep the others waiting.
 #pragma once
 
 #include <string>
@@ -14,8 +14,7 @@
 
 namespace icegen {
 
-// Where a rank is among the nodes. A node is a group of ranks that can share memory; the first rank of each is its
-// leader.
+// The position of a rank. A node is a group of ranks that can share memory. The first rank of a node is its leader.
 struct Place {
   int node;  // index of the node, in the order of the leaders' ranks
   int rank;  // among the ranks of the node
@@ -48,7 +47,7 @@ class Communicator {
     conclude({outcome_of(local), &no_arguments}, true);
   }
 
-  // The same, and throw Disagreement if the text that `arguments` returns is not known to be the same on all ranks.
+  // The same. Throws Disagreement unless `arguments` returns the same text on all ranks.
   template <class Arguments, class Local>
   void agree(const Arguments &arguments, const Local &local) const {
     everywhere(arguments, [&] {
@@ -57,7 +56,7 @@ class Communicator {
     });
   }
 
-  // The same with a `local` that returns a bool; tell whether it is true on all ranks.
+  // The same with a `local` that returns a bool. Returns whether it is true on all ranks.
   template <class Arguments, class Local>
   bool everywhere(const Arguments &arguments, const Local &local) const {
     std::string text;
@@ -70,38 +69,38 @@ class Communicator {
     return conclude({outcome, described ? &text : nullptr, holds}, true);
   }
 
-  // Run `local` on the first rank alone; what it throws is thrown on all of them.
+  // Run `local` on the first rank only. If it throws, throw its error on all ranks.
   template <class Local>
   void agree_on_first(const Local &local) const {
     const std::string no_arguments;
     conclude({rank_ == 0 ? outcome_of(local) : Error(ICEGEN_SUCCESS, ""), &no_arguments}, false);
   }
 
-  // Give the first rank's text to all: once to each node, and from its leader to the others.
+  // Send the first rank's text to the leaders of all nodes, and from each leader to the other ranks of its node.
   void broadcast(std::string &text) const;
 
-  // How many ranks each node has.
+  // Number of ranks of each node.
   std::vector<int> node_sizes() const;
 
  private:
   friend class NodeMemory;
 
-  // How a call went on this rank.
+  // The outcome of a call on this rank.
   struct Conclusion {
     Error outcome;
-    const std::string *arguments;  // null where they could not be described, and are not to be compared
+    const std::string *arguments;  // null if they could not be described; then they are not compared
     bool holds = true;
   };
 
-  // Throw the same Error on all ranks if the call failed on one, or if their arguments differ. Returns whether the
-  // conclusion holds on all ranks. name_the_rank: in the message, if others did not fail.
+  // Throw the same Error on all ranks if the call failed on one, or if their arguments differ. Returns whether `holds`
+  // is true on all ranks. name_the_rank: the message names the rank that failed, unless all ranks failed.
   bool conclude(const Conclusion &here, bool name_the_rank) const;
 
   // Fortran handles.
   struct Handles {
-    int all = 0;      // the duplicate
+    int all = 0;      // the duplicate of the host's
     int node = 0;     // the ranks of this node
-    int leaders = 0;  // on leaders: those of all nodes
+    int leaders = 0;  // only on leaders: the leaders of all nodes
   };
   Handles handles_;
   int rank_ = 0, size_ = 1;  // size 0: moved from

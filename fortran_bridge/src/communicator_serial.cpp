@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The communicator of a host without MPI: one rank, which agrees with itself and has its memory for itself.
+// Communicator and NodeMemory of a build without MPI: there is one rank.
 #include <dlfcn.h>
 
 #include "communicator.h"
@@ -13,8 +13,8 @@ Function *function_named(const char *name) {
   return reinterpret_cast<Function *>(dlsym(RTLD_DEFAULT, name));
 }
 
-// How many ranks the host has if it runs under an MPI that is a shared library, else 1. This build knows none of its
-// types: MPI_COMM_WORLD is an object of Open MPI, and a number in MPICH and its relatives.
+// Number of ranks of the host if it uses an MPI that is a shared library, else 1. This build has no mpi.h, so it has to
+// know MPI_COMM_WORLD: an object in Open MPI, a number in MPICH and its relatives.
 int ranks_of_host() {
   const auto initialized = function_named<int(int *)>("MPI_Initialized");
   const auto finalized = function_named<int(int *)>("MPI_Finalized");

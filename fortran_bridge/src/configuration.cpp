@@ -13,7 +13,7 @@
 #include "error.h"
 #include "placement.h"
 
-// As declared in namelist.f90, which fills it.
+// namelist.f90 declares the same type and fills it.
 struct icegen_namelist {
   char archive[1024], archive_sha256[128], backend[1024], device[128], precision[128], condition[128], history[128],
       years[128], calendar[128], cpus[1024];  // closed by a zero
@@ -35,7 +35,7 @@ bool is_digest(const std::string &text) {
 
 std::string read_namelist(const std::string &path) {
   struct stat about;
-  if (stat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode))  // of which not all runtimes tell
+  if (stat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode))  // not all Fortran runtimes report this
     fail(ICEGEN_BAD_NAMELIST, "namelist ", path, " is a folder; wanted a file");
   icegen_namelist raw = {};
   char message[512] = "";

@@ -13,8 +13,8 @@ struct Plane {
   double x, y;
 };
 
-// Where in a quadrilateral the origin lies: s from its side (0, 1) to (2, 3), t from its side (0, 2) to (1, 3).
-// Newton's method on the bilinear map; false if it does not converge.
+// The position of the origin in a quadrilateral: s from side (0, 1) to side (2, 3), t from side (0, 2) to side (1, 3).
+// Inverts the bilinear map by Newton's method. Returns false if that does not converge.
 bool invert_bilinear(const Plane (&corner)[4], double &s, double &t) {
   s = t = 0.5;
   bool arrived = false;
@@ -80,8 +80,8 @@ bool Curvilinear::locate(const Point &point, double &row, double &column) const 
     return true;
   };
 
-  // From the nearest centre, walk to the quadrilateral of centres that holds the point, or to the grid's border. Where
-  // none can be told, as at a pole in which all columns meet, the point is taken to be at the nearest centre.
+  // From the nearest centre, walk to the quadrilateral of centres that holds the point, or to the grid's border. If
+  // there is none, as at a pole where all columns meet, the point is moved to the nearest centre.
   int r = std::min(near_row, rows_ - 2), c = std::min(near_column, columns_ - 2);
   for (int walked = 0; walked < 16; ++walked) {
     Plane corner[4];  // gnomonic projection about the point

@@ -9,14 +9,14 @@ namespace icegen {
 
 class Curvilinear : public Coordinates {
  public:
-  // centres [rows * columns], of the cells, and order [rows * columns], as sort_for_search left it, are kept elsewhere.
+  // centres [rows * columns]: of the cells.  order [rows * columns]: from sort_for_search. Both have to outlive this.
   // mirrored: x decreases with the column. Throws Error(ICEGEN_BAD_ARCHIVE) for less than 2 rows or columns.
   Curvilinear(int rows, int columns, const Vector *centres, const std::int32_t *order, bool mirrored);
 
-  // Between four centres: inverse bilinear interpolation where great circles are straight.
+  // Inverse bilinear interpolation between four centres, in a projection in which great circles are straight.
   bool locate(const Point &point, double &row, double &column) const override;
   Vector centre(int cell) const override { return centres_.point(cell); }
-  // x is the direction of increasing columns, y at right angles to its left.
+  // x is the direction of increasing columns. y is perpendicular to it, on its left.
   Turn turn(int cell, const Point &point) const override;
 
  private:
@@ -25,8 +25,8 @@ class Curvilinear : public Coordinates {
   NearestSearch centres_;
 };
 
-// lon, lat [cells]: degrees;  centres [cells]: receives their places. Throws Error(ICEGEN_BAD_ARCHIVE) for what is
-// none.
+// lon, lat [cells]: degrees.  centres [cells]: receives unit vectors. Throws Error(ICEGEN_BAD_ARCHIVE) if there
+// is no such place.
 void find_centres(int cells, const double *lon, const double *lat, Vector *centres);
 
 }  // namespace icegen

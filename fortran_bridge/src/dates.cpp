@@ -24,7 +24,7 @@ int days_in(int year, const std::string &calendar) {
 // days, floor((day - 1/2) 365.25 / length) + 1, here in whole numbers.
 int standard_day(int day, int length) { return (2 * day - 1) * 1461 / (8 * length) + 1; }
 
-// Days without gaps: 1 on the first day of the year 1.
+// Number of a day, counted without gaps: 1 on the first day of the year 1.
 std::int64_t days_until(int year, int day_of_year, const std::string &calendar) {
   const std::int64_t years = year - 1;
   if (calendar == "standard") return 365 * years + years / 4 - years / 100 + years / 400 + day_of_year;

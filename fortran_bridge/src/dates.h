@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a date of the host means to a model: icegen.archive.dates in Python, with the calendars of hosts.
+// What a date of the host means to a model. Python has the same in icegen.archive.dates, without calendars of hosts.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +10,11 @@
 
 namespace icegen {
 
-// Texts are those of the namelist.
+// The texts are values of the namelist.
 struct DateRules {
   bool condition = true;              // samples are conditioned on the date
-  bool history = false;               // the dates of a member hang together
-  std::string years = "given";        // of the condition: "given", "held" at the ends of the range, or one year for all
+  bool history = false;               // the states of a member are correlated in time
+  std::string years = "given";        // of the condition: "given", "held" within the range, or one year
   std::string calendar = "standard";  // of the host
 
   bool operator==(const DateRules &other) const {
@@ -39,7 +39,7 @@ struct Moment {
   }
 };
 
-// conditions: of the archive. Throws Error(ICEGEN_BAD_ARGUMENT) for a date that the calendar or the archive lacks.
+// conditions: of the archive. Throws Error(ICEGEN_BAD_ARGUMENT) for a date outside the calendar or the archive.
 Moment moment_of(int year, int day_of_year, const DateRules &rules, const std::vector<Condition> &conditions);
 
 }  // namespace icegen

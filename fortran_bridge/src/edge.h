@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Where the archive's grid ends in ocean: a host that is drawn to its fields would see a front there.
+// The edge of the archive's grid in ocean. A host that relaxes to the archive's fields would have a jump there.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +14,12 @@ class DomainEdge {
  public:
   DomainEdge(const Mask &mask, const Coordinates &coordinates);
 
-  // 1 far from the edge, falling to 0 in proportion to the distance where that is less than `width_km`; 0: it is 1 at
-  // the edge too.
+  // The distance from the edge divided by `width_km`, at most 1. With a width of 0 it is 1 everywhere.
   double blend(const Point &point, double width_km) const;
 
  private:
-  std::vector<Vector>
-      cells_;  // centres of the ocean cells in the outermost rows and columns, beyond which there is none
+  // Centres of the ocean cells in the outermost rows and columns, except where the grid closes on itself.
+  std::vector<Vector> cells_;
   std::vector<std::int32_t> order_;
 };
 

@@ -69,7 +69,7 @@ void Emulator::choose_key() {
   });
 }
 
-// On each node some ranks, spread evenly over its ranks, its leader among them.
+// The generators of a node are spread evenly over its ranks. Its leader is one of them.
 void Emulator::choose_generators() {
   const std::vector<int> node_sizes = comm_.node_sizes();
   comm_.agree([&] {
@@ -91,7 +91,7 @@ void Emulator::load_model() {
   };
   const int generators = on_node(generators_.begin(), generators_.end());
   const int generator = generates() ? on_node(generators_.begin(), generators_.begin() + generator_) : -1;
-  // All generators of the node have looked before the first of them is bound.
+  // All generators of the node look before the first of them is bound.
   NodeCpus node;
   comm_.agree([&] {
     if (!generates()) return;
@@ -110,7 +110,7 @@ void Emulator::load_model() {
     worker_
         ->run([&] {
           bind_thread(chosen.cpus);
-          // The first rank has verified the file of its node, the leaders verify those of theirs.
+          // The first rank has verified the file on its node; the other leaders verify it on theirs.
           const bool verifies = comm_.place().rank == 0 && comm_.rank() != 0;
           if (verifies && verified_sha256(configuration_.archive) != sha256_)
             fail(ICEGEN_BAD_ARCHIVE, configuration_.archive, " is another file on this node than on the first rank's");
@@ -232,7 +232,7 @@ void Emulator::request(int slot, int first_member, int members, int year, int da
     });
   } catch (const Disagreement &) {
     throw;
-  } catch (const Error &) {  // of a request that all ranks made: nobody shall receive the one before in its place
+  } catch (const Error &) {  // all ranks made this request, so none of them may receive the previous one instead
     samples_.erase(slot);
     throw;
   }
@@ -242,7 +242,7 @@ void Emulator::request(int slot, int first_member, int members, int year, int da
   samples_.merge(made);
 }
 
-// Whether a slot has what is requested, or is about to.
+// Whether a slot already has what is requested, or generates it.
 bool Emulator::holds(int slot, const Request &request) const {
   const auto found = samples_.find(slot);
   return found != samples_.end() && !found->second.failed && found->second.request == request;
@@ -252,7 +252,8 @@ void Emulator::start(Sample &sample, int slot) {
   if (!generates()) return;
   const Request &request = sample.request;
   const int generators = static_cast<int>(generators_.size());
-  const int before = (generator_ - sample.first_generator + generators) % generators;  // members that others take first
+  // The number of members that other generators take first.
+  const int before = (generator_ - sample.first_generator + generators) % generators;
   for (int i = before; i < request.members; i += generators) {
     if (sample.batches.empty() || static_cast<int>(sample.batches.back()->members.size()) == configuration_.batch)
       sample.batches.push_back(std::make_shared<Batch>());
@@ -388,7 +389,7 @@ void Emulator::fail_without_memory() const {
 
 void Emulator::close() {
   const Error outcome = outcome_of([&] { comm_.agree([] { return std::string("close"); }, [] {}); });
-  if (outcome.status == ICEGEN_BAD_ARGUMENT) throw outcome;  // after other errors there is nobody to agree with
+  if (outcome.status == ICEGEN_BAD_ARGUMENT) throw outcome;  // after other errors, the ranks cannot agree
 }
 
 template void Emulator::receive(int, const char *, const char *, int, std::int64_t, double *, signed char *);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The emulator that a handle of icegen.h stands for: requests, targets, and which rank does what.
+// The object behind a handle of icegen.h: its targets, its requests, and the ranks that generate.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ namespace icegen {
 
 class Emulator {
  public:
-  // Every member is collective, and throws the same Error on all ranks, with the emulator as it was before.
+  // Every member is collective. On failure it throws the same Error on all ranks and does not change the emulator.
   // Arguments are those of icegen.h; null pointers are refused.
   Emulator(Communicator &&communicator, const char *namelist);
 
@@ -37,11 +37,11 @@ class Emulator {
   template <class Real>
   void receive(int slot, const char *target, const char *variable, int member, std::int64_t n, Real *values,
                signed char *valid);
-  std::string get_state(const char *state, std::size_t state_size);  // the text to be put there
+  std::string get_state(const char *state, std::size_t state_size);  // returns the text for `state`
   void set_state(const char *state);
   const std::string &placement() const { return placement_; }  // not collective
-  [[noreturn]] void fail_without_memory() const;               // in place of any of these
-  void close();  // before it is destroyed: throws if other ranks call something else
+  [[noreturn]] void fail_without_memory() const;               // is called in place of any of these
+  void close();  // call it before destruction; throws if other ranks call another function
 
  private:
   // Steps of opening.
@@ -56,11 +56,11 @@ class Emulator {
   void add_point(Target &target, const Point &point) const;
   const Coordinates *turning() const;  // the coordinates if the archive has velocities, else null
   bool holds(int slot, const Request &request) const;
-  void start(Sample &sample, int slot);  // the members of this rank
+  void start(Sample &sample, int slot);  // queue the members of this rank
   const Target &target_named(const std::string &name) const;
   Sample &sample_in(int slot);
-  const float *state_on_node(Sample &sample, int member);  // [variable, ocean cell], brought there if need be
-  Batch &copy_state(const Sample &sample, int member, float *state) const;  // of this generator, waited for
+  const float *state_on_node(Sample &sample, int member);  // [variable, ocean cell]; copied there first if needed
+  Batch &copy_state(const Sample &sample, int member, float *state) const;  // waits for it
 
   Communicator comm_;
   Configuration configuration_;
@@ -70,13 +70,13 @@ class Emulator {
   Key key_;
   std::vector<Place> generators_;
   int generator_ = -1;      // this rank's index among them, or -1
-  int next_generator_ = 0;  // to which the first member of the next request falls
+  int next_generator_ = 0;  // the one for the first member of the next request
   std::optional<NodeGrid> grid_;
   std::optional<DomainEdge> edge_;
   std::optional<NodeStates> states_;
   std::map<std::string, Target> targets_;
   std::map<int, Sample> samples_;   // by slot
-  std::unique_ptr<Model> model_;    // used by the worker alone
+  std::unique_ptr<Model> model_;    // used only by the worker
   std::unique_ptr<Worker> worker_;  // on generators
 };
 

@@ -11,9 +11,9 @@
 
 namespace icegen {
 
-constexpr std::size_t kMessageSize = 1024;  // the closing zero included; what is longer is cut
+constexpr std::size_t kMessageSize = 1024;  // including the closing zero; longer messages are cut
 
-// Holds its message itself: telling that memory is short takes none.
+// Contains its message, so that an error about lack of memory needs no memory.
 class Error : public std::exception {
  public:
   Error(icegen_status status, const char *message) noexcept : status(status) {
@@ -27,7 +27,7 @@ class Error : public std::exception {
   char message_[kMessageSize];
 };
 
-// The ranks called with different arguments, or one cannot tell with which: nothing is known of what they called.
+// The ranks called with different arguments, or one could not describe its arguments: it is unknown what they called.
 class Disagreement : public Error {
   using Error::Error;
 };
@@ -41,7 +41,7 @@ template <class... Parts>
   throw Error(status, text.str().c_str());
 }
 
-// Run `body` and tell how it ended, with ICEGEN_SUCCESS and no message if it threw nothing.
+// Run `body` and return what it threw, or ICEGEN_SUCCESS with an empty message.
 template <class Body>
 Error outcome_of(const Body &body) noexcept {
   try {

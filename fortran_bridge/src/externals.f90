@@ -18,9 +18,9 @@ module icegen_handles
     character(len=message_length) :: message = ''
   end type entry_type
 
-  !> Place 0 is no emulator: it is never open, and keeps the messages of calls with a wrong handle.
+  !> Place 0 is never open. It keeps the messages of calls with a wrong handle.
   type(entry_type), target, save :: emulators(0:most)
-  !> Handles are numbered on and never come back, so that one that was closed is refused for ever.
+  !> The newest handle. No number is used twice, so that a closed handle is always refused.
   integer, save :: latest = 0
 
 contains
@@ -54,13 +54,13 @@ contains
     emulators(place)%handle = 0
   end subroutine free_handle
 
-  !> n, or 1 for a negative n: arrays of unequal size are refused on all ranks, as a negative N should be.
+  !> n, or 1 if n is negative: the arrays then have unequal sizes, which is refused on all ranks.
   pure integer function unless_negative(n)
     integer, intent(in) :: n
     unless_negative = merge(n, 1, n >= 0)
   end function unless_negative
 
-  !> Keep a message for ICEGEN_MESSAGE; also where a handle of 0 finds it.
+  !> Keep a message for ICEGEN_MESSAGE, which finds it with the handle and with 0.
   subroutine keep(at, message)
     integer, intent(in) :: at
     character(len=*), intent(in) :: message
@@ -71,7 +71,7 @@ contains
 end module icegen_handles
 
 !> CALL ICEGEN_OPEN(COMM, NMLFILE, IH, IERR): COMM an MPI communicator, NMLFILE the path of the file with &icegen_nml;
-!> IH receives the handle, 0 on failure.
+!> IH receives the handle, or 0 on failure.
 subroutine icegen_open(comm, nmlfile, ih, ierr)
   use icegen_handles, only: free_place, new_handle, keep, message_length, most, emulators
   implicit none
@@ -84,7 +84,7 @@ subroutine icegen_open(comm, nmlfile, ih, ierr)
   ih = 0
   at = free_place()
   if (at == 0) then
-    ! The last one is open, and so is refused on all ranks, also those that have a handle left.
+    ! Open an emulator that is open: this is refused on all ranks, also on those that have a free place.
     call emulators(most)%emulator%open(comm, nmlfile, ierr, message)
     if (index(message, 'the emulator is open') == 1) message = 'too many emulators are open; close one first'
   else
@@ -94,7 +94,7 @@ subroutine icegen_open(comm, nmlfile, ih, ierr)
   call keep(at, message)
 end subroutine icegen_open
 
-!> CALL ICEGEN_ADD_TARGET(IH, NAME, N, LON, LAT, IERR): REAL*8 LON(N), LAT(N) in degrees, N may be 0.
+!> CALL ICEGEN_ADD_TARGET(IH, NAME, N, LON, LAT, IERR): REAL*8 LON(N), LAT(N) in degrees; N may be 0.
 subroutine icegen_add_target(ih, name, n, lon, lat, ierr)
   use, intrinsic :: iso_fortran_env, only: real64
   use icegen_handles, only: place_of, keep, message_length, emulators, unless_negative
@@ -129,8 +129,7 @@ subroutine icegen_add_target_r4(ih, name, n, lon, lat, ierr)
 end subroutine icegen_add_target_r4
 
 !> CALL ICEGEN_ADD_TARGET_BY(IH, NAME, N, LON, LAT, UNITS, METHOD, DISTANCE, IERR): UNITS 'degrees' or 'radians',
-!> METHOD 'bilinear' or 'nearest'; REAL*8 DISTANCE in km, within which a point that is not valid takes the nearest ocean
-!> cell.
+!> METHOD 'bilinear' or 'nearest'. A point that is not valid takes the nearest ocean cell within REAL*8 DISTANCE, in km.
 subroutine icegen_add_target_by(ih, name, n, lon, lat, units, method, distance, ierr)
   use, intrinsic :: iso_fortran_env, only: real64
   use icegen_handles, only: place_of, keep, message_length, emulators, unless_negative
@@ -148,8 +147,8 @@ subroutine icegen_add_target_by(ih, name, n, lon, lat, units, method, distance, 
   call keep(at, message)
 end subroutine icegen_add_target_by
 
-!> CALL ICEGEN_ADD_TARGET_WEIGHTS(IH, NAME, N, LON, LAT, UNITS, FILE, CELLS, IERR): FILE of weights in the SCRIP
-!> convention; INTEGER CELLS(N), the number of each point among its target cells from 1, or 0.
+!> CALL ICEGEN_ADD_TARGET_WEIGHTS(IH, NAME, N, LON, LAT, UNITS, FILE, CELLS, IERR): FILE is the path of weights in the
+!> SCRIP convention. INTEGER CELLS(N) is the number of each point among the file's target cells, from 1, or 0 for none.
 subroutine icegen_add_target_weights(ih, name, n, lon, lat, units, file, cells, ierr)
   use, intrinsic :: iso_fortran_env, only: real64
   use icegen_handles, only: place_of, keep, message_length, emulators, unless_negative
@@ -214,7 +213,7 @@ subroutine icegen_add_target_weights_r4(ih, name, n, lon, lat, units, file, cell
   call keep(at, message)
 end subroutine icegen_add_target_weights_r4
 
-!> CALL ICEGEN_REMOVE_TARGET(IH, NAME, IERR): forget a target and free its memory; its name may be given to another.
+!> CALL ICEGEN_REMOVE_TARGET(IH, NAME, IERR): removes a target and frees its memory.
 subroutine icegen_remove_target(ih, name, ierr)
   use icegen_handles, only: place_of, keep, message_length, emulators
   implicit none
@@ -243,8 +242,8 @@ subroutine icegen_request(ih, members, year, day, ierr)
   call keep(at, message)
 end subroutine icegen_request
 
-!> CALL ICEGEN_REQUEST_SLOT(IH, SLOT, FIRST, MEMBERS, YEAR, DAY, IERR): MEMBERS members numbered from FIRST, in place of
-!> what SLOT, any number from 1, held.
+!> CALL ICEGEN_REQUEST_SLOT(IH, SLOT, FIRST, MEMBERS, YEAR, DAY, IERR): MEMBERS members, numbered from FIRST, in
+!> SLOT, a number from 1. The request replaces the previous one of SLOT.
 subroutine icegen_request_slot(ih, slot, first, members, year, day, ierr)
   use icegen_handles, only: place_of, keep, message_length, emulators
   implicit none
@@ -258,7 +257,8 @@ subroutine icegen_request_slot(ih, slot, first, members, year, day, ierr)
   call keep(at, message)
 end subroutine icegen_request_slot
 
-!> CALL ICEGEN_TEST(IH, SLOT, READY, IERR): LOGICAL READY, the same on all ranks, whether the request in SLOT is done.
+!> CALL ICEGEN_TEST(IH, SLOT, READY, IERR): LOGICAL READY says whether the request in SLOT is complete. It is the same on
+!> all ranks.
 subroutine icegen_test(ih, slot, ready, ierr)
   use icegen_handles, only: place_of, keep, message_length, emulators
   implicit none
@@ -273,8 +273,8 @@ subroutine icegen_test(ih, slot, ready, ierr)
   call keep(at, message)
 end subroutine icegen_test
 
-!> CALL ICEGEN_RECEIVE(IH, TARGET, VARIABLE, MEMBER, N, VALUES, VALID, IERR): from slot 1; REAL*8 VALUES(N), written
-!> where LOGICAL VALID(N) is true; elsewhere untouched, or the namelist's fill_value.
+!> CALL ICEGEN_RECEIVE(IH, TARGET, VARIABLE, MEMBER, N, VALUES, VALID, IERR): from slot 1. REAL*8 VALUES(N) is written
+!> where LOGICAL VALID(N) is true. Elsewhere it does not change, or becomes the namelist's fill_value.
 subroutine icegen_receive(ih, target, variable, member, n, values, valid, ierr)
   use, intrinsic :: iso_fortran_env, only: real64
   use icegen_handles, only: place_of, keep, message_length, emulators, unless_negative
@@ -409,7 +409,7 @@ subroutine icegen_fill_categories(n, area, volume, ncat, bounds, aicen, vicen, i
   character(len=message_length) :: message
 
   call fill(area, volume, bounds, aicen, vicen, ierr, message)
-  if (ierr /= 0) call keep(0, message)  ! threads of a host may call this at once, each for its blocks
+  if (ierr /= 0) call keep(0, message)  ! several threads of a host may make this call at once
 end subroutine icegen_fill_categories
 
 !> CALL ICEGEN_FILL_CATEGORIES_R4(...): as ICEGEN_FILL_CATEGORIES, with REAL*4 in place of REAL*8.
@@ -425,10 +425,10 @@ subroutine icegen_fill_categories_r4(n, area, volume, ncat, bounds, aicen, vicen
   character(len=message_length) :: message
 
   call fill(area, volume, bounds, aicen, vicen, ierr, message)
-  if (ierr /= 0) call keep(0, message)  ! threads of a host may call this at once, each for its blocks
+  if (ierr /= 0) call keep(0, message)  ! several threads of a host may make this call at once
 end subroutine icegen_fill_categories_r4
 
-!> CALL ICEGEN_CLOSE(IH, IERR): IH becomes 0; closing 0 does nothing.
+!> CALL ICEGEN_CLOSE(IH, IERR): IH becomes 0. Closing 0 does nothing.
 subroutine icegen_close(ih, ierr)
   use icegen_handles, only: place_of, free_handle, keep, message_length, emulators
   implicit none
@@ -445,8 +445,8 @@ subroutine icegen_close(ih, ierr)
   ih = 0
 end subroutine icegen_close
 
-!> CALL ICEGEN_MESSAGE(IH, TEXT): the message of the latest call with this handle, or with 0 of the latest call at all;
-!> blank if it succeeded.
+!> CALL ICEGEN_MESSAGE(IH, TEXT): the message of the latest call with this handle. With IH = 0, that of the latest call
+!> with any handle. It is blank if the call succeeded.
 subroutine icegen_message(ih, text)
   use icegen_handles, only: place_of, emulators
   implicit none

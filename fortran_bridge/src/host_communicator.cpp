@@ -8,8 +8,8 @@ namespace {
 
 #ifdef OPEN_MPI
 
-// Open MPI looks a handle up and knows no communicator behind an invalid one. Before MPI_Init it may not be asked, so
-// that a host on sessions alone is refused.
+// Open MPI looks a handle up, and finds null for an invalid one. It must not do this before MPI_Init, so a host that
+// uses only sessions is refused.
 bool may_be_of_a_session(int) { return false; }
 bool known(MPI_Comm comm) { return comm != nullptr; }
 
@@ -22,11 +22,12 @@ bool may_be_of_a_session(int fortran_handle) {
   return MPI_VERSION >= 4 && (handle & kind) == (world & kind) && (handle & storage) != (world & storage);
 }
 
-// A handle that was freed, or is of something else, is an error of MPI_COMM_WORLD, whose handler is the host's.
+// A handle that was freed, or is of something else, calls the error handler of MPI_COMM_WORLD, which is the host's.
+// Another handler replaces it during the check.
 bool known(MPI_Comm comm) {
   int initialised = 0, size = 0;
   MPI_Initialized(&initialised);
-  if (!initialised) return true;  // by sessions alone: MPI_COMM_WORLD may not be named
+  if (!initialised) return true;  // by sessions only, with which MPI_COMM_WORLD must not be used
   MPI_Errhandler of_host;
   MPI_Comm_get_errhandler(MPI_COMM_WORLD, &of_host);
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The communicator that a host gives, checked without a call that may end the program.
+// The communicator that a host passes. The checks make no call that may end the program.
 #pragma once
 
 #include <mpi.h>
@@ -7,7 +7,7 @@
 namespace icegen {
 
 // The intra-communicator behind a Fortran handle. Throws Error(ICEGEN_MPI_ERROR) if MPI is not in use, and
-// Error(ICEGEN_BAD_ARGUMENT) if the handle is of no such communicator.
+// Error(ICEGEN_BAD_ARGUMENT) if it is the handle of something else.
 MPI_Comm host_communicator(int fortran_handle);
 
 }  // namespace icegen

@@ -1,8 +1,8 @@
 ! SPDX-License-Identifier: MIT
 !> icegen: generated Arctic sea ice for Earth-system models.
 !>
-!> All procedures of an emulator are collective over its communicator. `ierr` is 0 on success and the same on all
-!> ranks; on failure `errmsg` says what was seen and what was wanted, and the emulator is as it was before.
+!> All procedures of an emulator are collective over its communicator. `ierr` is the same on all ranks, and 0 on
+!> success. On failure, `errmsg` names the value seen and the value wanted, and the emulator does not change.
 module icegen
   use, intrinsic :: iso_c_binding, only: c_char, c_double, c_float, c_int, c_int64_t, c_null_char, c_null_ptr, &
     c_ptr, c_signed_char, c_size_t, c_f_pointer
@@ -14,10 +14,10 @@ module icegen
   !> Longest message, in characters.
   integer, parameter :: message_length = 512
 
-  !> Length of the text of a state that always suffices, in characters.
+  !> A length that is enough for the text of every state, in characters.
   integer, parameter :: icegen_state_length = 256
 
-  !> Longest text that goes to the C functions, in characters: longer than any path that a system opens.
+  !> Longest text that is passed to the C functions, in characters; no system opens a longer path.
   integer, parameter :: text_length = 4096
 
   character(len=*), parameter :: other_shapes = &
@@ -44,13 +44,13 @@ module icegen
     procedure, private :: receive_real64
   end type icegen_emulator
 
-  !> Spread ice over thickness categories; see fill_categories_real64.
+  !> Distribute ice over thickness categories; see fill_categories_real64.
   interface icegen_fill_categories
     module procedure fill_categories_real32
     module procedure fill_categories_real64
   end interface icegen_fill_categories
 
-  ! The functions of icegen.h, and those that capi.cpp has for this module alone.
+  ! The functions of icegen.h, and those of capi.cpp that only this module calls.
   interface
     function c_version() bind(c, name='icegen_version')
       import :: c_ptr
@@ -249,12 +249,12 @@ contains
     end do
   end function icegen_version
 
-  !> Open the emulator. One that is open already, on whatever rank, is refused on all of them and stays open.
+  !> Open the emulator. If it is open already on any rank, the call is refused on all ranks, and it stays open.
   subroutine emulator_open(self, comm, namelist, ierr, errmsg)
     class(icegen_emulator), intent(inout) :: self
     !> communicator (MPI handle as integer); it is duplicated
     integer, intent(in) :: comm
-    !> path of the file with the group &icegen_nml; read on the first rank
+    !> path of the file with the group &icegen_nml; only the first rank reads it
     character(len=*), intent(in) :: namelist
     integer, intent(out) :: ierr
     character(len=*), intent(inout), optional :: errmsg
@@ -265,23 +265,24 @@ contains
     call report(message, errmsg)
   end subroutine emulator_open
 
-  !> Name a set of points at which this rank wants fields; once per set, not per request. A point may come more than
-  !> once and on more than one rank; one that the archive's ocean does not reach is not valid, no error.
+  !> Name a set of points at which this rank wants fields. Call it once for each set, not for each request. A point may
+  !> occur more than once, and on more than one rank. A point that the archive's ocean does not reach is not valid; this
+  !> is no error.
   subroutine add_target_real64(self, name, lon, lat, ierr, errmsg, units, method, distance, weights, cells)
     class(icegen_emulator), intent(in) :: self
     !> name of the set, for `receive`
     character(len=*), intent(in) :: name
-    !> longitudes and latitudes of this rank's own points (n); n may be 0 and differ between ranks
+    !> longitudes and latitudes of this rank's points (n); n may be 0, and may differ between ranks
     real(real64), intent(in) :: lon(:), lat(:)
     integer, intent(out) :: ierr
     character(len=*), intent(inout), optional :: errmsg
-    !> 'degrees', the default, or 'radians'; any longitude convention within three turns of 0
+    !> 'degrees', the default, or 'radians'; longitudes may be up to three turns from 0
     character(len=*), intent(in), optional :: units
-    !> 'bilinear', the default, between ocean cells; or 'nearest', the cell in which the point lies
+    !> 'bilinear', the default: between ocean cells; or 'nearest': the cell that contains the point
     character(len=*), intent(in), optional :: method
-    !> km; a point that is not valid by `method` takes the nearest ocean cell within this distance; 0 by default
+    !> km, 0 by default; a point that is not valid by `method` takes the nearest ocean cell within this distance
     real(real64), intent(in), optional :: distance
-    !> path of a NetCDF file of weights in the SCRIP convention, in place of a method
+    !> path of a NetCDF file of weights in the SCRIP convention, to be used in place of a method
     character(len=*), intent(in), optional :: weights
     !> with `weights`: the number of each point among the file's target cells, from 1; 0: none of them (n)
     integer, intent(in), optional :: cells(:)
@@ -334,7 +335,7 @@ contains
       errmsg, units, method, distance, weights, cells)
   end subroutine add_target_real32
 
-  !> Forget a set of points and free its memory. Its name may be given to another.
+  !> Remove a set of points and free its memory. Its name can be given to another set.
   subroutine emulator_remove_target(self, name, ierr, errmsg)
     class(icegen_emulator), intent(in) :: self
     !> name given to add_target
@@ -348,7 +349,7 @@ contains
     call report(message, errmsg)
   end subroutine emulator_remove_target
 
-  ! As add_target_real64. lons, lats: how many there are.  bytes: of each.
+  ! The same as add_target_real64. lons, lats: number of lon and of lat.  bytes: of each of them.
   subroutine add_target(self, name, lons, lats, bytes, lon, lat, ierr, errmsg, units, method, distance, weights, cells)
     class(icegen_emulator), intent(in) :: self
     character(len=*), intent(in) :: name
@@ -377,8 +378,8 @@ contains
         or_zero(distance), message, size(message, kind=c_size_t))
     else
       call put(c_how, weights(:len_trim(weights)))
-      ! On a rank without points `cells` may be an array that was never allocated, and so not present there alone:
-      ! the C function, which all ranks reach, compares the numbers.
+      ! On a rank without points, `cells` may be an array that was never allocated, and then it is not present there.
+      ! So the number of cells is checked by the C function, which all ranks call.
       given = 0
       if (present(cells)) given = size(cells, kind=int64)
       allocate (c_cells(given), stat=status)
@@ -393,17 +394,17 @@ contains
     call report(message, errmsg)
   end subroutine add_target
 
-  !> Ask for a sample. Returns at once; generation proceeds beside the host. The request takes the place of the one
-  !> before it in its slot; the same one again is not generated again. One that is refused leaves the slot empty.
+  !> Request a sample. Returns at once; the sample is generated while the host goes on. The request replaces the
+  !> previous one of its slot; an equal request is not generated again. A refused request leaves the slot empty.
   subroutine emulator_request(self, members, year, day_of_year, ierr, errmsg, slot, first_member)
     class(icegen_emulator), intent(in) :: self
-    !> how many members
+    !> number of members
     integer, intent(in) :: members
-    !> date of the sample in the namelist's calendar, 1 to 9999; day_of_year is 1 on 1 January
+    !> date in the namelist's calendar; year is 1 to 9999, and day_of_year is 1 on 1 January
     integer, intent(in) :: year, day_of_year
     integer, intent(out) :: ierr
     character(len=*), intent(inout), optional :: errmsg
-    !> any number from 1 by which the host tells its requests apart; 1 by default
+    !> a number from 1, by which the host distinguishes its requests; 1 by default
     integer, intent(in), optional :: slot
     !> number of the first member, from 1; 1 by default
     integer, intent(in), optional :: first_member
@@ -414,7 +415,7 @@ contains
     call report(message, errmsg)
   end subroutine emulator_request
 
-  !> Tell without waiting for it whether the request in a slot is done; `ready` is the same on all ranks.
+  !> Test whether the request in a slot is complete, without waiting for it. `ready` is the same on all ranks.
   subroutine emulator_test(self, ready, ierr, errmsg, slot)
     class(icegen_emulator), intent(in) :: self
     logical, intent(out) :: ready
@@ -430,14 +431,14 @@ contains
     call report(message, errmsg)
   end subroutine emulator_test
 
-  !> Receive one field of the request in a slot at this rank's points of a target, waiting for it if need be.
+  !> Receive one field of the request in a slot at this rank's points of a target. Waits until the member is generated.
   subroutine receive_real64(self, target, variable, member, values, valid, ierr, errmsg, slot)
     class(icegen_emulator), intent(in) :: self
-    !> name given to add_target;  a variable as icegen.h lists them, for example 'sic' (1), 'sit' (m), 'blend' (1)
+    !> name given to add_target;  variable, for example 'sic' (1), 'sit' (m) or 'blend' (1); icegen.h lists them all
     character(len=*), intent(in) :: target, variable
     !> number of the member
     integer, intent(in) :: member
-    !> the field (n), in the archive's units; where not valid untouched, or the namelist's fill_value
+    !> the field (n), in the archive's units; where it is not valid unchanged, or the namelist's fill_value
     real(real64), intent(inout) :: values(:)
     !> true where the point lies on the archive's ocean (n)
     logical, intent(inout) :: valid(:)
@@ -489,7 +490,7 @@ contains
     if (ierr == 0) values = copy
   end subroutine receive_real32
 
-  ! As receive_real64. bytes: of each of n values.
+  ! The same as receive_real64. bytes: of each of the n values.
   subroutine receive(self, target, variable, member, n, bytes, values, valid, ierr, errmsg, slot)
     class(icegen_emulator), intent(in) :: self
     character(len=*), intent(in) :: target, variable
@@ -501,7 +502,7 @@ contains
     character(len=*), intent(inout), optional :: errmsg
     integer, intent(in), optional :: slot
     character(kind=c_char) :: message(message_length), c_target(text_length), c_variable(text_length)
-    integer(c_signed_char), allocatable :: flags(:)  ! on the heap, whatever the compiler does with automatic arrays
+    integer(c_signed_char), allocatable :: flags(:)  ! on the heap; compilers may put automatic arrays on the stack
     integer :: status
 
     allocate (flags(size(valid)), stat=status)
@@ -522,7 +523,7 @@ contains
     call report(message, errmsg)
   end subroutine receive
 
-  ! In place of a collective C function, where this rank has no memory for its arguments: it fails on all ranks.
+  ! Called in place of a collective C function if this rank has no memory for its arguments: that fails on all ranks.
   subroutine fail_without_memory(self, ierr, errmsg)
     class(icegen_emulator), intent(in) :: self
     integer, intent(out) :: ierr
@@ -564,7 +565,7 @@ contains
   !> Say in one line whether this rank generates, and on which CPUs. Not collective.
   subroutine emulator_get_placement(self, placement, ierr, errmsg)
     class(icegen_emulator), intent(in) :: self
-    !> blank padded; what is longer is cut
+    !> padded with blanks; a longer line is cut
     character(len=*), intent(inout) :: placement
     integer, intent(out) :: ierr
     character(len=*), intent(inout), optional :: errmsg
@@ -575,8 +576,8 @@ contains
     call report(message, errmsg)
   end subroutine emulator_get_placement
 
-  !> Spread ice over thickness categories as CICE-like hosts hold it; each point's area and volume are conserved to
-  !> rounding. Not collective. icegen.h tells the distribution, and what is done with volume and area that contradict
+  !> Distribute ice over thickness categories, such as those of CICE. Area and volume of each point are conserved to
+  !> rounding. Not collective. icegen.h describes the distribution, and what happens to area and volume that contradict
   !> each other.
   subroutine fill_categories_real64(area, volume, bounds, category_area, category_volume, ierr, errmsg)
     !> concentration (n), 1;  volume per area of the cell (n), m
@@ -623,7 +624,7 @@ contains
     call report(message, errmsg)
   end subroutine fill_categories_real32
 
-  !> Free the emulator, waiting for a generation under way. Closing a closed one does nothing.
+  !> Free the emulator, after waiting for the members that are being generated. Closing a closed one does nothing.
   subroutine emulator_close(self, ierr, errmsg)
     class(icegen_emulator), intent(inout) :: self
     integer, intent(out), optional :: ierr
@@ -648,13 +649,13 @@ contains
     if (present(value)) or_zero = value
   end function or_zero
 
-  !> The size that two arrays share, or -1, which icegen.h refuses on all ranks.
+  !> The size of two arrays, or -1 if their sizes differ, which the C functions refuse on all ranks.
   pure integer(c_int64_t) function common_size(a, b)
     integer(int64), intent(in) :: a, b
     common_size = merge(a, -1_int64, a == b)
   end function common_size
 
-  !> A text as C reads it, closed by a zero; what does not fit is cut.
+  !> Copy a text for C, with a closing zero; what does not fit is cut.
   pure subroutine put(message, text)
     character(kind=c_char), intent(out) :: message(:)
     character(len=*), intent(in) :: text
@@ -666,7 +667,7 @@ contains
     end do
   end subroutine put
 
-  !> Hand a C message to the caller, blank padded.
+  !> Copy a message of C to errmsg, padded with blanks.
   subroutine report(message, errmsg)
     character(kind=c_char), intent(in) :: message(:)
     character(len=*), intent(inout), optional :: errmsg

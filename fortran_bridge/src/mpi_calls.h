@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What all MPI calls of the bridge need: errors that are thrown, and waiting that leaves the core to others.
+// Help for MPI calls: they throw their errors, and a rank that waits does not occupy a core.
 #pragma once
 
 #include <mpi.h>

@@ -8,30 +8,30 @@ module icegen_namelist
 
   integer, parameter :: path_length = 1024, word_length = 128
 
-  !> As declared in configuration.cpp.
+  !> The values of the group; configuration.cpp declares the same type.
   type, bind(c), public :: namelist_values
-    character(kind=c_char) :: archive(path_length)  !> Path of the archive; a key that every file must give.
+    character(kind=c_char) :: archive(path_length)  !> Path of the archive; required.
     character(kind=c_char) :: archive_sha256(word_length)  !> SHA-256 that the archive must have; empty: any archive.
-    character(kind=c_char) :: backend(path_length)  !> `torch`, `aoti` for compiled networks, or the path of a shared library.
-    character(kind=c_char) :: device(word_length)  !> `cpu`, `cuda`, or `cuda:N` with N the first GPU of a node's generators.
-    character(kind=c_char) :: precision(word_length)  !> Of the products in the networks: `float32` or `bfloat16`.
-    character(kind=c_char) :: condition(word_length)  !> `date`: samples follow the date of the request; `none`: they do not.
-    character(kind=c_char) :: history(word_length)  !> `continuous` or `independent`; empty: what the archive knows.
-    character(kind=c_char) :: years(word_length)  !> `given`, `held` or a year: what the archive takes for the host's years.
-    character(kind=c_char) :: calendar(word_length)  !> Of the host: `standard`, `365_day`, `360_day` or `366_day`.
-    character(kind=c_char) :: cpus(path_length)  !> CPUs of the thread that generates, such as `8-15`; empty: see docs/coupling.md.
-    integer(c_int64_t) :: seed  !> Key of the noise, from 0; another seed gives another ensemble.
+    character(kind=c_char) :: backend(path_length)  !> `torch`; `aoti` for compiled networks; or the path of a shared library.
+    character(kind=c_char) :: device(word_length)  !> `cpu`, `cuda`, or `cuda:N`: the GPUs of a node from number N.
+    character(kind=c_char) :: precision(word_length)  !> Precision of the products in the networks: `float32` or `bfloat16`.
+    character(kind=c_char) :: condition(word_length)  !> `date`: ice of the requested date; `none`: ice of any date.
+    character(kind=c_char) :: history(word_length)  !> `continuous` or `independent`; empty: `continuous` if the archive has it.
+    character(kind=c_char) :: years(word_length)  !> Year that the archive takes: `given`, `held` in its range, or one year.
+    character(kind=c_char) :: calendar(word_length)  !> Calendar of the host: `standard`, `365_day`, `360_day` or `366_day`.
+    character(kind=c_char) :: cpus(path_length)  !> CPUs of the generators of a node, such as `8-15`; empty: icegen chooses.
+    integer(c_int64_t) :: seed  !> Seed of the noise, from 0; another seed gives another ensemble.
     real(c_double) :: blend_km  !> Width over which the field `blend` falls to 0, km.
-    real(c_double) :: fill_value  !> What points that are not valid receive; left out: they keep their values.
-    integer(c_int32_t) :: steps  !> Noise levels of the sampler; 0: as many as the archive says.
-    integer(c_int32_t) :: generators  !> Ranks per node that generate, from 1; more than there are means all of them.
+    real(c_double) :: fill_value  !> Value of points that are not valid; left out: they keep their values.
+    integer(c_int32_t) :: steps  !> Noise levels of the sampler; 0: the archive's default.
+    integer(c_int32_t) :: generators  !> Ranks of each node that generate, from 1; at most all ranks of the node are used.
     integer(c_int32_t) :: threads  !> CPU threads of each generator, from 1.
     integer(c_int32_t) :: batch  !> Members that a generator makes in one call of the model, from 1; more need more memory.
   end type namelist_values
 
 contains
 
-  !> Fill `values` from the file; entries that it leaves out keep their defaults. Returns 0, or 1 and a message.
+  !> Fill `values` from the file; keys that it leaves out have their defaults. Returns 0, or 1 and a message.
   function read_namelist(path, values, message, message_size) result(status) bind(c, name='icegen_read_namelist')
     character(kind=c_char), intent(in) :: path(*)  !> closed by a zero
     type(namelist_values), intent(out) :: values
@@ -63,7 +63,7 @@ contains
     cpus = ''
     seed = 0
     blend_km = 200
-    fill_value = -huge(fill_value) ! there is none
+    fill_value = -huge(fill_value) ! no value
     steps = 0
     generators = 1
     threads = 1
@@ -122,7 +122,7 @@ contains
 
   contains
 
-    !> The runtime does not always tell what it could not read: find the first line that fails alone.
+    !> The runtime does not always say what it could not read: find the first line that it cannot read by itself.
     subroutine name_line()
       character(len=path_length) :: line, reason
       character(len=path_length + 20) :: group
@@ -148,14 +148,14 @@ contains
         if (status <= 0) cycle
         write (number, '(i0)') i
         iomsg = 'line '//trim(number)//" is '"//trim(line(:80))//"': "//trim(reason(:100))// &
-                '; wanted KEY = VALUE, of archive, archive_sha256, backend, device, precision, condition, '// &
+                '; wanted KEY = VALUE, with one of the keys archive, archive_sha256, backend, device, precision, condition, '// &
                 'history, years, calendar, seed, steps, generators, threads, batch, cpus, '// &
                 'fill_value, blend_km'
         return
       end do
     end subroutine name_line
 
-    !> gfortran wants the end of a line behind the group's last slash: give it one where the file ends without.
+    !> gfortran needs an end of line after the group's last slash: add one if the file ends without it, and read again.
     subroutine read_unended()
       character(len=:), allocatable :: text
       integer :: bytes, status
@@ -168,13 +168,13 @@ contains
       close (unit)
       if (status /= 0 .or. bytes < 1) return
       if (text(bytes:bytes) == new_line(text)) return
-      if (index(text, '&icegen_nml') == 0 .and. index(text, '&ICEGEN_NML') == 0) return ! else gfortran may miss nothing
+      if (index(text, '&icegen_nml') == 0 .and. index(text, '&ICEGEN_NML') == 0) return ! gfortran may not notice that it is missing
       text(bytes + 1:) = new_line(text)
       read (text, nml=icegen_nml, iostat=iostat, iomsg=iomsg)
       if (iostat < 0) iomsg = 'found no complete group &icegen_nml ... /'
     end subroutine read_unended
 
-    !> A text that fills its variable may have been longer.
+    !> Refuse a text that fills its variable, because it may have been longer.
     subroutine refuse_cut(name, text)
       character(len=*), intent(in) :: name, text
       character(len=12) :: most
@@ -187,7 +187,7 @@ contains
 
   end function read_namelist
 
-  !> Copy a blank-padded text, closed by a zero, cut to the size of `c`.
+  !> Copy a text without its trailing blanks, then zeros; what does not fit in `c` is cut.
   pure subroutine to_c(text, c)
     character(len=*), intent(in) :: text
     character(kind=c_char), intent(out) :: c(:)

@@ -11,11 +11,11 @@ namespace icegen {
 
 class NearestSearch {
  public:
-  // points [count] and order [count], as sort_for_search left it, are kept elsewhere and outlive the search.
+  // points [count], and order [count] from sort_for_search, have to outlive the search.
   NearestSearch(const Vector *points, const std::int32_t *order, std::size_t count)
       : points_(points), order_(order), count_(count) {}
 
-  // Index of the point nearest to `p`, -1 if there are none; of equally near ones the first.
+  // Index of the point nearest to `p`, the first of several that are equally near; -1 if there are no points.
   std::int32_t find(const Vector &p) const;
   const Vector &point(std::int32_t index) const { return points_[index]; }
 
@@ -23,7 +23,7 @@ class NearestSearch {
   void search(std::size_t begin, std::size_t end, int axis, const Vector &p, double &best, std::int32_t &found) const;
 
   const Vector *points_;
-  const std::int32_t *order_;  // of a subtree the middle one parts the others along its axis
+  const std::int32_t *order_;  // the middle point of a subtree divides the others along an axis
   std::size_t count_;
 };
 

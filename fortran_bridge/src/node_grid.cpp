@@ -11,7 +11,7 @@ namespace {
 
 constexpr Place kFirstRank = {0, 0};
 
-// A node's memory holds vectors, and behind them one or more numbers for each of them.
+// A node's memory contains vectors, followed by one or more numbers for each vector.
 constexpr std::size_t bytes_of(std::size_t points, std::size_t numbers) {
   return points * (sizeof(Vector) + numbers * sizeof(std::int32_t));
 }

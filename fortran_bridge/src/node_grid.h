@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Where the archive's cells are, kept once for a node.
+// The positions of the archive's cells, of which each node keeps one copy.
 #pragma once
 
 #include <memory>
@@ -14,20 +14,20 @@ namespace icegen {
 
 class NodeGrid {
  public:
-  // archive: outlives it.  lonlat: as ArchiveHeader has it, on the first rank. Collective; throws Error.
+  // archive: has to outlive this.  lonlat: that of ArchiveHeader, on the first rank. Collective; throws Error.
   NodeGrid(const Communicator &comm, const Archive &archive, const std::string &lonlat);
 
   const Coordinates &coordinates() const { return *coordinates_; }
 
-  // Made when first asked for. Collective; throws Error.
+  // Made in the first call. Collective; throws Error.
   const OceanSearch &ocean_search();
 
  private:
   const Communicator &comm_;
   const Archive &archive_;
-  std::optional<NodeMemory> centres_;  // of the cells of a grid that is not projected, and the order of their search
+  std::optional<NodeMemory> centres_;  // of the cells, and the order of their search; not for projected grids
   std::shared_ptr<const Coordinates> coordinates_;
-  std::optional<NodeMemory> ocean_centres_;  // of the ocean cells, the order of their search, and which cells they are
+  std::optional<NodeMemory> ocean_centres_;  // of the ocean cells, the order of their search, and their numbers
   std::optional<OceanSearch> ocean_search_;
 };
 

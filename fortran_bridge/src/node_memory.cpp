@@ -10,10 +10,10 @@
 namespace icegen {
 namespace {
 
-// Some MPIs hang, and others die when they write, if there is too little memory for a window.
+// If there is too little memory for a window, some MPIs hang, and others crash at the first write.
 bool there_is_room(std::size_t bytes) {
   struct statvfs shared = {};
-  if (statvfs("/dev/shm", &shared) != 0) return true;  // not where this system has it
+  if (statvfs("/dev/shm", &shared) != 0) return true;  // this system has its shared memory elsewhere
   return shared.f_bavail * shared.f_frsize > bytes + bytes / 16;
 }
 
@@ -66,7 +66,7 @@ bool NodeMemory::share() {
 
 void NodeMemory::free_window() const {
   if (!shared_ || mpi_finalised()) return;
-  outcome_of([&] { barrier(MPI_Comm_f2c(comm_.handles_.node)); });  // MPI_Win_free would wait busily
+  outcome_of([&] { barrier(MPI_Comm_f2c(comm_.handles_.node)); });  // MPI_Win_free would wait in a busy loop
   MPI_Win window = MPI_Win_f2c(window_);
   MPI_Win_unlock_all(window);
   MPI_Win_free(&window);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Memory of which a node has one copy: a shared-memory window of MPI-3. Where ranks of a node share none, because it is
-// short or MPI has no such windows, each rank has a copy of its own.
+// Memory of which a node has one copy: a shared-memory window of MPI-3. If the node has too little shared memory, or
+// MPI has no such windows, each rank has its own copy.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@ namespace icegen {
 
 class NodeMemory {
  public:
-  // Collective, as the destructor is for the ranks of a node. Throws the same Error on all ranks. comm: outlives it.
+  // Collective; the destructor is collective over the node. Throws the same Error on all ranks. comm: outlives this.
   NodeMemory(const Communicator &comm, std::size_t bytes);
   ~NodeMemory();
   NodeMemory(const NodeMemory &) = delete;
@@ -21,12 +21,12 @@ class NodeMemory {
   char *data() const { return data_; }
   std::size_t size() const { return size_; }
 
-  // Bring what one rank, the writer, wrote to all nodes, `bytes` bytes from `first`; a tree over the nodes' leaders
-  // carries it. Collective; no rank reads or writes there meanwhile.
+  // Copy the `bytes` bytes from `first` that the rank `writer` wrote to all nodes, by a broadcast over the nodes'
+  // leaders. Collective. No rank may read or write there during the call.
   void distribute(std::size_t first, std::size_t bytes, Place writer) const;
 
  private:
-  bool share();  // whether the node has a window now
+  bool share();  // returns whether the node has a window now
   void free_window() const;
   void publish(std::size_t first, std::size_t bytes, int writer) const;  // to the ranks of the node
 
@@ -35,7 +35,7 @@ class NodeMemory {
   char *data_ = nullptr;
   int window_ = 0;  // Fortran handle
   bool shared_ = false;
-  std::unique_ptr<char[]> own_;  // of this rank, without a window
+  std::unique_ptr<char[]> own_;  // copy of this rank, if there is no window
 };
 
 }  // namespace icegen

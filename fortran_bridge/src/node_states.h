@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Generated states that were brought to the node, where all its ranks read them.
+// Copies of generated states on the node, which all its ranks read.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@ namespace icegen {
 
 class NodeStates;
 
-// A state's memory; it goes back to the others when it is destroyed.
+// Memory of a state. Its destruction makes the memory free for other states.
 struct GiveBack {
   NodeStates *states;
   void operator()(float *state) const noexcept;
@@ -23,14 +23,14 @@ using NodeState = std::unique_ptr<float, GiveBack>;
 
 class NodeStates {
  public:
-  // values: float32 numbers of a state. comm: outlives it, as it does what it hands out.
+  // values: number of float32 values of a state. comm: outlives this, which outlives the states that it hands out.
   NodeStates(const Communicator &comm, std::size_t values) : comm_(comm), values_(values) {}
 
   // Memory for a state, allocated if none is free. All ranks take and give back in the same order. Collective; throws
   // the same Error on all ranks.
   NodeState take();
 
-  // Bring a state from the rank that wrote it to all nodes. Collective; throws Error.
+  // Copy a state from the rank that wrote it to all nodes. Collective; throws Error.
   void distribute(const NodeState &state, Place writer) const;
 
  private:
@@ -40,8 +40,8 @@ class NodeStates {
 
   const Communicator &comm_;
   std::size_t values_;
-  std::array<std::optional<NodeMemory>, 31> memories_;  // the i-th, where it is there, holds 2^i states
-  std::vector<float *> free_;                           // its capacity suffices for all states
+  std::array<std::optional<NodeMemory>, 31> memories_;  // the i-th, if it exists, holds 2^i states
+  std::vector<float *> free_;                           // has capacity for all states
 };
 
 }  // namespace icegen

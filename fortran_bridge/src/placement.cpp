@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 constexpr int kMostCpus = 16 * CPU_SETSIZE;
 using Mask = std::array<cpu_set_t, kMostCpus / CPU_SETSIZE>;
 
-// Of a thread; empty if the system does not tell.
+// The CPUs to which a thread is bound; empty if the system does not say.
 Cpus affinity_of(pid_t thread) {
   Mask mask = {};
   Cpus cpus;
@@ -40,7 +40,7 @@ bool bind_self(const Cpus &cpus) {
   return sched_setaffinity(0, sizeof mask, mask.data()) == 0;
 }
 
-// The kernel cuts what a thread asks for to what the job's control group allows.
+// The CPUs of the job's control group. If a thread asks for all CPUs, the kernel gives it these.
 Cpus allowed_here(const Cpus &inherited) {
   Mask all;
   all.fill({});
@@ -70,7 +70,7 @@ std::string word_of(const fs::path &file) {
   return word;
 }
 
-// Parent of a process, 0 if it has ended. The name that stands before it in the file may hold blanks.
+// Parent of a process, 0 if it has ended. The process's name precedes it in the file, and may contain blanks.
 pid_t parent_of(const fs::path &process) {
   std::ifstream file(process / "stat");
   const std::string text((std::istreambuf_iterator<char>(file)), {});
@@ -83,7 +83,7 @@ pid_t parent_of(const fs::path &process) {
 
 template <class Use>
 void for_each_number(const fs::path &folder, const Use &use) {
-  // fs::directory_iterator ends the program if its memory runs short. Processes and threads come and go.
+  // Not by fs::directory_iterator, which ends the program if it runs out of memory. Processes and threads come and go.
   const std::unique_ptr<DIR, int (*)(DIR *)> listing(opendir(folder.c_str()), closedir);
   while (const dirent *entry = listing ? readdir(listing.get()) : nullptr) {
     const std::string name = entry->d_name;
@@ -93,8 +93,8 @@ void for_each_number(const fs::path &folder, const Use &use) {
   }
 }
 
-// CPUs to which the processes of a parent, the ranks that a launcher started on this node, have bound threads. A thread
-// that may run anywhere claims none of them.
+// The CPUs to which the children of a process have bound threads: the children of the launcher are the ranks on this
+// node. A thread that may run anywhere does not count.
 Cpus bound_by_children_of(pid_t parent, const Cpus &anywhere) {
   Cpus bound;
   for_each_number("/proc", [&](const fs::path &process, int) {
@@ -108,7 +108,7 @@ Cpus bound_by_children_of(pid_t parent, const Cpus &anywhere) {
   return bound;
 }
 
-// The part of one generator of several; all of them where there are fewer CPUs than generators.
+// The share of one generator; all CPUs if there are fewer CPUs than generators.
 Cpus share_of(const Cpus &cpus, int generator, int generators) {
   const auto count = static_cast<int>(cpus.size());
   if (count < generators) return cpus;

@@ -8,7 +8,7 @@
 
 namespace icegen {
 
-// A map projection in the terms of the CF conventions' grid mappings.
+// A map projection, in the terms of grid mappings in the CF conventions.
 struct Projection {
   std::string name;                      // grid_mapping_name
   double latitude_of_origin;             // degrees
@@ -27,12 +27,12 @@ class Projected : public Coordinates {
  public:
   static bool knows(const Projection &projection);
 
-  // Throws Error(ICEGEN_BAD_ARCHIVE) for numbers that make no grid.
+  // Throws Error(ICEGEN_BAD_ARCHIVE) if the numbers describe no grid.
   Projected(const Projection &projection, int columns, Axis x, Axis y);
 
   bool locate(const Point &point, double &row, double &column) const override;
   Vector centre(int cell) const override;
-  // The turn at the point, whatever the cell: vectors are interpolated on the map's axes.
+  // The rotation at the point, for any cell: vectors are interpolated along the axes of the map.
   Turn turn(int cell, const Point &point) const override;
 
  private:

@@ -9,7 +9,7 @@
 namespace icegen {
 namespace {
 
-// A point within a millimetre or so of a cell's centre is meant to be there, and gets the cell's very bits.
+// A point within about a millimetre of a cell's centre is meant to be the centre, and gets the bits of the cell.
 double snap(double position) {
   const double nearest = std::round(position);
   return std::abs(position - nearest) < 1e-7 ? nearest : position;

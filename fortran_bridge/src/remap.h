@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// From the archive's cells to the host's points.
+// Remapping from the archive's cells to the host's points.
 #pragma once
 
 #include <cstdint>
@@ -25,16 +25,16 @@ enum class Method {
 
 Method method_named(const std::string &name);  // throws Error(ICEGEN_BAD_ARGUMENT)
 
-// The ocean cells by their places: the i-th point of the search is the centre of cells[i].
+// A search among the ocean cells. The i-th point of the search is the centre of cells[i].
 struct OceanSearch {
-  const std::int32_t *cells;  // kept elsewhere
+  const std::int32_t *cells;  // not owned
   NearestSearch nearest;
 };
 
 class Remapping {
  public:
-  // distance_km: a point that is not valid by `method` takes the nearest ocean cell, if one is within this distance; 0:
-  // never, and `ocean` may be null. All arguments outlive it.
+  // distance_km: a point that is not valid by `method` takes the nearest ocean cell within this distance. With 0,
+  // `ocean` may be null. All arguments have to outlive this.
   Remapping(const Mask &mask, const Coordinates &coordinates, const OceanSearch *ocean, Method method,
             double distance_km);
 

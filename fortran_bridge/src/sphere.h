@@ -7,7 +7,7 @@
 
 namespace icegen {
 
-constexpr double kRadian = 3.14159265358979323846 / 180.0;  // of one degree
+constexpr double kRadian = 3.14159265358979323846 / 180.0;  // one degree
 constexpr double kEarthRadiusKm = 6371.0088;                // mean
 
 struct Point {
@@ -27,7 +27,7 @@ inline Vector unit_vector(const Point &p) {
   return {std::cos(lat) * std::cos(lon), std::cos(lat) * std::sin(lon), std::sin(lat)};
 }
 
-// Of a vector of any length.
+// The point in the direction of a vector of any length.
 inline Point point_of(const Vector &v) {
   return {std::atan2(v.y, v.x) / kRadian, std::atan2(v.z, std::hypot(v.x, v.y)) / kRadian};
 }
@@ -37,7 +37,7 @@ inline double distance_km(const Vector &a, const Vector &b) {
   return 2 * kEarthRadiusKm * std::asin(std::min(1.0, length(a - b) / 2));
 }
 
-// Unit vectors to the east and to the north of a point; at a pole, as its longitude has them.
+// Unit vectors to the east and to the north at a point. At a pole, its longitude gives them a direction.
 inline Vector east_of(const Point &p) {
   const double lon = p.lon * kRadian;
   return {-std::sin(lon), std::cos(lon), 0};
@@ -47,7 +47,7 @@ inline Vector north_of(const Point &p) {
   return {-std::sin(lat) * std::cos(lon), -std::sin(lat) * std::sin(lon), std::cos(lat)};
 }
 
-// A rotation by an angle: of the grid's x axis from east, counterclockwise.
+// A rotation by the angle of the grid's x axis from east, counterclockwise.
 struct Turn {
   double cosine, sine;
 };

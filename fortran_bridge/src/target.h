@@ -28,7 +28,7 @@ class HostReals {
   const float *float_ = nullptr;
 };
 
-// Points as a host gives them, in the terms of icegen.h.
+// Points as a host passes them; see icegen.h.
 struct HostPoints {
   std::int64_t n;
   HostReals lon, lat;
@@ -43,10 +43,10 @@ struct Target {
   std::vector<signed char> valid;
   std::vector<Link> links;   // of the valid points; their cells are numbers among the ocean cells
   std::vector<Turn> turns;   // of each link, if the archive has velocities
-  std::vector<float> blend;  // of each point, as DomainEdge has it; 0 where it is not valid
+  std::vector<float> blend;  // DomainEdge::blend of each point; 0 where it is not valid
 
-  // Take a point whose links to cells of the whole grid were appended to `links`, none if it is not valid. turning:
-  // null without velocities.
+  // Add a point. Its links, to cells of the whole grid, are at the end of `links` already; a point without links is not
+  // valid. turning: null if the archive has no velocities.
   void add_point(const Point &point, const Mask &mask, const Coordinates *turning);
 
  private:

@@ -14,7 +14,7 @@
 namespace icegen {
 namespace {
 
-// A link as the file has it: numbers from 1.
+// A link in the file; its numbers count from 1.
 struct Record {
   std::int32_t source, target;
   double weight;

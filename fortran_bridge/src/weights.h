@@ -16,9 +16,10 @@ struct Weight {
   double weight;
 };
 
-// The weights of this rank's points, in the order of points and for each of them in that of the file; those of land
-// cells are left out. The first rank reads the file and passes it on in pieces. Collective; throws Error.
-// cells [n]: the number of each point among the file's target cells, from 1, or 0 for a point that is none of them.
+// The weights of this rank's points, in the order of the points, and for each point in the order of the file.
+// Weights of land cells are left out. The first rank reads the file and sends it on in pieces.
+// cells [n]: the number of each point among the file's target cells, from 1; 0: none of them.
+// Collective; throws Error.
 std::vector<Weight> read_weights(Communicator &comm, const std::string &path, const Mask &mask,
                                  const std::vector<std::int32_t> &cells);
 

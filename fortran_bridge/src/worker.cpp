@@ -17,9 +17,9 @@
 namespace icegen {
 namespace {
 
-// The thread, and threads that a model makes in it, take no signals from outside: the host's handlers, which may call
-// MPI, run in the host's threads. Signals of a fault in the thread itself stay open, so that the host's crash handler
-// runs.
+// The thread, and threads that a model makes in it, receive no signals from outside, so that the host's handlers, which
+// may call MPI, run in the host's threads. Signals of a fault in the thread itself are not blocked, so that the host's
+// crash handler runs.
 std::thread without_signals(std::function<void()> body) {
   sigset_t blocked, before;
   sigfillset(&blocked);
@@ -36,7 +36,7 @@ std::thread without_signals(std::function<void()> body) {
   return made;
 }
 
-// The workers of this process. Never destroyed, since a host may close an emulator as late as it likes.
+// The workers of this process. Never destroyed, because a host may close an emulator as late as it likes.
 struct Living {
   std::mutex mutex;
   std::set<Worker *> workers;
@@ -69,8 +69,8 @@ struct EndWithMainThread {
   fail(ICEGEN_BACKEND_ERROR, "the program is ending; the emulator generates no more members");
 }
 
-// The tasks after which this is done: a look at the node, a model that is loaded, and its first states. Libraries make
-// their static objects in these.
+// The number of tasks after which a worker calls `atexit`. The first tasks look at the node, load the model, and make
+// its first states; libraries make their static objects in these.
 constexpr int kFirstTasks = 3;
 
 thread_local EndWithMainThread end_with_main_thread;
@@ -143,8 +143,8 @@ void Worker::loop() {
     Task task = std::move(tasks_.front());
     tasks_.pop_front();
     lock.unlock();
-    // A new thread inherits the traps of its maker, and a task may leave some; neural networks overflow and divide by
-    // zero without harm.
+    // A new thread inherits the traps of the thread that makes it, and a task may leave some. Neural networks may
+    // overflow and divide by zero without harm.
     std::fesetenv(FE_DFL_ENV);
     task.work();
     lock.lock();

@@ -20,7 +20,7 @@ class Worker {
   Worker(const Worker &) = delete;
   Worker &operator=(const Worker &) = delete;
 
-  // Refuse queued tasks, and wait for the task that is running. When a program ends, this is done for each worker
+  // Refuse queued tasks, and wait for the task that is running. When a program ends, every worker ends in this way,
   // before the static objects that its task may use are destroyed.
   void end();
 
@@ -28,7 +28,7 @@ class Worker {
   // `run` throws Error(ICEGEN_BACKEND_ERROR), and so does the future of a task that was refused.
   std::shared_future<void> run(std::function<void()> work, int group = 0);
 
-  // Let the tasks of a group that are queued pass those of others.
+  // Move the queued tasks of a group to the front of the queue.
   void advance(int group) noexcept;
 
  private:
@@ -42,7 +42,7 @@ class Worker {
   std::condition_variable wake_;
   std::deque<Task> tasks_;
   std::atomic<bool> ended_{false};
-  int at_exit_ = 0;  // used in the thread alone: how often `atexit` was called
+  int at_exit_ = 0;  // used only in the thread: number of calls of `atexit`
   std::function<void()> at_end_;
   std::thread thread_;  // last: it uses the others
 };

@@ -26,7 +26,7 @@ DIGEST = "0123456789abcdef" * 4
 
 # A group's entries, beside a good archive: name, entries, status, words of the message.
 NAMELISTS = [
-    ("misspelt key", {"sede": 3}, NAMELIST, ["line 5 is 'sede = 3': ", "wanted KEY = VALUE, of archive, archive_sha256, backend, device, precision, condition, history, years, calendar, seed, steps, generators, threads, batch, cpus, fill_value, blend_km"]),
+    ("misspelt key", {"sede": 3}, NAMELIST, ["line 5 is 'sede = 3': ", "wanted KEY = VALUE, with one of the keys archive, archive_sha256, backend, device, precision, condition, history, years, calendar, seed, steps, generators, threads, batch, cpus, fill_value, blend_km"]),
     ("text for a number", {"seed": "three"}, NAMELIST, ["line 5 is 'seed = 'three'': ", "wanted KEY = VALUE"]),
     ("negative seed", {"seed": -1}, NAMELIST, ["seed is -1; wanted 0 or more"]),
     ("seed beyond 64 bits", {"seed": 2**63}, NAMELIST, ["is 'seed = 9223372036854775808': Integer overflow"]),

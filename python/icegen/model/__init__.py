@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The networks and the sampler: everything that runs inside an archive, on tensors alone."""
+"""The networks and the sampler: everything that runs inside an archive. They work on tensors only."""

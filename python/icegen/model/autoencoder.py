@@ -29,7 +29,7 @@ class AutoencoderConfig:
     scale: Literal["variable", "cell"] = Field(
         default="variable",
         description="the likelihood's s: one learned number for each variable, or predicted for each cell, which "
-        "tells thin ice from open water",
+        "distinguishes thin ice from open water",
     )
     latent_channels: int = Field(default=16, ge=1, description="channels of the latents")
     widths: tuple[PositiveInt, ...] = Field(
@@ -44,8 +44,8 @@ class AutoencoderConfig:
     latent_noise: float = Field(
         default=0.0,
         ge=0,
-        description="largest noise added to latents in training, over their standard deviation; the decoder learns "
-        "to bear the errors of a sampler (Ho et al. 2022)",
+        description="largest noise added to latents in training, in their standard deviations; the decoder learns "
+        "to tolerate the errors of a sampler (Ho et al. 2022)",
     )
 
 
@@ -76,8 +76,8 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Latent to the mean mu and scale s of the (censored) Gaussian of each variable.
 
-    A decoder with ``latent_noise`` is told how noisy its latents are, and bears the errors of a sampler: noise
-    conditioning as in Ho et al. 2022 (doi:10.48550/arXiv.2106.15282, section 4.2).
+    With ``latent_noise``, the noise level of the latents is an input, so that the decoder tolerates the errors of a
+    sampler: noise conditioning as in Ho et al. 2022 (doi:10.48550/arXiv.2106.15282, section 4.2).
     """
 
     latent_noise: Final[float]
@@ -102,9 +102,11 @@ class Decoder(nn.Module):
         self.log_s = nn.Parameter(torch.full((variables, 1, 1), math.log(config.initial_scale)))
 
     def forward(self, z: Tensor, ocean: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """z [n, z, y/8, x/8], ocean [n, 1, y, x], noise [n] in z over the deviation of the encoder's z ->
-        mu [n, variable, y, x] and log s over the variable's own log s, of the same shape, or zero where s is one number
-        a variable."""
+        """z [n, z, y/8, x/8], ocean [n, 1, y, x], noise [n] -> mu and log s, each [n, variable, y, x].
+
+        The noise of z is in standard deviations of the encoder's z. log s is relative to the variable's own log s,
+        and 0 if s is one number for each variable.
+        """
         inputs = [z, F.avg_pool2d(ocean, 8)]
         if self.latent_noise > 0:
             inputs.append((noise / self.latent_noise)[:, None, None, None].expand(-1, 1, z.shape[2], z.shape[3]))

@@ -23,7 +23,7 @@ CONDITION_INPUTS = 6  # two harmonics of the day of year, the year, and the flag
 
 @dataclass(frozen=True, config=STRICT)
 class DenoiserConfig:
-    """The U-ViT: convolutional levels, each half as fine as the one before, and a transformer on the coarsest."""
+    """The U-ViT: convolutional levels, each at half the resolution of the one before, and a transformer at the last."""
 
     widths: tuple[PositiveInt, ...] = Field(
         default=(64, 128, 256), min_length=2, description="channels at 1, 1/2, 1/4, ... of the denoiser's grid"
@@ -46,13 +46,13 @@ class DenoiserConfig:
 
     def __post_init__(self) -> None:
         if len(self.blocks) != len(self.widths):
-            raise ValueError(f"blocks has {len(self.blocks)} entries; wanted {len(self.widths)}, as widths has")
+            raise ValueError(f"blocks has {len(self.blocks)} entries; wanted {len(self.widths)}, like widths")
         if self.widths[-1] % self.heads:
             raise ValueError(f"width {self.widths[-1]} is not a multiple of {self.heads} heads")
 
 
 def condition_inputs(condition: Tensor, year_mean: float, year_scale: float) -> Tensor:
-    """(year, day of year) [n, 2] to network inputs [n, 6]; a [n, 0] condition gives zeros: unconditional."""
+    """(year, day of year) [n, 2] to network inputs [n, 6], which are 0 for a condition [n, 0]: unconditional."""
     if condition.shape[1] == 0:
         return torch.zeros(condition.shape[0], 6, device=condition.device)
     year = condition[:, 0].to(torch.float32)
@@ -84,14 +84,14 @@ class Level(nn.Module):
 
 
 class UViT(nn.Module):
-    """Convolutional levels, each half as fine as the one before, around a transformer at the coarsest.
+    """Convolutional levels, each at half the resolution of the one before, around a transformer at the coarsest.
 
-    Further inputs: the ocean mask and a learned map of position, which together tell the network where it is.
-    Grids are padded inside to what the levels divide.
+    The ocean mask and a learned map of position are inputs too, because convolutions are translation-invariant.
+    Inside the network, grids are padded so that the levels divide them.
 
-    The large scale has a path of its own: the coefficients of the state's leading EOFs (``eofs`` of them) enter the
-    embedding, whitened, and v gets a part along them. Only a projection on a pattern of the whole grid, as a season is
-    one, sees it below the noise of every cell, and a loss per cell hardly asks convolutions to learn that.
+    The large scale has a path of its own. The coefficients of the state's ``eofs`` leading EOFs enter the embedding,
+    whitened, and v gets a part along them. Noise hides a pattern of the whole grid, such as the season, in every cell;
+    only the projection on the pattern shows it. A loss per cell gives convolutions little reason to learn it.
     """
 
     eof_count: Final[int]
@@ -106,7 +106,7 @@ class UViT(nn.Module):
         self.pad_x = -shape[1] % coarsest
         tokens = (shape[0] + self.pad_y) // coarsest * ((shape[1] + self.pad_x) // coarsest)
         self.eof_count = eof_count
-        # Not trained, but parameters all the same, so that archives store them in half precision as the rest.
+        # Not trained, but parameters, so that archives store them in half precision like the others.
         self.eofs = nn.Parameter(torch.zeros(eof_count, channels * shape[0] * shape[1]), requires_grad=False)
         self.register_buffer("eof_variance", torch.ones(eof_count))
         self.position = nn.Parameter(0.02 * torch.randn(1, config.position_channels, *shape))
@@ -148,7 +148,7 @@ class UViT(nn.Module):
         h = torch.cat([z, ocean.expand(n, -1, -1, -1), self.position.expand(n, -1, -1, -1)], 1)
         h = self.stem(F.pad(h, [0, self.pad_x, 0, self.pad_y]))
         skips: list[Tensor] = []
-        for level, coarsen in zip(self.down, self.coarsen):  # noqa: B905 - TorchScript knows no strict
+        for level, coarsen in zip(self.down, self.coarsen):  # noqa: B905 - TorchScript has no strict
             h = level(h, e)
             skips.append(h)
             h = coarsen(F.pixel_unshuffle(h, 2))
@@ -164,13 +164,16 @@ class UViT(nn.Module):
         return v
 
     def set_eofs(self, states: Tensor) -> None:
-        """Take the leading EOFs of ``states`` [time, channel, y, x], mean zero, and their variances."""
+        """Set the EOFs and their variances to those of ``states`` [time, channel, y, x], whose mean is 0."""
         eofs, variance = leading_eofs(states, len(self.eofs))
         self.eofs.copy_(eofs)
         self.eof_variance.copy_(variance)
 
 
 def ocean_inputs(ocean: Tensor, factor: int) -> tuple[Tensor, Tensor]:
-    """Ocean mask [1, 1, y, x] as a network on a ``factor`` times coarser grid takes it, unshuffled to
-    [1, factor^2, y/factor, x/factor], and where that grid's cells hold ocean, [1, 1, y/factor, x/factor]."""
+    """Ocean mask [1, 1, y, x] for a network on a grid that is ``factor`` times coarser.
+
+    Returns the mask unshuffled to [1, factor^2, y/factor, x/factor], and 1 in cells of the coarse grid that contain
+    ocean, else 0, [1, 1, y/factor, x/factor].
+    """
     return F.pixel_unshuffle(ocean, factor), F.max_pool2d(ocean, factor)

@@ -10,7 +10,8 @@ from icegen.thinning import evenly
 def leading_eofs(states: Tensor, count: int, most_states: int = 2000) -> tuple[Tensor, Tensor]:
     """Orthonormal EOFs [count, values] of states [time, ...], and their variances [count], largest first.
 
-    Of long records evenly spread ``most_states`` are taken. Raises ValueError if there are fewer states than EOFs.
+    From a long record, ``most_states`` evenly spread states are used. Raises ValueError if there are fewer states than
+    EOFs.
     """
     if len(states) < count:
         raise ValueError(f"eofs is {count}; wanted at most the number of training states, {len(states)}")

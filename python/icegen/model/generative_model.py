@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The model inside an archive: noise, sampler, denoiser, decoder, encoder and normalisation as one scriptable module.
 
-Python and the compiled bridge run this very code, scripted; nothing of it is written twice.
+Python and the compiled bridge both run this code, as TorchScript.
 """
 
 import math
@@ -20,11 +20,11 @@ from icegen.model.sampler import SamplerConfig, denoised_from_v, multistep, nois
 
 @dataclass(frozen=True, eq=False)
 class Normalisation:
-    """What brings states, latents and years to about zero mean and unit deviation.
+    """Means and standard deviations that normalise states, latents and years.
 
     mean, std: float32 [variable], physical units;
-    latent_mean: float32 [z, y/f, x/f], latent_std: float32 [z, 1, 1], f the factor between the grids of state and
-    latent;  year_mean, year_scale: years.
+    latent_mean: float32 [z, y/f, x/f], latent_std: float32 [z, 1, 1], where f is the factor between the grids of state
+    and latent;  year_mean, year_scale: years.
     """
 
     mean: Tensor
@@ -37,12 +37,12 @@ class Normalisation:
 
 @dataclass(frozen=True, eq=False)
 class Constraints:
-    """What every state obeys.
+    """Limits that every state keeps.
 
-    lower, upper: float32 [variable], physical bounds, infinite where there is none;
-    concentration: index of the ice concentration among the variables, -1 without it;
+    lower, upper: float32 [variable], physical bounds, infinite if there is none;
+    concentration: index of the ice concentration among the variables, -1 if there is none;
     on_ice_only: float32 [variable], 1 for variables that exist only where there is ice, such as drift, else 0;
-    thickness: index of the effective thickness among the variables, -1 without it;
+    thickness: index of the effective thickness among the variables, -1 if there is none;
     thinnest, thickest: range of thickness over concentration in every cell with ice, m.
     """
 
@@ -58,20 +58,20 @@ class Constraints:
 class GenerativeModel(nn.Module):
     """Generates sea-ice states in physical units.
 
-    encoder, decoder: of `icegen.model.autoencoder`, or its identities for diffusion in data space;
+    encoder, decoder: of `icegen.model.autoencoder`, or the identities there for diffusion in data space;
     feature_encoder: a small encoder whose pooled latents are compared in scores, or None;
     ocean: float32 [1, 1, y, x];  conditional: whether it takes conditions (year, day of year).
 
-    `icegen.training.calibration` sets these buffers, which change nothing at first:
-    zero_threshold: float32 [variable], values of mu up to which are decoded as the lower bound itself;
-    full_shoulder: float32 [variable], how far below the upper bound values begin to go only half their way towards it;
-    gain: float32 [variable, y, x], of the decoder's mu, less one: what it lacks in a cell all the time.
+    `icegen.training.calibration` sets these, which have no effect before:
+    zero_threshold: float32 [variable], values of mu up to this are decoded as the lower bound;
+    full_shoulder: float32 [variable], distance from the upper bound within which the state grows half as fast as mu;
+    gain: float32 [variable, y, x], factor of the decoder's mu, minus one: it corrects the constant error of a cell.
     """
 
-    LATENT_STREAM: Final[int] = 0  # of the noise; a decoder that draws noise takes another
+    LATENT_STREAM: Final[int] = 0  # stream of the noise of latents; a decoder that draws noise would take another
     ROUNDING: Final[float] = 1e-6
-    LEAST_ICE: Final[float] = 1e-20  # concentration below which there is none: its thickness would be no float32
-    OPEN_WATER: Final[float] = 0.01  # the concentration below which the variables of the ice fade out
+    LEAST_ICE: Final[float] = 1e-20  # smaller concentrations become 0: float32 has no number for their thickness
+    OPEN_WATER: Final[float] = 0.01  # below this concentration, variables that exist only on ice fade out
 
     ocean: Tensor
     ocean_cells: Tensor
@@ -120,7 +120,7 @@ class GenerativeModel(nn.Module):
         self.constrain_thickness(constraints.thickness, constraints.thinnest, constraints.thickest)
         self.register_buffer("latent_mean", normalisation.latent_mean)
         self.register_buffer("latent_std", normalisation.latent_std)
-        # One time scale for all, until `icegen.training.history` fits them.
+        # All noise has one time scale, until `icegen.training.history` fits several.
         channels = len(normalisation.latent_mean)
         self.history = HistoryNoise(
             (channels, *normalisation.latent_mean.shape[1:]),
@@ -140,10 +140,10 @@ class GenerativeModel(nn.Module):
 
     @torch.jit.unused
     def constrain_thickness(self, thickness: int, thinnest: float, thickest: float) -> None:
-        """Tie thickness to concentration; arguments as of `Constraints`."""
+        """Set the limits of thickness over concentration; arguments as in `Constraints`."""
         self.thickness = thickness
         self.constrained = self.concentration >= 0 and thickness >= 0
-        # By some rounding errors narrower, so that the quotient of rounded values, interpolated ones too, keeps them.
+        # The range is narrower by some rounding errors, so that quotients of rounded or interpolated values stay in it.
         self.thinnest = thinnest * (1.0 + self.ROUNDING)
         self.thickest = thickest * (1.0 - self.ROUNDING)
 
@@ -156,10 +156,10 @@ class GenerativeModel(nn.Module):
 
         seed: 64-bit key of the noise;  member: int64 [n], numbers of the members;
         condition: int64 [n, 2], year and day of year, or [n, 0] for unconditional samples;
-        time: int64 [n], see `noise`;  history: whether the dates of a member hang together;
+        time: int64 [n], see `noise`;  history: whether the states of a member are correlated in time;
         steps: noise levels: 2 * steps - 1 network evaluations with Heun's method, steps with DPM-Solver++(2M).
         Returns float32 [n, variable, y, x] within bounds, 0 on land. Members are sampled one by one, so that the
-        bits of a member do not depend on its companions.
+        bits of a member do not depend on the others.
         """
         if steps < 1:
             raise ValueError("steps must be at least 1")
@@ -180,13 +180,14 @@ class GenerativeModel(nn.Module):
 
     @torch.jit.export
     def decode(self, latent: Tensor, noise: float = 0.0) -> Tensor:
-        """Standardised latent [n, z, y/f, x/f] to the state [n, variable, y, x]: mu, cut to the bounds, masked; what is
-        of the ice is zero where there is none.
+        """Standardised latent [n, z, y/f, x/f] to the state [n, variable, y, x], within the bounds and 0 on land.
+        Variables that exist only on ice are 0 where there is none.
 
-        noise: how noisy the latents are, over the deviation of the encoder's latents: ``latent_noise`` for sampled,
-        0 for encoded ones."""
+        noise: noise level of the latents, in standard deviations of the encoder's latents: ``latent_noise`` for sampled
+        latents, 0 for encoded ones.
+        """
         mu = self.decode_mean(latent, noise)
-        # Above the threshold twice as fast, until mu is reached: no step, across which rounding would carry cells.
+        # Above the threshold, the state grows twice as fast until it is mu. Rounding would move cells across a step.
         state = torch.where(
             mu < 2.0 * self.zero_threshold - self.lower, self.lower + 2.0 * (mu - self.zero_threshold), mu
         )
@@ -202,8 +203,10 @@ class GenerativeModel(nn.Module):
         return state
 
     def constrain(self, state: Tensor) -> Tensor:
-        """States [n, variable, y, x] whose thickness agrees with their concentration: thinnest sic <= sit <= thickest
-        sic, so that one is zero if and only if the other is. It is continuous, so rounding carries no cell across."""
+        """States [n, variable, y, x] with consistent thickness: thinnest sic <= sit <= thickest sic.
+
+        One is zero if and only if the other is. The map is continuous, so rounding moves no cell across a step.
+        """
         sic = state[:, self.concentration]
         sic = torch.where(sic < self.LEAST_ICE, 0.0, sic)
         sit = torch.minimum(torch.maximum(state[:, self.thickness], self.thinnest * sic), self.thickest * sic)
@@ -235,13 +238,15 @@ class GenerativeModel(nn.Module):
     def sample_latent(
         self, seed: int, member: Tensor, condition: Tensor, time: Tensor, history: bool, steps: int
     ) -> Tensor:
-        """Standardised latents [n, z, y/f, x/f] from the keyed noise; arguments as of `generate`."""
+        """Standardised latents [n, z, y/f, x/f] from the keyed noise; arguments as in `generate`."""
         return self.solve(self.noise(seed, member, time, history), condition, steps)
 
     @torch.jit.export
     def solve(self, noise: Tensor, condition: Tensor, steps: int) -> Tensor:
-        """Standardised latents [n, z, y/f, x/f] to which the sampler brings standard normal ones: no randomness, and no
-        value of a tensor on the device decides what is done, so that a GPU can record it and replay."""
+        """Standardised latents [n, z, y/f, x/f] that the sampler computes from standard normal ones.
+
+        It uses no random numbers, and no control flow depends on a value on the device, so that a GPU can record it.
+        """
         s = noise_levels(steps, self.gamma_low, self.gamma_high, self.rho)
         features = condition_inputs(condition, self.year_mean, self.year_scale)
         ocean = ocean_inputs(self.ocean, self.factor)[0]
@@ -282,8 +287,9 @@ class GenerativeModel(nn.Module):
     def noise(self, seed: int, member: Tensor, time: Tensor, history: bool) -> Tensor:
         """Standard normal latents [n, z, y/f, x/f].
 
-        seed, member: as of `generate`;  time: int64 [n]. With ``history``, days counted without gaps, between which the
-        noise of a member is correlated as `icegen.model.history` says. Without it, any number that tells dates apart.
+        seed, member: as in `generate`;  time: int64 [n]. With ``history``, time is a number of days without gaps, and
+        `icegen.model.history` gives the correlation of a member's noise between them. Without it, time is any number
+        that differs between dates.
         """
         shape = self.latent_mean.shape
         latents: list[Tensor] = []

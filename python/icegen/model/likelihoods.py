@@ -16,14 +16,14 @@ def gaussian_nll(x: Tensor, mu: Tensor, log_s: Tensor) -> Tensor:
 def censored_gaussian_nll(x: Tensor, mu: Tensor, log_s: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
     """Negative log-likelihood of x = clip(y, lower, upper) with y ~ N(mu, s^2), elementwise.
 
-    The probability mass beyond a bound sits on the bound (Finn et al. 2024, the censored Gaussian decoder):
-    -log Phi((lower - mu)/s) at the lower bound, -log Phi((mu - upper)/s) at the upper one, Gaussian between.
-    All arguments broadcast; an infinite bound never applies.
+    The probability beyond a bound lies on the bound (Finn et al. 2024, the censored Gaussian decoder):
+    -log Phi((lower - mu)/s) at the lower bound, -log Phi((mu - upper)/s) at the upper bound, Gaussian between them.
+    All arguments broadcast; an infinite bound has no effect.
     """
     s = torch.exp(log_s)
     at_lower = x <= lower
     at_upper = x >= upper
-    # Unused branches get a harmless argument: a where() over an infinity has NaN gradients.
+    # Unused branches get a finite argument, because the gradient of where() over an infinity is NaN.
     to_lower = torch.where(at_lower, (torch.where(at_lower, lower, 0.0) - mu) / s, 0.0)
     to_upper = torch.where(at_upper, (mu - torch.where(at_upper, upper, 0.0)) / s, 0.0)
     inside = gaussian_nll(torch.where(at_lower | at_upper, mu.detach(), x), mu, log_s)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Counter-based noise: Philox4x32-10 (Salmon et al. 2011, doi:10.1145/2063384.2063405) and Box-Muller.
 
-Noise is a pure function of (seed, member, time, stream) and the position in the stream, so a sample does not depend on
-what was drawn before, on which rank, or in which batch. Integer tensor operations only, so the
-same code runs scripted, on CPU and GPU. Philox words are unsigned 32-bit numbers held in int64.
+Noise is a pure function of (seed, member, time, stream) and the position in the stream. A sample therefore does not
+depend on what was drawn before, on the rank, or on the batch. Philox uses only integer tensor operations, so the same
+code can be scripted and runs on CPU and GPU. Its words are unsigned 32-bit numbers in int64.
 """
 
 import math
@@ -15,7 +15,7 @@ from torch import Tensor
 def multiply_high_low(a: int, b: Tensor) -> tuple[Tensor, Tensor]:
     """High and low 32 bits of the 64-bit product of a and b, both below 2^32.
 
-    The product is split in 16-bit halves, since int64 would overflow.
+    The product is computed in 16-bit halves, because int64 would overflow.
     """
     mask16, mask32 = 0xFFFF, 0xFFFFFFFF
     low = (a & mask16) * b
@@ -38,9 +38,9 @@ def philox4x32(
 
 
 def standard_normal(count: int, seed: int, member: int, time: int, stream: int, device: torch.device) -> Tensor:
-    """``count`` standard normal numbers, float32 [count]; a shorter request is a prefix of a longer one.
+    """``count`` standard normal numbers, float32 [count]; the numbers of a smaller count are the first of a larger one.
 
-    key = seed (64 bits); counter = (block, member, time, stream), each the low 32 bits of its number.
+    key = seed (64 bits); counter = (block, member, time, stream), the low 32 bits of each.
     """
     blocks = (count + 3) // 4
     c0 = torch.arange(blocks, dtype=torch.int64, device=device)

@@ -2,7 +2,7 @@
 """Parts of the deterministic samplers of the probability-flow ODE.
 
 In the variance-exploding variable y = z / alpha = x + s eps, with s = exp(-gamma/2), the ODE reads
-dy/ds = (y - D(y; s)) / s (Karras et al. 2022), D being the denoised state that the v-prediction implies.
+dy/ds = (y - D(y; s)) / s (Karras et al. 2022), where D is the denoised state that follows from the predicted v.
 """
 
 import math
@@ -36,7 +36,7 @@ class SamplerConfig:
     latent_noise: float = Field(
         default=0.0,
         ge=0,
-        description="noise level that the decoder assumes in sampled latents, over the standard deviation of the "
+        description="noise level that the decoder assumes in sampled latents, in standard deviations of the "
         "encoder's latents; a sampler's latents are never exact",
     )
 
@@ -45,7 +45,7 @@ class SamplerConfig:
 
 
 def noise_levels(steps: int, gamma_low: float, gamma_high: float, rho: float) -> Tensor:
-    """``steps`` decreasing noise levels s, float64 [steps], spaced as Karras et al. (2022), eq. 5."""
+    """``steps`` decreasing noise levels s, float64 [steps], spaced as in Karras et al. (2022), eq. 5."""
     ramp = torch.linspace(0.0, 1.0, steps, dtype=torch.float64)
     largest = math.exp(-0.5 * gamma_low / rho)
     smallest = math.exp(-0.5 * gamma_high / rho)
@@ -63,8 +63,8 @@ def multistep(y: Tensor, denoised: Tensor, earlier: Tensor, before: float, now: 
     """One step of DPM-Solver++(2M) from noise ``now`` to ``after`` (Lu et al. 2022, doi:10.48550/arXiv.2211.01095,
     algorithm 2).
 
-    denoised = D(y; now); earlier = D at noise ``before``, from which the step before came. In the half log-SNR
-    lambda = -log s, D is extrapolated linearly to the middle of the step.
+    denoised = D(y; now). earlier = D at noise ``before``, where the previous step began. D is extrapolated linearly in
+    the half log-SNR, lambda = -log s, to the middle of the step.
     """
     r = math.log(before / now) / math.log(now / after)
     middle = denoised + (denoised - earlier) / (2.0 * r)

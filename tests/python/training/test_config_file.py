@@ -87,7 +87,7 @@ def test_a_configuration_survives_a_checkpoint():
         ("autoencoder: {widths: [8, x, 8]}", r"autoencoder\.widths\[1\] is 'x'; wanted a whole number"),
         ("autoencoder: {widths: [8, 8]}", r"autoencoder\.widths is \[8, 8\]; wanted at least 3 items"),
         ("autoencoder: {blocks: [1, 1, 1, 1]}", r"autoencoder\.blocks is \[1, 1, 1, 1\]; wanted at most 3 items"),
-        ("denoiser: {blocks: []}", "denoiser: blocks has 0 entries; wanted 3, as widths has"),
+        ("denoiser: {blocks: []}", "denoiser: blocks has 0 entries; wanted 3, like widths"),
         ("denoiser: {widths: [8], blocks: [1]}", r"denoiser\.widths is \[8\]; wanted at least 2 items"),
         ("denoiser: {eofs: -1}", "eofs is -1; wanted at least 0"),
         ("space: data\ncalibration: {gain: true}", "calibration is given; wanted none where space is data"),
