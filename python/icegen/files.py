@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Writing files atomically: a file appears complete or not at all."""
+"""Writing files atomically: a file, or a folder, appears complete or not at all."""
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,13 +21,17 @@ def require_folder(path: str | Path) -> None:
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` to write to. It is renamed to ``path`` on success, and removed on failure.
 
-    Raises ValueError at once if the folder does not exist or is not writable.
+    Raises ValueError at once if the folder does not exist or is not writable, or if ``path`` is a folder already.
     """
     path = Path(path)
     require_folder(path)
+    if path.is_dir():
+        raise ValueError(f"folder {path} exists; move it away")
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial
         os.replace(partial, path)
     finally:
+        if partial.is_dir():
+            shutil.rmtree(partial)
         partial.unlink(missing_ok=True)

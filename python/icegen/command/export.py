@@ -21,7 +21,7 @@ CHANGEABLE = ("sampler", "calibration", "history")  # the rest of a configuratio
 
 @click.command()
 @click.argument("run", type=path_type)
-@click.option("--data", type=path_type, help="Prepared NetCDF file; needed unless RUN is an archive.")
+@click.option("--data", type=path_type, help="Prepared NetCDF file or Zarr folder; needed unless RUN is an archive.")
 @out_option
 @click.option("--name", default="", help="Name in the archive's metadata; default: that of the file.")
 @click.option("--config", help="Configuration with calibration, history and sampler; default: that of the training.")
