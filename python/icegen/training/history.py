@@ -91,19 +91,19 @@ def fit_history(model: GenerativeModel, data: PreparedData, config: HistoryConfi
         return
     latents, pooled = [], []
     for t in times:
-        state = torch.from_numpy(data.state[t])[None].float()
-        latents.append(model.encode(state))
-        pooled.append(quantities(model, state)[0])
+        state = torch.from_numpy(data.state[t])[None].to(model.mean.device).float()
+        latents.append(model.encode(state).cpu())
+        pooled.append([values.cpu() for values in quantities(model, state)[0]])
     anomaly = anomalies(torch.cat(latents), days)
     patterns = _no_bands(len(lags))
     whitener = torch.eye(0)
-    eofs = model.denoiser.eofs.float()
+    eofs = model.denoiser.eofs.float().cpu()
     if len(eofs):
         whitener = orthonormal(eofs)
         coefficients = anomaly.flatten(1) @ (whitener @ eofs).t()
         patterns = by_memory(coefficients[:, :, None], lags)
         anomaly = anomaly - (coefficients @ (whitener @ eofs)).reshape(anomaly.shape)
-    channels = by_memory(anomaly[:, :, model.ocean_cells[0, 0].bool()], lags)
+    channels = by_memory(anomaly[:, :, model.ocean_cells[0, 0].bool().cpu()], lags)
     record = [memory_of(anomalies(torch.stack(values), days), lags) for values in zip(*pooled, strict=True)]
 
     def noise(scales: list[tuple[tuple[float, ...], tuple[float, ...]]]) -> HistoryNoise:
@@ -112,7 +112,7 @@ def fit_history(model: GenerativeModel, data: PreparedData, config: HistoryConfi
         made = HistoryNoise(
             (z, y, x), channels.combinations, bands[:count], patterns.combinations @ whitener, bands[count:]
         )
-        return made.eval()
+        return made.to(model.mean.device).eval()
 
     memory = np.concatenate([channels.memory, patterns.memory])
     model.history = noise([((1.0,), (1.0,))] * len(memory))
@@ -212,7 +212,7 @@ def shares_of_bands(model: GenerativeModel, data: PreparedData, times: np.ndarra
     found = []
     for i, t in enumerate(evenly_chosen(times, SAMPLES)):
         date = [int(data.year[t]), int(data.day_of_year[t])] if model.conditional else []
-        condition = torch.tensor([date], dtype=torch.int64).reshape(1, -1)
+        condition = torch.tensor([date], dtype=torch.int64, device=model.mean.device).reshape(1, -1)
         drawn, other = (model.history.draw(seed, i + 1, 0, model.ocean_cells.device) for seed in (1, 2))
         states = []
         for band in range(-1, len(drawn)):
@@ -239,7 +239,7 @@ def memory_of_samples(
         for lag in (0, *lags):
             day = base + datetime.timedelta(days=lag)
             date = [min(day.year, int(data.year.max())), day.timetuple().tm_yday] if model.conditional else []
-            condition = torch.tensor([date], dtype=torch.int64).reshape(1, -1)
+            condition = torch.tensor([date], dtype=torch.int64, device=model.mean.device).reshape(1, -1)
             states = []
             for member in members:
                 noise = model.noise(SEED, torch.tensor([member]), torch.tensor([day.toordinal()]), True)
