@@ -21,12 +21,10 @@ def require_folder(path: str | Path) -> None:
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` to write to. It is renamed to ``path`` on success, and removed on failure.
 
-    Raises ValueError at once if the folder does not exist or is not writable, or if ``path`` is a folder already.
+    Raises ValueError at once if the folder does not exist or is not writable.
     """
     path = Path(path)
     require_folder(path)
-    if path.is_dir():
-        raise ValueError(f"folder {path} exists; move it away")
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial

@@ -41,7 +41,12 @@ class Writer(Protocol):
 
 @contextmanager
 def create(path: Path) -> Iterator[Writer]:
-    """Yield a writer of the format that the name asks for. Only complete data appear under ``path``."""
+    """Yield a writer of the format that the name asks for. Only complete data appear under ``path``.
+
+    Raises ValueError for a Zarr folder that exists: it may hold much.
+    """
+    if _is_zarr(path) and Path(path).exists():
+        raise ValueError(f"{path} exists; move it away")
     with replacing(path) as partial:
         writer: Writer = zarr_folder.Writer(partial) if _is_zarr(path) else netcdf_file.Writer(partial)
         try:
