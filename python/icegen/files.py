@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Writing files atomically: a file appears complete or not at all."""
+"""Writing files atomically: a file, or a folder, appears complete or not at all."""
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,4 +30,6 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield partial
         os.replace(partial, path)
     finally:
+        if partial.is_dir():
+            shutil.rmtree(partial)
         partial.unlink(missing_ok=True)

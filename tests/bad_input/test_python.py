@@ -104,6 +104,7 @@ REQUESTS = [
     request("fewer than none", "--members -3", "wanted at least one"),
     request("year not trained", "--years 2001:2004", "year is 2003; this archive takes 2000 to 2002"),
     request("year in words", "--years soon", "years are 'soon'; wanted years or ranges of years"),
+    Case("request: no year", "sample --archive {tiny}/tiny.pt --out ensemble", ("there is no year; wanted --years within 2000:2002",)),
     request("years that fall", "--years 2002:2001", "there is no year; wanted at least one"),
     request("date in words", "--dates noon", "dates are 'noon', and noon is no day of 2001; wanted monthly, daily, or MM-DD"),
     request("30 February", "--dates 02-30", "02-30 is no day of 2001; wanted monthly, daily, or MM-DD"),

@@ -41,7 +41,11 @@ def add(source: Path, out: Path, precision: str = "float32") -> str:
     if (capability := torch.backends.cpu.get_cpu_capability()) not in PROCESSORS:
         raise ValueError(f"the processor's vector instructions are {capability}; wanted {' or '.join(PROCESSORS)}")
     loaded = load(source, precision=precision)
-    compiled = {f"{name}.so": _compile(name, loaded, *parts) for name, parts in _networks(loaded).items()}
+    try:
+        networks = _networks(loaded)
+    except (KeyError, AttributeError, RuntimeError) as error:
+        raise ValueError(f"{source} is of another version of icegen: {_first_line(error)}") from None
+    compiled = {f"{name}.so": _compile(name, loaded, *parts) for name, parts in networks.items()}
     metadata = loaded.metadata | {
         "compiled": {
             "processor": f"{platform.machine()} {capability}",
@@ -105,7 +109,10 @@ def _compile(name: str, source: Archive, network: nn.Module, inputs: tuple[Tenso
         warnings.simplefilter("ignore", FutureWarning)  # of torch, about itself
         library = str(Path(folder) / f"{name}.so")
         options["aot_inductor.output_path"] = library
-        aot_compile(torch.export.export(network, inputs).module(), inputs, options=options)
+        try:
+            aot_compile(torch.export.export(network, inputs).module(), inputs, options=options)
+        except Exception as error:  # of the compiler, of many kinds
+            raise ValueError(f"the {name} cannot be compiled here: {_first_line(error)}") from error
         with products:
             wanted = getattr(source.module, name)(*inputs)
         difference = _difference(_run(library, network.state_dict(), inputs), wanted)
@@ -113,6 +120,11 @@ def _compile(name: str, source: Archive, network: nn.Module, inputs: tuple[Tenso
             raise ValueError(f"the compiled {name} differs from the archive's by {difference:.2g}; "
                              f"wanted at most {TOLERANCE[precision]:g}")  # fmt: skip
         return Path(library).read_bytes()
+
+
+def _first_line(error: Exception) -> str:
+    """What an error says first, without the text that torch adds to it."""
+    return " ".join(str(error).split())[:200]
 
 
 def _run(library: str, weights: dict[str, Tensor], inputs: tuple[Tensor, ...]) -> list[Tensor]:

@@ -200,6 +200,17 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
+def require_device(device: torch.device | str) -> torch.device:
+    """The device of a name. Raises ValueError for an unknown one, and for a GPU that this machine does not have."""
+    try:
+        found = torch.device(device)
+    except RuntimeError:
+        raise ValueError(f"device is {device!r}; wanted cpu, cuda or cuda:N") from None
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device is {device!r}; this machine offers {torch.cuda.device_count()} CUDA devices")
+    return found
+
+
 def load(path: str | Path, device: str = "cpu", sha256: str | None = None, precision: str = "float32") -> Archive:
     """Load an archive.
 
@@ -213,12 +224,7 @@ def load(path: str | Path, device: str = "cpu", sha256: str | None = None, preci
     description, content = read(path)
     if sha256 is not None:
         require_sha256(description, sha256)
-    try:
-        kind = torch.device(device).type
-    except RuntimeError:
-        raise ValueError(f"device is {device!r}; wanted cpu, cuda or cuda:N") from None
-    if kind == "cuda" and (torch.device(device).index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"device is {device!r}; this machine offers {torch.cuda.device_count()} CUDA devices")
+    kind = require_device(device).type
     if kind == "cuda":  # fused kernels replace others after the first calls, and with them the last bits of a sample
         torch._C._jit_set_texpr_fuser_enabled(False)
     with warnings.catch_warnings():

@@ -51,16 +51,16 @@ def to_dataset(
     return dataset
 
 
-def create(path: Path, origin: Origin, members: Sequence[int], dates: Sequence[tuple[int, int]]) -> netCDF4.Dataset:
+def create(path: Path, origin: Origin, members: Sequence[int], dates: Sequence[tuple]) -> netCDF4.Dataset:
     """Write a file without states and return it, open for `put`.
 
-    dates: year and day of year of each time. The variables have dimensions (time, realization, y, x), one compressed
-    chunk for each state.
+    dates: year and day of year of each time, or None and None once. The variables have dimensions (time, realization,
+    y, x), without time where there is no date, and one compressed chunk for each state.
     """
-    times = np.array([date(*d) for d in dates])
-    empty = header(origin, members, times)
+    empty = header(origin, members, times_of(dates))
+    dimensions = ("time", "realization", "y", "x") if "time" in empty.coords else ("realization", "y", "x")
     with ThreadPoolExecutor(1) as thread:  # where no interrupt arrives: one inside xarray's locks leaves them held
-        thread.submit(empty.to_netcdf, path, unlimited_dims=["time"]).result()
+        thread.submit(empty.to_netcdf, path, unlimited_dims=dimensions[:-3]).result()
     file = netCDF4.Dataset(path, "a")
     file.set_fill_off()  # every state gets written
     archive = origin.archive
@@ -68,11 +68,11 @@ def create(path: Path, origin: Origin, members: Sequence[int], dates: Sequence[t
         variable = file.createVariable(
             v.id,
             "f4",
-            ("time", "realization", "y", "x"),
+            dimensions,
             fill_value=FILL,
             compression="zlib",
             complevel=1,
-            chunksizes=(1, 1, *archive.grid.shape),
+            chunksizes=(*(1,) * (len(dimensions) - 2), *archive.grid.shape),
         )
         variable.setncatts(attributes(v, archive.grid) | {"coordinates": "lat lon"})
     return file
@@ -81,7 +81,8 @@ def create(path: Path, origin: Origin, members: Sequence[int], dates: Sequence[t
 def put(file: netCDF4.Dataset, archive: Description, time: int, realization: int, state: np.ndarray) -> None:
     """Write one state float32 [variable, y, x] to indices of a file that `create` made."""
     for v, field in zip(archive.variables, state, strict=True):
-        file[v.id][time, realization] = np.where(archive.grid.ocean, field, FILL)
+        place = (time, realization) if file[v.id].ndim == 4 else realization
+        file[v.id][place] = np.where(archive.grid.ocean, field, FILL)
 
 
 def header(origin: Origin, members: Sequence[int], times: np.ndarray | np.datetime64 | None) -> xr.Dataset:
@@ -139,6 +140,11 @@ def attributes(variable: Variable, grid: Grid | CurvilinearGrid) -> dict[str, st
         "cell_measures": "area: cell_area",
         **grid.cf_grid_mapping_attribute,
     }
+
+
+def times_of(dates: Sequence[tuple]) -> np.ndarray | None:
+    """The times of some dates, year and day of year; None if those are None."""
+    return None if dates[0] == (None, None) else np.array([date(*d) for d in dates])
 
 
 def date(year: int, day_of_year: int) -> np.datetime64:

@@ -42,12 +42,17 @@ Score = Callable[[GenerativeModel, PreparedData, int], dict[str, Any]]
 
 
 def build_model(
-    folder: Path, data: PreparedData, settings: Config | None = None, ema_decay: float | None = None
+    folder: Path,
+    data: PreparedData,
+    settings: Config | None = None,
+    ema_decay: float | None = None,
+    device: torch.device | str = "cpu",
 ) -> tuple[GenerativeModel, Config]:
     """Put the trained parts of ``folder`` together, in evaluation mode, weights rounded to half precision.
 
     settings: where calibration, history and sampler are taken from; by default the training's configuration.
     ema_decay: of the diffusion's averaged weights to take; by default that of the training.
+    device: where calibration and history are fitted, and where the model is afterwards.
     Raises ValueError if a checkpoint is missing or does not belong to the data.
     """
     denoiser, checkpoint = load_denoiser(folder, ema_decay)
@@ -92,7 +97,7 @@ def build_model(
         parameter.requires_grad_(False)
         parameter.copy_(parameter.half())
     # Convolutions run faster on channels_last weights; the archive keeps the layout.
-    model = model.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]  # undeclared form
+    model = model.to(device).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]  # undeclared form
     if config.space == "latent":
         calibrate(model, data, config.calibration)
     fit_history(model, data, config.history)
@@ -108,23 +113,30 @@ def export(
     settings: Config | None = None,
     score: Score | None = None,
     ema_decay: float | None = None,
+    device: torch.device | str = "cpu",
 ) -> str:
     """Put the trained parts of ``folder`` together and write them as an archive. Returns its SHA-256.
 
     commands: the command lines that made it, for the archive's provenance.
     score: gives the scores that the archive states; without it, it states none.
-    settings, ema_decay: as `build_model` takes them.
+    settings, ema_decay, device: as `build_model` takes them.
     Raises ValueError as that does, and, before anything is computed, where ``out`` cannot be written.
     """
     require_folder(out)
-    model, config = build_model(folder, data, settings, ema_decay)
+    model, config = build_model(folder, data, settings, ema_decay, device)
     as_run: dict[str, Any] = {"commands": commands, "trainings": describe_trainings(trainings_of(folder))}
     as_run["ema_decay"] = config.diffusion_training.ema_decay if ema_decay is None else ema_decay
     return _write(out, model, config, data, name, as_run, score)
 
 
 def export_again(
-    source: Archive, data: PreparedData, out: Path, name: str, commands: str = "", score: Score | None = None
+    source: Archive,
+    data: PreparedData,
+    out: Path,
+    name: str,
+    commands: str = "",
+    score: Score | None = None,
+    device: torch.device | str = "cpu",
 ) -> str:
     """Write the networks of an archive as a new archive, with the constraints, calibration and history of the data.
 
@@ -135,6 +147,7 @@ def export_again(
     if [v.id for v in source.variables] != [v.id for v in data.variables] or source.grid.shape != data.grid.shape:
         raise ValueError(f"{source.path} and the data differ in variables or grid; wanted the same")
     model, config = rebuild(source)
+    model = model.to(device)
     if data.thickness is not None:
         model.constrain_thickness(**thickness_constraint(data.variables, data.thickness))
     fit_history(model, data, config.history)
@@ -199,7 +212,7 @@ def to_torchscript(model: GenerativeModel) -> torch.jit.ScriptModule:
     """TorchScript with parameters stored in half precision; the reader casts them back to float32."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        scripted = torch.jit.script(copy.deepcopy(model))
+        scripted = torch.jit.script(copy.deepcopy(model).cpu())
     for parameter in scripted.parameters():
         parameter.data = parameter.data.half()
     return scripted

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from icegen.command.options import changes_option, out_option, path_type, precisions
+from icegen.command.options import changes_option, device_option, out_option, path_type, precisions
 from icegen.command.terminal import Bar, show_archive
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ CHANGEABLE = ("sampler", "calibration", "history")  # the rest of a configuratio
 
 @click.command()
 @click.argument("run", type=path_type)
-@click.option("--data", type=path_type, help="Prepared NetCDF file; needed unless RUN is an archive.")
+@click.option("--data", type=path_type, help="Prepared NetCDF file or Zarr folder; needed unless RUN is an archive.")
 @out_option
 @click.option("--name", default="", help="Name in the archive's metadata; default: that of the file.")
 @click.option("--config", help="Configuration with calibration, history and sampler; default: that of the training.")
@@ -29,6 +29,11 @@ CHANGEABLE = ("sampler", "calibration", "history")  # the rest of a configuratio
 @click.option(
     "--samples", type=click.IntRange(0), default=1, show_default=True, help="Members for each validation time."
 )
+@click.option(
+    "--times", type=click.IntRange(1), default=48, show_default=True,
+    help="The most validation times that are scored, spread over months and years.",
+)  # fmt: skip
+@device_option
 @click.option("--ema", type=float, help="Decay of the diffusion's averaged weights to take; default: ema_decay.")
 @click.option("--backend", type=click.Choice(["torch", "aoti"]), default="torch", show_default=True,
               help="aoti: also store the networks compiled for processors like this one.")  # fmt: skip
@@ -42,6 +47,8 @@ def export(
     config: str | None,
     changes: tuple[str, ...],
     samples: int,
+    times: int,
+    device: str | None,
     ema: float | None,
     backend: str,
     precision: str | None,
@@ -53,9 +60,12 @@ def export(
 
     Example: icegen export runs/observed --data prepared.nc --out torchscript/arctic_observed.pt
     """
+    import torch
+
     from icegen import archive, validation
     from icegen.archive import aoti
     from icegen.archive import export as exporting
+    from icegen.archive.archive import require_device
     from icegen.data import prepared_file
 
     if backend == "torch" and precision:
@@ -75,12 +85,14 @@ def export(
         if data is not None:
             prepared = prepared_file.load(data)
             written = out if backend == "torch" else Path(folder) / out.name
-            score = partial(validation.score, samples=samples, progress=bar.wrap("scoring")) if samples else None
+            on = require_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+            score = partial(validation.score, samples=samples, progress=bar.wrap("scoring"), times=times, device=on)
+            scoring = score if samples else None
             if run.is_file():
-                exporting.export_again(archive.load(run), prepared, written, name or out.stem, command, score)
+                exporting.export_again(archive.load(run), prepared, written, name or out.stem, command, scoring, on)
             else:
                 settings = _settings(run, config, changes)
-                exporting.export(run, prepared, written, name or out.stem, command, settings, score, ema)
+                exporting.export(run, prepared, written, name or out.stem, command, settings, scoring, ema, on)
         if backend == "aoti":
             aoti.add(written, out, precision or "float32")
     show_archive(archive.describe(out))

@@ -19,7 +19,7 @@ precision_option = click.option(
     help="Precision of the sampler's networks; bfloat16 is faster on processors that support it.",
 )  # fmt: skip
 device_option = click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Default: cuda if there is one.")
-data_option = click.option("--data", type=path_type, required=True, help="Prepared NetCDF file.")
+data_option = click.option("--data", type=path_type, required=True, help="Prepared NetCDF file or Zarr folder.")
 changes_option = click.option(
     "--set", "changes", multiple=True, metavar="KEY=VALUE",
     help="Change one setting of the configuration, such as sampler.steps=12; may be repeated.",

@@ -12,7 +12,11 @@ from icegen.command.options import out_option, path_type
 @click.argument("path", type=path_type)
 @out_option
 @click.option("--archive", type=click.Path(), help="Archive, path or name, whose observed extent to draw behind.")
-@click.option("--variables", help="Ids of the variables on the maps, with commas between; by default the first two.")
+@click.option(
+    "--variables",
+    help="Ids of the variables on the maps, with commas between; drift draws siu and siv as arrows. "
+    "Default: the first two.",
+)
 @click.option("--month", type=click.IntRange(1, 12), help="Month of the maps; by default March and September.")
 @click.option("--film", is_flag=True, help="Draw all times of the first member as a .gif or, with ffmpeg, an .mp4.")
 @click.option(

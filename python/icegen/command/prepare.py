@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def prepare() -> None:
-    """Convert a source of states to training data: units, bounds, gaps, split, statistics."""
+    """Convert a source of states to training data: units, bounds, gaps, split, statistics.
+
+    --out names a NetCDF file or, for many states, a Zarr folder whose name ends in .zarr.
+    """
 
 
 def _grid(context: click.Context, parameter: click.Parameter, text: str) -> "Grid | None":

@@ -11,7 +11,11 @@ from icegen.command.terminal import Bar
 
 @click.command()
 @click.option("--members", type=int, default=1, show_default=True, help="Number of members; they are numbered from 1.")
-@click.option("--years", required=True, callback=years_in, help="Years or ranges of years, such as 1990:2000,2007.")
+@click.option(
+    "--years",
+    callback=lambda context, parameter, text: None if text is None else years_in(context, parameter, text),
+    help="Years or ranges of years, such as 1990:2000,2007; not needed for an archive without a condition.",
+)
 @click.option("--out", type=path_type, required=True, help="Folder of the files; it is created if it does not exist.")
 @click.option(
     "--archive", type=click.Path(), help="Path of an archive, or name of a shipped one; default: arctic_observed."
@@ -38,7 +42,7 @@ from icegen.command.terminal import Bar
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads of each rank.")
 def sample(
     members: int,
-    years: list[int],
+    years: list[int] | None,
     out: Path,
     archive: str | None,
     dates: str,
@@ -53,6 +57,8 @@ def sample(
 ) -> None:
     """Generate an ensemble as CF NetCDF files, seaice_YEAR.nc. Files that exist already are kept.
 
+    Without --years, members of an archive without a condition have no date, and are in seaice.nc.
+
     If started by mpirun, the ranks share the work, and each rank uses its own GPU if there are GPUs. A member of a date
     does not depend on the number of ranks.
 
@@ -60,13 +66,16 @@ def sample(
     Example: icegen sample --members 3 --years 2007 --out ensemble
              mpirun -n 8 icegen sample --members 100 --years 1990:2000 --out ensemble
     """
-    from icegen.ensemble.generation import EnsembleRequest, dates_of, write_ensemble
+    from icegen.ensemble.generation import UNDATED, EnsembleRequest, dates_of, write_ensemble
     from icegen.ensemble.ranks import join
 
-    days = dates_of(years, dates)
+    days = UNDATED if years is None else dates_of(years, dates)
     ranks = join()
     with ranks.agreeing():
         loaded = load_archive(archive, device, precision, threads, ranks.local_rank)
+        if years is None and loaded.metadata["condition"]:
+            first, last = loaded.metadata["condition"][0]["range"]
+            raise ValueError(f"there is no year; wanted --years within {first}:{last}, which the archive takes")
     request = EnsembleRequest(
         members,
         days,

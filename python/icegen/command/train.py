@@ -31,6 +31,11 @@ def _training_command(name: str, run_name: str, help_text: str) -> None:
     )
     @click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Number of nodes.")
     @click.option("--strategy", default="auto", show_default=True, help="ddp, ..., as Lightning Fabric names it.")
+    @click.option(
+        "--workers",
+        type=click.IntRange(0),
+        help="Processes of each device that read batches ahead; default: up to 4, none if states are in memory.",
+    )
     def command(
         data: Path,
         out: Path,
@@ -41,16 +46,18 @@ def _training_command(name: str, run_name: str, help_text: str) -> None:
         devices: str,
         nodes: int,
         strategy: str,
+        workers: int | None,
     ) -> None:
         from icegen.data import prepared_file
         from icegen.training import trainings
         from icegen.training.config_file import load_config
-        from icegen.training.run import Run
+        from icegen.training.run import Run, workers_for
 
         settings = load_config(config, changes)
         prepared = prepared_file.load(data)
         with Bar() as bar:
-            run = Run(out, resume, accelerator, devices, bar.reporter(name), nodes, strategy)
+            reading = workers_for(prepared) if workers is None else workers
+            run = Run(out, resume, accelerator, devices, bar.reporter(name), nodes, strategy, reading)
             click.echo(getattr(trainings, run_name)(settings, prepared, run))
 
 

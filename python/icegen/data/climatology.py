@@ -13,8 +13,11 @@ def extent_climatology(data: PreparedData) -> dict:
     if "sic" not in ids:
         return {}
     sic, times = ids.index("sic"), np.flatnonzero(data.training)
-    area = np.array([extent(data.state[t, sic].astype(np.float32), data.grid.cell_area, data.grid.ocean)
-                     for t in times])  # fmt: skip
+    if data.extent is not None:
+        area = data.extent[times]
+    else:
+        area = np.array([extent(data.state[t, sic].astype(np.float32), data.grid.cell_area, data.grid.ocean)
+                         for t in times])  # fmt: skip
     by_month = [area[data.month[times] == month] for month in range(1, 13)]
     if not all(len(values) for values in by_month):
         return {}

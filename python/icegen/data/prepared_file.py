@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Prepared training data: writing it from a source, and reading it.
 
-A prepared file holds the wanted variables on one grid with every ocean cell filled, a flag where a value was
-filled in, the split of the times into training, validation and test, and the statistics of the training ocean cells.
+A prepared file, or Zarr folder (`icegen.data.formats`), holds the wanted variables on one grid with every ocean cell
+filled, a flag where a value was filled in, the split of the times into training, validation and test, and the
+statistics of the training ocean cells.
 """
 
 import dataclasses
@@ -12,20 +13,19 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import netCDF4
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from icegen.data import consistency
+from icegen.data import consistency, formats
 from icegen.data.consistency import ThicknessRange
+from icegen.data.extent import extent
+from icegen.data.formats.states_on_disk import StatesOnDisk
 from icegen.data.grid import FACTOR, CurvilinearGrid, Grid
-from icegen.data.netcdf import open_file, read_grid, read_times
+from icegen.data.netcdf import read_grid, read_times
 from icegen.data.sources import Source
-from icegen.data.states_on_disk import StatesOnDisk
 from icegen.data.variables import Variable, variables
-from icegen.files import replacing
 from icegen.progress import Wrap
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class PreparedData:
     mean, std: float64 [variable], over observed ocean cells of the training times; NaN without such times.
     thickness: the range of sit / sic in every cell with ice; None without both variables.
     sha256: of states, filled and split, by which models and data are matched; empty in files of an older icegen.
+    extent: of each state, m2, float64 [time]; None without sic, and in files of an older icegen.
     """
 
     variables: tuple[Variable, ...]
@@ -59,6 +60,7 @@ class PreparedData:
     source: dict
     thickness: ThicknessRange | None = None
     sha256: str = ""
+    extent: np.ndarray | None = None
 
     @property
     def training(self) -> np.ndarray:
@@ -91,7 +93,7 @@ def prepare(
     progress: Wrap = iter,
     needs_training: bool = True,
 ) -> Path:
-    """Write the states of a source as a prepared file.
+    """Write the states of a source as a prepared file, or as a Zarr folder if the name ``out`` ends in .zarr.
 
     Values are clipped to their bounds. Missing ocean values get the nearest value of the same time. If there are both
     concentration and thickness, they are reconciled (`icegen.data.consistency`), and the file says what that changed.
@@ -104,20 +106,21 @@ def prepare(
     if any(size % FACTOR for size in source.grid.shape):
         raise ValueError(f"the grid has {' x '.join(map(str, source.grid.shape))} cells; wanted multiples of {FACTOR}")
     split = _split(source, validation_years, test_years, needs_training)
-    with replacing(out) as partial, netCDF4.Dataset(partial, "w") as target:
-        _define(target, source, split)
-        _copy_states(target, source, split == SPLITS["training"], progress)
+    with formats.create(out) as writer:
+        _define(writer.header, source, split)
+        _copy_states(writer, source, split == SPLITS["training"], progress)
     counts = ", ".join(f"{np.sum(split == letter)} of {name}" for name, letter in SPLITS.items())
     log.info("prepared %d times: %s", len(split), counts)
     return out
 
 
 def load(path: Path, in_memory: float = IN_MEMORY) -> PreparedData:
-    """Read a prepared file. States of more than ``in_memory`` bytes are read when they are indexed.
+    """Read a prepared file or folder.
 
+    States of more than ``in_memory`` bytes, and those of a Zarr folder, are read when they are indexed.
     Raises ValueError if it is not a prepared file.
     """
-    with open_file(path) as nc:
+    with formats.open_header(path) as nc:
         if "icegen_prepared" not in nc.ncattrs():
             raise ValueError(f"{path} is not a prepared file; make one with: icegen prepare")
         if "split" not in nc.variables:
@@ -129,9 +132,11 @@ def load(path: Path, in_memory: float = IN_MEMORY) -> PreparedData:
             )
         grid, _ = read_grid(nc, path)
         times = read_times(nc, path)
-        state: np.ndarray | StatesOnDisk = StatesOnDisk(path, [v.id for v in wanted], np.float16)
-        filled: np.ndarray | StatesOnDisk = StatesOnDisk(path, [v.id + "_filled" for v in wanted], bool)
-        if math.prod(state.shape) * (state.dtype.itemsize + filled.dtype.itemsize) <= in_memory:
+        state: np.ndarray | StatesOnDisk
+        filled: np.ndarray | StatesOnDisk
+        state, filled = formats.open_states(path, [v.id for v in wanted])
+        size = math.prod(state.shape) * (state.dtype.itemsize + filled.dtype.itemsize)
+        if size <= in_memory and not formats.stay_on_disk(path):
             state, filled = state[:], filled[:]
         return PreparedData(
             variables=wanted,
@@ -147,6 +152,7 @@ def load(path: Path, in_memory: float = IN_MEMORY) -> PreparedData:
             source={name: nc.getncattr(name) for name in ("title", "source", "references") if name in nc.ncattrs()},
             thickness=_thickness_range(nc),
             sha256=getattr(nc, "icegen_sha256", ""),
+            extent=nc["extent"][:].data if "extent" in nc.variables else None,
         )
 
 
@@ -217,22 +223,26 @@ def _define_changes(target: netCDF4.Dataset) -> None:
         count.setncatts({"units": units, "long_name": f"{text}, where sources contradicted each other"})
 
 
-def _copy_states(target: netCDF4.Dataset, source: Source, training: np.ndarray, progress: Wrap) -> None:
-    """Write the states, one time after the other, and the statistics of the training times."""
-    _define_variables(target, source)
+def _copy_states(writer: formats.Writer, source: Source, training: np.ndarray, progress: Wrap) -> None:
+    """Write the states, one time after the other, and the statistics of them that trainings and archives need."""
+    target, ids = writer.header, [v.id for v in source.variables]
+    writer.define(source.variables, source.grid)
     reconciles = consistency.applies(source.variables)
     if reconciles:
         _define_changes(target)
+    if "sic" in ids:
+        target.createVariable("extent", "f8", ("time",)).setncatts({"units": "m2", "long_name": "sea-ice extent"})
     moments = np.zeros((len(source.variables), 3))
     digest = hashlib.sha256(target["split"][:].tobytes())
     for t in progress(range(len(training))):
         state, missing = _filled_state(source, t)
         if reconciles:
             state = _reconciled_state(target, source, t, state)
-        for v, values, gaps in zip(source.variables, state, missing, strict=True):
-            target[v.id][t] = np.ma.masked_where(~source.grid.ocean, values)
-            target[v.id + "_filled"][t] = gaps
+        writer.write(t, state, missing)
         digest.update(np.where(source.grid.ocean, state, np.float16(0)).tobytes() + missing.tobytes())
+        if "sic" in ids:
+            sic = state[ids.index("sic")].astype(np.float32)
+            target["extent"][t] = extent(sic, source.grid.cell_area, source.grid.ocean)
         if training[t]:
             moments += _moments(state, source.grid.ocean & ~missing)
     if reconciles:
@@ -240,25 +250,6 @@ def _copy_states(target: netCDF4.Dataset, source: Source, training: np.ndarray, 
         target["sit"].thickness_range = [source.thickness.thinnest, source.thickness.thickest]
     _write_statistics(target, source.variables, moments)
     target.icegen_sha256 = digest.hexdigest()
-
-
-def _define_variables(target: netCDF4.Dataset, source: Source) -> None:
-    """The variables of the states, and a flag for each that marks the values filled in."""
-    packed: dict[str, Any] = {"zlib": True, "complevel": 1, "chunksizes": (1, *source.grid.shape)}
-    for v in source.variables:
-        data = target.createVariable(
-            v.id,
-            "f4",
-            ("time", "y", "x"),
-            fill_value=np.float32(netCDF4.default_fillvals["f4"]),
-            # Twelve bits of mantissa hold every float16, as which states are read, and compress to half the size.
-            significant_digits=12,
-            quantize_mode="BitRound",
-            **packed,
-        )
-        names = {"standard_name": v.standard_name, "long_name": v.long_name, "units": v.units}
-        data.setncatts({key: text for key, text in names.items() if text} | source.grid.cf_attributes)
-        target.createVariable(v.id + "_filled", "i1", ("time", "y", "x"), **packed)
 
 
 def _filled_state(source: Source, t: int) -> tuple[np.ndarray, np.ndarray]:

@@ -29,6 +29,12 @@ class Variable:
         """
         return self.standard_name not in PER_SEA_AREA
 
+    @property
+    def cf_names(self) -> dict[str, str]:
+        """CF attributes that name the variable and its unit, as far as there are any."""
+        names = {"standard_name": self.standard_name, "long_name": self.long_name, "units": self.units}
+        return {key: text for key, text in names.items() if text}
+
 
 VARIABLES = {
     v.id: v

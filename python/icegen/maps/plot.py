@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from icegen.data.extent import ICE_EDGE
 from icegen.files import replacing
-from icegen.maps import polar
+from icegen.maps import drift, polar
 from icegen.maps.style import BLUE, GREEN, INK, MONTHS, NO_DATA, ORANGE, PURPLE, SKY_BLUE, VERMILION, tidy
 
 log = logging.getLogger(__name__)
@@ -40,12 +40,14 @@ class Scene:
     corners: x, y [row + 1, column + 1] of the cells in metres of `polar.project`.
     land: bool [row, column], from the data's own mask; None if that does not distinguish land from missing data.
     extent: [time, member] in m2, or None where there is no concentration.
+    arrows: u, v of the drift along the map's axes, as fields, m s-1; None if it is not drawn.
     """
 
     fields: xr.Dataset
     corners: tuple[np.ndarray, np.ndarray]
     land: np.ndarray | None
     extent: np.ndarray | None
+    arrows: xr.Dataset | None = None
 
     @property
     def members(self) -> list[int]:
@@ -62,7 +64,7 @@ def maps(states: xr.Dataset, variables: Sequence[str] | None = None) -> Figure:
 
     states: as `Archive.sample` returns or `icegen sample` writes them, over (realization, y, x) and perhaps time, of
         which March and September are shown, or else the first and the last.
-    variables: ids; by default the first two.
+    variables: ids; by default the first two; ``drift`` draws siu and siv as one map with arrows.
     Raises ValueError for a dataset without these dimensions, or without data.
     """
     return draw(of_states(states, variables, whole=False), None)
@@ -97,7 +99,7 @@ def plot(
     out: PNG to write; whole or not there. Sea without a value is blue-grey in the maps, land is grey.
     reference: observed range of the extent, ``{"extent": {"mean": [12], "min": [12], "max": [12],
         "years": [first, last]}}``, m2, January to December; left out or without an extent, no range is drawn.
-    variables: ids of the variables on the maps; by default the first two.
+    variables: ids of the variables on the maps; by default the first two. ``drift`` draws siu and siv as one map.
     month: 1 to 12, the month of the maps; by default March and September.
     dpi: pixels per inch of a picture that is 9 inches wide.
     Raises ValueError when a file cannot be read or written or lacks something.
@@ -132,19 +134,25 @@ def of_states(states: xr.Dataset, variables: Sequence[str] | None = None, whole:
         if name not in states.dims:
             raise ValueError(f"there is no dimension {name}; wanted states over realization, y and x")
     held = [str(name) for name, v in states.data_vars.items() if {"realization", "y", "x"} <= set(v.dims)]
-    names = _names(variables, held)
+    names = _names(variables, drift.drawable(held))
     if "lat" not in states.coords or "lon" not in states.coords:
         raise ValueError("there are no coordinates lat and lon")
     states = states if "time" in states.dims else states.expand_dims("time")
-    fields = states[names].rename(realization="member", y="row", x="column")
+    fields = states[held].rename(realization="member", y="row", x="column")
     fields = fields.transpose("time", "member", "row", "column")
     x, y = (polar.corners(middles) for middles in polar.project(states.lon.values, states.lat.values))
+    arrows = None
+    if drift.NAME in names:
+        fields = drift.with_speed(fields)
+        against = "x" in states.coords and states.x.ndim == 1 and bool(states.x[0] > states.x[-1])
+        arrows = drift.along_map(fields, (x, y), against)
+    fields = fields[names]
     shown = fields.isel(time=_shown(fields), member=slice(MAPPED_MEMBERS)).load()
     land = np.isnan(shown[names[0]].values).all(axis=(0, 1))
     extent = None
     if whole and "sic" in held and "cell_area" in states:
         extent = np.array([_extent(states.sic.isel(time=t), states.cell_area) for t in range(fields.sizes["time"])])
-    return Scene(fields, (x, y), land, extent)
+    return Scene(fields, (x, y), land, extent, arrows)
 
 
 def _names(variables: Sequence[str] | None, held: Sequence[str]) -> list[str]:
@@ -236,6 +244,7 @@ def draw(scene: Scene, observed: dict[str, np.ndarray] | None, month: int | None
         log.info("maps show the first %d of %d members", drawn, len(scene.members))
     shown = _shown(scene.fields, month)
     fields = scene.fields.isel(time=shown, member=slice(drawn)).load()
+    arrows = scene.arrows.isel(time=shown, member=slice(drawn)).load() if scene.arrows is not None else None
     side_by_side = len(fields) == len(shown) == 1
     rows, columns = (1, drawn) if side_by_side else (drawn, len(shown))
     dates = [f"{MONTHS[t.month - 1]} {t.year}" for t in fields.indexes["time"]] if "time" in fields.coords else []
@@ -270,6 +279,9 @@ def draw(scene: Scene, observed: dict[str, np.ndarray] | None, month: int | None
             mesh = panel.pcolormesh(
                 x, y, field.values[time, member], cmap=how.colours, vmin=how.lower, vmax=how.upper, rasterized=True
             )
+            if name == drift.NAME and arrows is not None:
+                u, v = (arrows[part].values[time, member] for part in ("u", "v"))
+                drift.draw_arrows(panel, (x, y), u, v, how.upper)
             if image is not None:
                 panel.imshow(image, extent=(-half, half, -half, half), zorder=2)
             elif scene.land is not None:

@@ -40,6 +40,10 @@ def style(name: str, values: np.ndarray, long_name: str = "", units: str = "") -
     if name == "sit":
         top = max(1.0, math.ceil(2 * reach) / 2)
         return Style("Effective sea-ice thickness", "Thickness (m)", cmocean.cm.dense, 0.0, top, "max")
+    if name == "sid":
+        return Style("Sea-ice damage", "Damage", cmocean.cm.matter, 0.0, 1.0)
+    if name == "drift":
+        return Style("Sea-ice drift", "Speed (m s⁻¹)", cmocean.cm.speed, 0.0, float(f"{reach:.1g}") or 1.0, "max")
     heading = (long_name or name)[:1].upper() + (long_name or name)[1:]
     label = f"{name} ({units})" if units not in ("", "1") else name
     top = float(f"{reach:.1g}") or 1.0

@@ -14,7 +14,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from icegen.model.eofs import leading_eofs
+from icegen.model.eofs import Ranks, States, leading_eofs
 from icegen.model.layers import ModulatedConvBlock, TransformerBlock, zero_init
 from icegen.settings import STRICT
 
@@ -163,9 +163,12 @@ class UViT(nn.Module):
             v = v + (along.to(self.eofs.dtype) @ self.eofs).reshape(v.shape)
         return v
 
-    def set_eofs(self, states: Tensor) -> None:
-        """Set the EOFs and their variances to those of ``states`` [time, channel, y, x], whose mean is 0."""
-        eofs, variance = leading_eofs(states, len(self.eofs))
+    def set_eofs(self, states: States, times: Tensor | None = None, ranks: Ranks | None = None) -> None:
+        """Set the EOFs and their variances to those of states [time, channel, y, x], whose mean is 0.
+
+        times, ranks: as `icegen.model.eofs.leading_eofs` takes them.
+        """
+        eofs, variance = leading_eofs(states, len(self.eofs), times, ranks)
         self.eofs.copy_(eofs)
         self.eof_variance.copy_(variance)
 

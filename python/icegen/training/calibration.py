@@ -87,7 +87,7 @@ def fitted_gain(model: GenerativeModel, data: PreparedData) -> Tensor:
     acts as `PRIOR_STATES` further states with mu = std that need no gain. Cells without such values get 0. The result
     is rounded to half precision, in which archives store it.
     """
-    product = torch.zeros(model.gain.shape, dtype=torch.float64)
+    product = torch.zeros(model.gain.shape, dtype=torch.float64, device=model.gain.device)
     square = PRIOR_STATES * model.std.double().square().expand_as(product).clone()
     for mu, state, seen in decoded_states(model, data, MOST_STATES_FOR_GAIN):
         between = seen & (state > model.lower) & (state < model.upper)
@@ -110,6 +110,6 @@ def decoded_states(model: GenerativeModel, data: PreparedData, most: int) -> Ite
     """mu, the true state and where it was observed, each [variable, y, x], of at most ``most`` training states."""
     times = np.flatnonzero(data.training)
     for t in times[evenly(len(times), most)]:
-        state = torch.from_numpy(data.state[t]).float()
-        seen = torch.from_numpy(data.grid.ocean & ~data.filled[t])
+        state = torch.from_numpy(data.state[t]).to(model.mean.device).float()
+        seen = torch.from_numpy(data.grid.ocean & ~data.filled[t]).to(state.device)
         yield model.decode_mean(model.encode(state[None]))[0], state, seen

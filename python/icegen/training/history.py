@@ -93,22 +93,22 @@ def fit_history(model: GenerativeModel, data: PreparedData, config: HistoryConfi
         return
     latents, pooled = [], []
     for t in times:
-        state = torch.from_numpy(data.state[t])[None].float()
-        latents.append(model.encode(state))
-        pooled.append(quantities(model, state)[0])
+        state = torch.from_numpy(data.state[t])[None].to(model.mean.device).float()
+        latents.append(model.encode(state).cpu())
+        pooled.append([values.cpu() for values in quantities(model, state)[0]])
     anomaly = anomalies(torch.cat(latents), days)
     remembered = [anomalies(torch.stack(values), days) for values in zip(*pooled, strict=True)]
     record = np.array([memory_of(values, lags) for values in remembered])
     patterns = _no_bands(len(lags))
     whitener = torch.eye(0)
-    eofs = model.denoiser.eofs.float()
+    eofs = model.denoiser.eofs.float().cpu()
     if len(eofs):
         whitener = orthonormal(eofs)
         coefficients = anomaly.flatten(1) @ (whitener @ eofs).t()
         means = torch.cat([values for values in remembered if values.shape[1] == 1], 1)
         patterns = by_memory(coefficients[:, :, None], lags, means)
         anomaly = anomaly - (coefficients @ (whitener @ eofs)).reshape(anomaly.shape)
-    channels = by_memory(anomaly[:, :, model.ocean_cells[0, 0].bool()], lags)
+    channels = by_memory(anomaly[:, :, model.ocean_cells[0, 0].bool().cpu()], lags)
 
     def noise(scales: list[tuple[tuple[float, ...], tuple[float, ...]]]) -> HistoryNoise:
         bands = [Band(n, *s) for n, s in zip((*channels.sizes, *patterns.sizes), scales, strict=True)]
@@ -116,7 +116,7 @@ def fit_history(model: GenerativeModel, data: PreparedData, config: HistoryConfi
         made = HistoryNoise(
             (z, y, x), channels.combinations, bands[:count], patterns.combinations @ whitener, bands[count:]
         )
-        return made.eval()
+        return made.to(model.mean.device).eval()
 
     memory = np.concatenate([channels.memory, patterns.memory])
     model.history = noise([((1.0,), (1.0,))] * len(memory))
@@ -233,7 +233,7 @@ def shares_of_bands(model: GenerativeModel, data: PreparedData, times: np.ndarra
     found = []
     for i, t in enumerate(through_the_year(data, times, SAMPLES)):
         date = [int(data.year[t]), int(data.day_of_year[t])] if model.conditional else []
-        condition = torch.tensor([date], dtype=torch.int64).reshape(1, -1)
+        condition = torch.tensor([date], dtype=torch.int64, device=model.mean.device).reshape(1, -1)
         drawn, other = (model.history.draw(seed, i + 1, 0, model.ocean_cells.device) for seed in (1, 2))
         states = []
         for band in range(-1, len(drawn)):
@@ -265,7 +265,7 @@ def memory_of_samples(
         for offset in offsets:
             day = base + datetime.timedelta(days=int(offset))
             date = [min(day.year, int(data.year.max())), day.timetuple().tm_yday] if model.conditional else []
-            condition = torch.tensor([date], dtype=torch.int64).reshape(1, -1)
+            condition = torch.tensor([date], dtype=torch.int64, device=model.mean.device).reshape(1, -1)
             states = []
             for member in members:
                 noise = model.noise(SEED, torch.tensor([member]), torch.tensor([day.toordinal()]), True)

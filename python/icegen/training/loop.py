@@ -2,7 +2,8 @@
 """The training loop.
 
 All randomness of a step follows from (seed, step) alone, so a run that was killed and resumed from its
-last checkpoint repeats the very same losses. Lightning Fabric puts it on a CPU, a GPU or many.
+last checkpoint repeats the very same losses. Batches are read ahead, see `icegen.training.ahead`. Lightning Fabric puts
+the training on a CPU, a GPU or many.
 """
 
 import contextlib
@@ -10,6 +11,8 @@ import copy
 import dataclasses
 import logging
 import math
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from icegen.files import replacing
+from icegen.training.ahead import Ahead, seed_step
 from icegen.training.checkpoints import load_checkpoint
 from icegen.training.config import Config, TrainingConfig, from_stored
 from icegen.training.curves import Curves
@@ -75,12 +79,13 @@ def train(
     wrapped, optimiser = fabric.setup(task, optimiser)
 
     revision = git_revision()
+    ahead = Ahead(task.batches, settings, first, run.workers, pin=fabric.device.type == "cuda")
+    batches, started = iter(ahead), time.perf_counter()
     with contextlib.ExitStack() as stack:
         curves = stack.enter_context(Curves(path, first)) if fabric.is_global_zero else None
         for step in range(first, settings.steps):
-            torch.manual_seed((settings.seed * 1_000_003 + step) * 4096)  # Share adds the rank, where ranks differ
             set_learning_rate(optimiser, settings, step)
-            scores = take_step(fabric, wrapped, task, optimiser, settings, step)
+            scores = take_step(fabric, wrapped, task, batches, optimiser, settings, step)
             for decay, average in averages.items():
                 update_average(average, task.model, decay, step)
             if curves is None:  # only the first rank keeps curves and checkpoints
@@ -107,6 +112,9 @@ def train(
                     curves.add_validation(done, validation)
             if run.progress:
                 run.progress(done, settings.steps, curves.running)
+    if fabric.is_global_zero and first < settings.steps:
+        share_waited = ahead.waited / (time.perf_counter() - started)
+        log.info("%.1f %% of the time of %s was waiting for data", 100 * share_waited, path.stem)
     return path
 
 
@@ -133,11 +141,12 @@ def take_step(
     fabric: lightning_fabric.Fabric,
     wrapped: nn.Module,
     task: AutoencoderTask | DiffusionTask,
+    batches: Iterator[list[Tensor]],
     optimiser: torch.optim.Optimizer,
     settings: TrainingConfig,
     step: int,
 ) -> dict[str, Tensor]:
-    """Draw a batch and update the weights. Returns the loss and the scores of the batch by name.
+    """Update the weights with the next batch. Returns the loss and the scores of the batch by name.
 
     wrapped: the task as Fabric runs it.
     """
@@ -145,10 +154,12 @@ def take_step(
     batch: list[Tensor] = []
     failure: Exception | None = None
     try:
-        batch = [tensor.to(fabric.device) for tensor in task.draw()]
+        batch = [tensor.to(fabric.device, non_blocking=True) for tensor in next(batches)]
     except (ValueError, OSError, RuntimeError) as error:
         failure = error
     task.share.agree(failure, fabric.device)
+    seed_step(settings, step)
+    task.batches.plan()  # the random numbers of the loss follow those of the batch
     loss, scores = wrapped(*batch)
     means = task.share.mean(torch.stack([loss, *scores.values()]).detach())
     scores = dict(zip(["loss", *scores], means, strict=True))

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Where a training writes, and on which devices it runs."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import lightning_fabric
+
+from icegen.data.formats.states_on_disk import StatesOnDisk
+from icegen.data.prepared_file import PreparedData
 
 Progress = Callable[[int, int, dict[str, float]], None]  # step, steps, running scores
 
@@ -18,6 +22,7 @@ class Run:
     resume: continue from the folder's checkpoint; without it, an existing checkpoint is refused.
     accelerator, devices, nodes, strategy: as Lightning Fabric takes them.
     progress: called after every step.
+    workers: processes of each device that read batches ahead; 0: the training reads them itself.
     """
 
     folder: Path
@@ -27,6 +32,7 @@ class Run:
     progress: Progress | None = None
     nodes: int = 1
     strategy: str = "auto"
+    workers: int = 0
 
     def fabric(self, precision: str) -> lightning_fabric.Fabric:
         """Lightning Fabric, launched: with several devices, each runs the code that follows."""
@@ -39,3 +45,8 @@ class Run:
         )
         fabric.launch()
         return fabric
+
+
+def workers_for(data: PreparedData) -> int:
+    """Workers that suffice: none for states in memory; for states on disk up to 4, and a core is left for training."""
+    return min(4, max(1, len(os.sched_getaffinity(0)) - 1)) if isinstance(data.state, StatesOnDisk) else 0

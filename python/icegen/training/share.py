@@ -11,10 +11,13 @@ from torch import Tensor
 
 
 class Share:
-    """The part of each batch that rank ``rank`` of ``size`` has. Methods that say so are collective."""
+    """The part of each batch that rank ``rank`` of ``size`` has. Methods that say so are collective.
 
-    def __init__(self, rank: int = 0, size: int = 1):
-        self.rank, self.size = rank, size
+    device: that of the ranks' exchange, the GPU of a rank that has one.
+    """
+
+    def __init__(self, rank: int = 0, size: int = 1, device: torch.device | str = "cpu"):
+        self.rank, self.size, self.device = rank, size, device
 
     def part(self, count: int) -> slice:
         """This rank's part of a whole batch of ``count``."""
@@ -43,9 +46,9 @@ class Share:
         """The mean over ranks. Collective."""
         if self.size == 1:
             return value
-        total = value.detach().clone()
+        total = value.detach().to(self.device, copy=True)
         dist.all_reduce(total)
-        return total / self.size
+        return (total / self.size).to(value.device)
 
     @torch.no_grad()
     def whole(self, values: Tensor) -> Tensor:

@@ -18,10 +18,11 @@ from icegen.training.checkpoints import (
     load_autoencoder,
 )
 from icegen.training.config import Config, TrainingConfig, from_stored
+from icegen.training.latents import encode
 from icegen.training.loop import train
 from icegen.training.run import Run
 from icegen.training.share import Share
-from icegen.training.tasks import AutoencoderTask, DiffusionTask, standardised_states, year_normalisation
+from icegen.training.tasks import AutoencoderTask, DiffusionTask, year_normalisation
 
 
 def train_autoencoder(config: Config, data: PreparedData, run: Run) -> Path:
@@ -82,14 +83,14 @@ def train_diffusion(config: Config, data: PreparedData, run: Run) -> Path:
         encoder_fingerprint = fingerprint(encoder)
     fabric = run.fabric(settings.precision)
     share = _share(fabric, settings)
-    states, mean, std = standardised_states(encoder, data, fabric.device)
+    latents = encode(encoder, data, run.folder, fabric.device, share)
     torch.manual_seed(settings.seed)
-    task = DiffusionTask(config, data, states, share)
+    task = DiffusionTask(config, data, latents, share)
     years = data.year[data.training]
     origin = _origin_of(data) | {
         "autoencoder": encoder_fingerprint,
-        "latent_mean": mean,
-        "latent_std": std,
+        "latent_mean": latents.mean,
+        "latent_std": latents.std,
         "year": [*year_normalisation(data), int(years.min()), int(years.max())],
     }
     same_parts = ("variables", "space", "condition", "denoiser")
@@ -103,7 +104,7 @@ def _share(fabric: lightning_fabric.Fabric, settings: TrainingConfig) -> Share:
         raise ValueError(
             f"batch is {settings.batch}; wanted a multiple of the {fabric.world_size} devices that share it"
         )
-    return Share(fabric.global_rank, fabric.world_size)
+    return Share(fabric.global_rank, fabric.world_size, fabric.device)
 
 
 def _origin_of(data: PreparedData) -> dict:

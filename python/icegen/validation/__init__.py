@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from icegen.archive import Archive
 from icegen.data.consistency import UNKNOWN
@@ -108,12 +109,23 @@ def _sample_source(archive: Archive, seed: int, steps: int, folder: Path, throug
 
 
 def score(
-    model: GenerativeModel, data: PreparedData, steps: int, samples: int = 1, progress: Wrap = iter
+    model: GenerativeModel,
+    data: PreparedData,
+    steps: int,
+    samples: int = 1,
+    progress: Wrap = iter,
+    times: int | None = None,
+    device: torch.device | str = "cpu",
 ) -> dict[str, Any]:
-    """Scores for an archive's metadata, of ``samples`` members for each validation time: numbers by group and name."""
+    """Scores for an archive's metadata, of ``samples`` members for each validation time: numbers by group and name.
+
+    times: the most validation times, spread over months and years; all by default.
+    device: where the model is.
+    """
     evaluation, training = Record(data, np.flatnonzero(data.validation)), Record(data, np.flatnonzero(data.training))
+    evaluation = Record(data, evaluation.times[np.sort(reference.balanced_order(evaluation.month)[:times])])
     count = len(evaluation) * samples
-    source = SampleSource(model, 0, steps)
+    source = SampleSource(model, 0, steps, device)
     evidence = gather(source, evaluation, training, count, model.conditional, data.thickness or UNKNOWN,
                       lambda name: progress)  # fmt: skip
     found: dict[str, Any] = {"validation_times": len(evaluation), "samples_per_time": samples}

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from icegen.data import prepared_file
+from icegen.data import formats, prepared_file
 from icegen.data.grid import CurvilinearGrid, Grid
-from icegen.data.netcdf import open_file
 from icegen.data.prepared_file import PreparedData
 from icegen.data.sources.cf import CFFile
 from icegen.data.variables import Variable
@@ -58,7 +57,7 @@ def read(path: Path, wanted: tuple[Variable, ...], grid: Grid | CurvilinearGrid)
         which smooths it. All times of a CF file are for evaluation, except those that its split marks as training.
     Raises ValueError for a file that does not fit.
     """
-    with open_file(path) as nc:
+    with formats.open_header(path) as nc:
         is_prepared = "icegen_prepared" in nc.ncattrs()
     if is_prepared:
         data = prepared_file.load(path)

@@ -151,3 +151,20 @@ def test_ranks_after_the_launcher(monkeypatch):
     monkeypatch.setenv("PMI_RANK", "2")
     monkeypatch.setenv("PMI_SIZE", "4")
     assert launched() == (2, 4)
+
+
+def test_members_without_a_date_are_one_file(archive, tmp_path):
+    undated = request(dates=generation.UNDATED)
+    (path,) = generation.write_ensemble(archive, undated, tmp_path, Ranks())
+    assert path.name == "seaice.nc"
+    wanted = archive.sample(2, seed=7, steps=2)
+    with xr.open_dataset(path) as file:
+        assert file.sic.dims == ("realization", "y", "x")
+        assert "time" not in file
+        np.testing.assert_array_equal(file.sit, wanted.sit)
+        assert file.attrs == wanted.attrs
+    before = path.stat().st_mtime_ns
+    generation.write_ensemble(archive, undated, tmp_path, Ranks())
+    assert path.stat().st_mtime_ns == before
+    with pytest.raises(ValueError, match="holds another request: its realization"):
+        generation.write_ensemble(archive, request(dates=generation.UNDATED, members=3), tmp_path, Ranks())

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.image import imread
+from matplotlib.quiver import Quiver
 
 from icegen.maps import polar
 from icegen.maps.plot import draw, maps, of_states, plot, read, season
@@ -108,7 +109,13 @@ def states(months=(3, 9), members=2, ice=("sic", "sit"), **changes) -> xr.Datase
     sic[..., x > 2e6] = np.nan
     data = {
         name: (("time", "realization", "y", "x"), field.astype(np.float32), {"units": units})
-        for name, field, units in (("sic", sic, "1"), ("sit", 3 * sic, "m"), ("siu", sic - 0.5, "m s-1"))
+        for name, field, units in (
+            ("sic", sic, "1"),
+            ("sit", 3 * sic, "m"),
+            ("siu", sic - 0.5, "m s-1"),
+            ("siv", 0.2 * sic, "m s-1"),
+            ("sid", sic, "1"),
+        )
         if name in ice
     }
     data["cell_area"] = (("y", "x"), np.full((24, 32), 4e10))
@@ -217,3 +224,29 @@ def test_refuses_unknown_variables_and_a_season_of_one_time():
         maps(states(), ["snow"])
     with pytest.raises(ValueError, match="two or more times"):
         season(states(months=[3]))
+
+
+def test_drift_is_one_map_with_arrows():
+    made = states(ice=("sic", "siu", "siv"))
+    figure = draw(of_states(made, ["drift"]), None)
+    maps_drawn = [panel for panel in figure.axes if any(isinstance(c, Quiver) for c in panel.collections)]
+    assert len(maps_drawn) == 4
+    assert [text.get_text() for text in figure.texts if "drift" in text.get_text()] == ["Sea-ice drift"]
+    with pytest.raises(ValueError, match="there is no variable drift; the states hold sic, siu"):
+        of_states(states(ice=("sic", "siu")), ["drift"])
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_arrows_point_along_the_map(turned):
+    """On a grid whose rows run downwards, and on the same grid seen from the other side of the pole."""
+    made = states(ice=("siu", "siv"))
+    if turned:
+        made = made.isel(x=slice(None, None, -1), y=slice(None, None, -1))
+    fields = of_states(made, ["drift"]).arrows
+    np.testing.assert_allclose(fields.u.values, made.siu.values, atol=1e-6)
+    np.testing.assert_allclose(fields.v.values, made.siv.values, atol=1e-6)
+
+
+def test_damage_has_a_scale_of_its_own():
+    figure = maps(states(ice=("sid",)), ["sid"])
+    assert "Sea-ice damage" in [text.get_text() for text in figure.texts]

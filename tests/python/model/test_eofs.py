@@ -24,3 +24,19 @@ def test_leading_eofs_are_those_of_a_known_covariance():
 def test_refuses_more_eofs_than_states():
     with pytest.raises(ValueError, match="eofs is 5; wanted at most the number of training states, 4"):
         leading_eofs(torch.randn(4, 3, 2, 2), 5)
+
+
+def test_eofs_of_a_long_record_are_those_of_all_states_at_once():
+    """Decaying variances, as those of latents are; read batch by batch, by one rank and by two."""
+    torch.manual_seed(0)
+    patterns = torch.linalg.qr(torch.randn(400, 400, dtype=torch.float64))[0]
+    states = (torch.randn(1500, 400, dtype=torch.float64) * torch.arange(1, 401) ** -0.7 @ patterns).float()
+    found, variance = leading_eofs(states, 12)
+    covariance = states.double().t() @ states.double() / 1500
+    values, vectors = torch.linalg.eigh(covariance)
+    torch.testing.assert_close(variance.double(), values.flip(0)[:12], rtol=2e-3, atol=0)
+    torch.testing.assert_close(found @ found.t(), torch.eye(12), rtol=0, atol=1e-5)
+    kept = (found.double() @ vectors.flip(1)[:, :12]).square().sum()
+    assert kept / 12 > 0.99  # the same space
+    some = leading_eofs(states, 12, torch.arange(0, 1500, 2))[1]
+    assert not torch.equal(some, variance)

@@ -249,7 +249,7 @@ def test_checkpoint_is_plain_tensors_and_whole(uninterrupted, kind):
     trained = {key: checkpoint["task"][f"model.{key}"] for key in model.state_dict()}
     assert any(not torch.equal(tensor, trained[key]) for key, tensor in model.state_dict().items())
     extra = set() if kind == "autoencoder" else {"autoencoder.pt"}
-    extra |= {"diffusion_validation.csv"} if kind == "diffusion" else set()
+    extra |= {"diffusion_validation.csv", "latents.f4", "latents.pt"} if kind == "diffusion" else set()
     assert {path.name for path in files(uninterrupted)} == {name, f"{kind}.csv"} | extra
     board = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     events = board.EventAccumulator(str(uninterrupted / f"{kind}.tensorboard")).Reload()

@@ -12,13 +12,12 @@ import tiny as making
 from icegen.data import prepared_file
 from icegen.data.grid import Grid
 from icegen.data.variables import variables
-from icegen.model.autoencoder import AutoencoderConfig, IdentityEncoder
-from icegen.training import checkpoints, tasks
+from icegen.model.autoencoder import AutoencoderConfig
+from icegen.training import tasks
 from icegen.training.config import AutoencoderTrainingConfig
 from icegen.training.share import Share
 
 CROP = AutoencoderTrainingConfig(batch=2, crop=16)
-CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +28,10 @@ def prepared(tiny):
 def autoencoder_task(prepared, **settings):
     torch.manual_seed(0)
     return tasks.AutoencoderTask(dataclasses.replace(making.CONFIG.autoencoder, **settings), CROP, prepared)
+
+
+def draw(task):
+    return task.batches.read(task.batches.plan())
 
 
 def test_crops_hold_ocean_and_keep_state_and_mask_together(prepared):
@@ -46,7 +49,7 @@ def test_crops_hold_ocean_and_keep_state_and_mask_together(prepared):
     task = autoencoder_task(named)
     seen = set()
     for _ in range(50):
-        x, o, sea = task.draw()
+        x, o, sea = draw(task)
         assert x.shape == o.shape == (2, 2, 16, 16)
         assert sea.shape == (2, 1, 16, 16)
         assert sea.mean((1, 2, 3)).min() >= 0.1
@@ -78,7 +81,7 @@ def test_latent_noise_has_the_deviation_of_each_channel_over_the_ocean():
 def test_latent_noise_reaches_the_decoder(prepared):
     task = autoencoder_task(prepared, latent_noise=1e-6)
     torch.nn.init.normal_(task.model.decoder.head.weight)
-    batch = task.draw()
+    batch = draw(task)
 
     def loss(which):
         torch.manual_seed(1)
@@ -110,7 +113,7 @@ def test_drift_turns_with_its_crop(rows):
     task = tasks.AutoencoderTask(making.CONFIG.autoencoder, CROP, made)
     torch.manual_seed(0)
     for _ in range(20):
-        for sit, siu, siv in task.draw()[0].numpy():
+        for sit, siu, siv in draw(task)[0].numpy():
             along_y, along_x = np.gradient(sit, -1 if rows == "to the south" else 1, 1)
             np.testing.assert_allclose(along_x[1:-1, 1:-1], siu[1:-1, 1:-1], atol=1e-4)
             np.testing.assert_allclose(along_y[1:-1, 1:-1], siv[1:-1, 1:-1], atol=1e-4)
@@ -133,7 +136,7 @@ def test_a_state_on_its_bound_stays_there_when_normalised(prepared):
 @pytest.mark.parametrize("likelihood", ["censored", "gaussian"])
 def test_loss_of_each_likelihood(prepared, likelihood, scale):
     task = autoencoder_task(prepared, likelihood=likelihood, scale=scale)
-    batch = task.draw()
+    batch = draw(task)
     torch.manual_seed(1)
     value, scores = task(*batch)
     assert torch.isfinite(value)
@@ -147,7 +150,7 @@ def test_likelihoods_differ_at_the_bounds_alone(prepared):
     values = {}
     for likelihood in ("censored", "gaussian"):
         task = autoencoder_task(prepared, likelihood=likelihood)
-        state, seen, ocean = task.draw()
+        state, seen, ocean = draw(task)
         for name, where in (("inside", (state > 0) & (state < 1)), ("at bounds", (state <= 0))):
             torch.manual_seed(1)
             values[likelihood, name] = task(state, seen & where, ocean)[1]["nll"].item()
@@ -155,42 +158,21 @@ def test_likelihoods_differ_at_the_bounds_alone(prepared):
     assert values["censored", "at bounds"] != values["gaussian", "at bounds"]
 
 
-def test_latents_are_standardised(tiny, prepared):
-    model, _ = checkpoints.load_autoencoder(tiny)
-    latents, mean, std = tasks.standardised_states(model.encoder, prepared, CPU)
-    assert latents.shape == (48, 4, 5, 7)
-    assert latents.dtype == torch.float16
-    assert mean.shape == (4, 5, 7)
-    assert std.shape == (4, 1, 1)
-    cells = torch.nn.functional.max_pool2d(torch.from_numpy(prepared.grid.ocean)[None].float(), 8)[0].bool()
-    assert (latents[..., ~cells] == 0).all()
-    known = latents[torch.from_numpy(prepared.training)][..., cells].double()
-    assert known.mean(0).abs().max() < 1e-3
-    torch.testing.assert_close(known.square().mean((0, 2)).sqrt(), torch.ones(4).double(), atol=1e-3, rtol=0)
-
-
-def test_states_of_data_space_are_standardised_variables(prepared):
-    states, mean, std = tasks.standardised_states(IdentityEncoder(), prepared, CPU)
-    assert states.shape == prepared.state.shape
-    back = (states[5].float() * std + mean).numpy() * prepared.std[:, None, None] + prepared.mean[:, None, None]
-    sea = prepared.grid.ocean
-    np.testing.assert_allclose(back[:, sea], prepared.state[5][:, sea], atol=3e-3)
-
-
-def test_a_batch_of_diffusion(tiny, prepared):
-    states = tasks.standardised_states(checkpoints.load_autoencoder(tiny)[0].encoder, prepared, CPU)[0]
+def test_a_batch_of_diffusion(prepared):
+    torch.manual_seed(1)
+    states = torch.randn(48, 4, 5, 7).half()
     torch.manual_seed(0)
     task = tasks.DiffusionTask(making.CONFIG, prepared, states)
-    x, features = task.draw()
+    x, features = draw(task)
     assert x.shape == (8, 4, 5, 7)
     assert features.shape == (8, 6)
     known = states[torch.from_numpy(prepared.training)].float()
     assert all((known == one).flatten(1).all(1).any() for one in x)  # never a validation state
-    kept = torch.cat([task.draw()[1][:, 5] for _ in range(200)])
+    kept = torch.cat([draw(task)[1][:, 5] for _ in range(200)])
     assert set(kept.tolist()) == {0.0, 1.0}
     assert kept.mean().item() == pytest.approx(0.9, abs=0.03)
     unconditional = tasks.DiffusionTask(dataclasses.replace(making.CONFIG, condition="none"), prepared, states)
-    assert torch.equal(unconditional.draw()[1], torch.zeros(8, 6))
+    assert torch.equal(draw(unconditional)[1], torch.zeros(8, 6))
 
 
 def test_year_normalisation(prepared):

@@ -265,3 +265,11 @@ def test_an_archive_that_takes_no_date(tiny, tmp_path):
     assert not [name for name in names if "MAM" in name or "monthly" in name or name == "unconditional: faed"]
     assert found.table.left_out["scores by season, trend"] == "the archive takes no date"
     assert len(list(tmp_path.glob("samples/*/free_*.npy"))) == 20
+
+
+def test_some_validation_times(prepared):
+    """They are spread over the year, and are the same each time."""
+    scores = [validation.score(Known(states(prepared), 0.1), prepared, steps=2, times=4) for _ in range(2)]
+    assert scores[0]["validation_times"] == 4
+    assert scores[0] == scores[1]
+    assert validation.score(Known(states(prepared)), prepared, steps=2, times=99)["validation_times"] == 12

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from icegen.data.formats.states_on_disk import StatesOnDisk
 from icegen.data.grid import Grid
-from icegen.data.states_on_disk import StatesOnDisk
 
 # id: mean, standard deviation
 MOMENTS = {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""States on disk are indexed like those in memory."""
+"""States on disk are indexed like those in memory, in each format."""
 
 import pickle
 
@@ -7,12 +7,19 @@ import numpy as np
 import pytest
 
 from icegen.data import prepared_file
-from icegen.data.states_on_disk import StatesOnDisk
+from icegen.data.formats.states_on_disk import StatesOnDisk
+from icegen.data.sources.cf import CFFile
 
 
 @pytest.fixture(scope="module")
-def both(tiny):
-    return prepared_file.load(tiny / "prepared.nc"), prepared_file.load(tiny / "prepared.nc", in_memory=0)
+def folder(tiny, tmp_path_factory):
+    return prepared_file.prepare(CFFile(tiny / "source.nc"), tmp_path_factory.mktemp("zarr") / "prepared.zarr")
+
+
+@pytest.fixture(scope="module", params=["netcdf", "zarr"])
+def both(request, tiny, folder):
+    path = tiny / "prepared.nc" if request.param == "netcdf" else folder
+    return prepared_file.load(tiny / "prepared.nc"), prepared_file.load(path, in_memory=0)
 
 
 def test_data_larger_than_memory_stay_on_disk(both):
@@ -22,6 +29,10 @@ def test_data_larger_than_memory_stay_on_disk(both):
     assert isinstance(disk.filled, StatesOnDisk)
     np.testing.assert_array_equal(disk.training, memory.training)
     np.testing.assert_array_equal(disk.std, memory.std)
+
+
+def test_states_of_a_zarr_folder_stay_on_disk(folder):
+    assert isinstance(prepared_file.load(folder).state, StatesOnDisk)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""Random crops of training states, with which autoencoders are trained."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from icegen.data.grid import FACTOR, Grid
+from icegen.data.prepared_file import PreparedData
+from icegen.training.share import Share
+
+Crop = tuple[int, tuple[slice, slice], list[int], bool]  # time, window, axes to flip, whether to transpose
+
+
+class Crops:
+    """Batches of crops of edge x edge cells; only the cells of a crop are read."""
+
+    def __init__(self, data: PreparedData, edge: int, batch: int, share: Share):
+        self.edge, self.batch, self.share = edge, batch, share
+        self.state, self.filled = data.state, data.filled
+        self.times = np.flatnonzero(data.training)
+        self.ocean = torch.from_numpy(data.grid.ocean)
+        self.ids = [v.id for v in data.variables]
+        # Where rows run against y, a transposed x component points against y.
+        self.turn_sign = -1 if isinstance(data.grid, Grid) and data.grid.dx * data.grid.dy < 0 else 1
+        # By the place of a window in steps of a latent cell: whether at least 10 % of it is ocean.
+        self.at_sea = F.avg_pool2d(self.ocean[None].float(), edge, FACTOR)[0] >= 0.1
+
+    def plan(self) -> list[Crop]:
+        """What this rank reads for a batch, at random."""
+        return [self._choice() for _ in range(self.batch)][self.share.part(self.batch)]
+
+    def read(self, plan: list[Crop]) -> list[Tensor]:
+        """The crops of a plan: states [n, v, e, e], observed cells [n, v, e, e], ocean [n, 1, e, e]."""
+        return [torch.stack(parts) for parts in zip(*(self._crop(*choice) for choice in plan), strict=True)]
+
+    def _choice(self) -> Crop:
+        """A window with at least 10 % of ocean, flipped and turned."""
+        for _ in range(1000):  # a grid with hardly any ocean gets the last crop tried
+            row, column = (int(torch.randint(n, (1,))) for n in self.at_sea.shape)
+            if self.at_sea[row, column]:
+                break
+        y, x = FACTOR * row, FACTOR * column
+        t = self.times[int(torch.randint(len(self.times), (1,)))]
+        flips = [axis for axis in (1, 2) if torch.rand(()) < 0.5]
+        turned = bool(torch.rand(()) < 0.5) and ("siu" in self.ids) == ("siv" in self.ids)
+        return t, (slice(y, y + self.edge), slice(x, x + self.edge)), flips, turned
+
+    def _crop(self, t: int, window: tuple[slice, slice], flips: list[int], turned: bool) -> list[Tensor]:
+        """The crop of a choice; drift is transformed with it."""
+        ocean = self.ocean[window][None]
+        state = torch.tensor(self.state[t, :, *window], dtype=torch.float32)  # a copy
+        seen = ocean & ~torch.tensor(self.filled[t, :, *window])
+        for name, axis in (("siv", 1), ("siu", 2)):
+            if name in self.ids and axis in flips:
+                state[self.ids.index(name)] *= -1
+        parts = [torch.flip(part, flips) for part in (state, seen, ocean.float())]
+        if turned:
+            parts = [part.transpose(1, 2) for part in parts]
+            if "siu" in self.ids:
+                drift = [self.ids.index("siu"), self.ids.index("siv")]
+                parts[0][drift] = self.turn_sign * parts[0][drift[::-1]]
+                parts[1][drift] = parts[1][drift[::-1]]
+        return parts
