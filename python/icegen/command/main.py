@@ -18,6 +18,7 @@ from icegen.command.export import export
 from icegen.command.info import info
 from icegen.command.plot import plot
 from icegen.command.prepare import prepare
+from icegen.command.restart import restart
 from icegen.command.sample import sample
 from icegen.command.terminal import errors
 from icegen.command.train import train
@@ -72,7 +73,7 @@ def commands(debug: bool) -> None:
     """Generated Arctic sea ice: prepare data, train, export an archive, sample, validate."""
 
 
-for command in (prepare, train, export, sample, validate, info, plot, bench):
+for command in (prepare, train, export, sample, restart, validate, info, plot, bench):
     commands.add_command(command)
 
 
