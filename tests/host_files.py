@@ -98,3 +98,54 @@ def write_mitgcm(folder: Path, categories: bool = False) -> Path:
         fields = ("siTICES", "siAREA", "siHEFF", "siHSNOW", "siHSALT", "siUICE", "siVICE")
         values = np.concatenate([surface, ice, 4 * ice[1:2], drift])
     return write_mds(folder / "pickup_seaice.0000000010", values, fields)
+
+
+def write_si3(path: Path, grid: Path, leave_out: str = "", ice: float = 1.0) -> Path:
+    """A restart of SI3 with two of its layers, and ice of its first and third category beyond 78 N and 66 S."""
+    where = host_grid.read(grid)
+    iced = ice * (where.ocean & ((where.latitude > 78) | (where.latitude < -66)))
+    height = np.array([0.3, 0.8, 1.5, 2.5, 4.0])[:, None, None]
+    area = 0.3 * iced * np.array([1, 0, 1, 0, 0])[:, None, None]
+    volume, snow = area * height, 0.05 * area
+    fields = {"a_i": area, "v_i": volume, "v_s": snow, "sv_i": 4 * volume, "szv_i_l01": 4 * volume, "oa_i": 2 * area}
+    fields |= {"a_ip": 0.1 * area, "t_su": np.where(area > 0, 260.0, 273.15), "e_s_l01": 1e8 * snow}
+    fields |= {f"e_i_l{k:02d}": 2e8 * volume for k in (1, 2)} | {"u_ice": 0.1 * iced, "v_ice": -0.1 * iced}
+    with netCDF4.Dataset(path, "w") as nc:
+        for name, size in (("time_counter", None), ("numcat", 5), ("y", ROWS), ("x", COLUMNS)):
+            nc.createDimension(name, size)
+        nc.createVariable("kt_ice", "f8")[:] = 480
+        for name, values in fields.items():
+            if name != leave_out:
+                dimensions = ("time_counter", "numcat", "y", "x") if values.ndim == 3 else ("time_counter", "y", "x")
+                nc.createVariable(name, "f8", dimensions)[0] = values
+    return path
+
+
+def write_nextsim(path: Path, grid: Path, old: bool = False, leave_out: str = "") -> Path:
+    """A restart of neXtSIM-DG with ice of -9 C beyond 78 N and 66 S.
+
+    old: in a group, with x before y, without coordinates and slopes.
+    """
+    where = host_grid.read(grid)
+    iced = 1.0 * (where.ocean & ((where.latitude > 78) | (where.latitude < -66)))
+    fields = {"cice": 0.8 * iced, "hice": 1.2 * iced, "hsnow": 0.1 * iced, "tice": np.where(iced > 0, -9.0, -1.8)}
+    slopes = set() if old else {"cice", "hice", "hsnow"}
+    fields |= {"mask": 1.0 * where.ocean, "u": 0.1 * iced}
+    if not old:
+        fields |= {"longitude": where.longitude, "latitude": where.latitude}
+    with netCDF4.Dataset(path, "w") as file:
+        nc = file.createGroup("data") if old else file
+        sizes = {"x": COLUMNS, "y": ROWS, "z": 1} if old else {"ydim": ROWS, "xdim": COLUMNS, "dg_comp": 3}
+        for name, size in sizes.items():
+            nc.createDimension(name, size)
+        for name, values in fields.items():
+            if name == leave_out:
+                continue
+            if old:
+                dimensions = ("x", "y", "z") if name == "tice" else ("x", "y")
+                nc.createVariable(name, "f8", dimensions)[:] = values.T[..., None] if name == "tice" else values.T
+            elif name in slopes:
+                nc.createVariable(name, "f8", ("ydim", "xdim", "dg_comp"))[:] = values[..., None] * [1, 0.1, -0.1]
+            else:
+                nc.createVariable(name, "f8", ("ydim", "xdim"))[:] = values
+    return path

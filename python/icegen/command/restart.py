@@ -11,14 +11,13 @@ from icegen.command.options import device_option, path_type, precision_option
 from icegen.command.terminal import Bar
 
 if TYPE_CHECKING:
+    from icegen.archive import Description
+    from icegen.ensemble.points import PointRequest
     from icegen.ensemble.restarts import Template
 
-SHARED = (
-    click.option("--members", type=int, default=1, show_default=True,
-                 help="Number of members; they are numbered from 1."),
+GENERATION = (
     click.option("--year", type=int, required=True, help="Year of the ice."),
     click.option("--day", "day_of_year", type=int, required=True, help="Day of the year of the ice, from 1."),
-    click.option("--out", type=path_type, required=True, help="Folder of the members' folders, member_001 and so on."),
     click.option("--archive", type=click.Path(),
                  help="Path of an archive, or name of a shipped one; default: arctic_observed."),
     click.option("--seed", type=int, default=0, show_default=True, help="Key of the noise."),
@@ -28,52 +27,64 @@ SHARED = (
                  "range, a year takes the place of all years."),
     click.option("--distance", type=float, default=50.0, show_default=True,
                  help="Kilometres within which ocean that is land in the archive takes its ice."),
-    click.option("--blend-km", type=float, default=200.0, show_default=True,
-                 help="Width over which the template's ice takes over towards the end of the archive's grid."),
     device_option,
     precision_option,
     click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads of each rank."),
 )  # fmt: skip
+WRITING = (
+    click.option("--members", type=int, default=1, show_default=True,
+                 help="Number of members; they are numbered from 1."),
+    click.option("--out", type=path_type, required=True, help="Folder of the members' folders, member_001 and so on."),
+    click.option("--blend-km", type=float, default=200.0, show_default=True,
+                 help="Width over which the template's ice takes over towards the end of the archive's grid."),
+)  # fmt: skip
+
+
+def generation_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of the ice of a date at a host's points."""
+    for option in reversed(GENERATION):
+        command = option(command)
+    return command
 
 
 def shared_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options that all hosts share."""
-    for option in reversed(SHARED):
+    command = generation_options(command)
+    for option in reversed(WRITING):
         command = option(command)
     return command
+
+
+def point_request(archive: str | None, device: str | None, **key: Any) -> "tuple[Description, PointRequest]":
+    """The archive and the request of the generation's options."""
+    import torch
+
+    from icegen.archive import describe, shipped
+    from icegen.ensemble.points import PointRequest
+
+    described = describe(shipped.find(archive))
+    kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return described, PointRequest(described.path, device=kind, **key)
 
 
 @click.group()
 def restart() -> None:
     """Write restarts of a host model, one for each member: copies of its own restart with generated ice.
 
-    The files of member 7 are in OUT/member_007 under the template's names. Members that exist already are kept. If
-    started by mpirun, the ranks share the members.
+    The files of member 7 are in OUT/member_007 under the template's names, and OUT/members.txt lists those of all
+    members. Members that exist already are kept. If started by mpirun, the ranks share the members.
     """
 
 
-def _restart(
-    open_template: Callable[[], "Template"],
-    members: int,
-    out: Path,
-    archive: str | None,
-    device: str | None,
-    **key: Any,
-) -> None:
+def _restart(open_template: "Callable[[], Template]", members: int, out: Path, **key: Any) -> None:
     """Write the members with the shared options."""
-    import torch
-
-    from icegen.archive import describe, shipped
-    from icegen.ensemble.points import PointRequest
     from icegen.ensemble.ranks import join
     from icegen.ensemble.restarts import write_restarts
 
     ranks = join()
     with ranks.agreeing():
-        described = describe(shipped.find(archive))
+        described, request = point_request(**key)
         template = open_template()
-        kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        request = PointRequest(described.path, device=kind, **key)
     if ranks.rank > 0:
         write_restarts(template, described, request, members, out, ranks)
         return
@@ -151,3 +162,44 @@ def mitgcm(template: Path, grid: Path, snow: str, **shared: Any) -> None:
     from icegen.ensemble.mitgcm import MITgcmTemplate
 
     _restart(lambda: MITgcmTemplate(template, grid, snow=snow), **shared)
+
+
+@restart.command()
+@click.option("--template", type=path_type, required=True, help="A restart_ice of the whole grid.")
+@click.option("--grid", type=path_type, required=True, help="The model's mesh_mask or domain_cfg.")
+@click.option("--mask", type=path_type, help="File with the ocean (tmask, top_level); default: that of --grid.")
+@click.option("--hi-mean", type=float, default=2.0, show_default=True, help="rn_himean of namelist_ice (ln_cat_hfn).")
+@click.option("--hi-max", help="Bounds of the categories in m, 0,.3,1,2 and so on, in place of --hi-mean (ln_cat_usr).")
+@snow_option
+@shared_options
+def si3(
+    template: Path, grid: Path, mask: Path | None, hi_mean: float, hi_max: str | None, snow: str, **shared: Any
+) -> None:
+    """For SI3, NEMO's ice: area, volume, snow, enthalpy, salt, age and ponds of its categories.
+
+    \b
+    Example: icegen restart si3 --template restart_ice.nc --grid mesh_mask.nc --members 20 --year 2007 --day 258 \\
+               --out restarts
+    """
+    from icegen.ensemble.si3 import SI3Template
+
+    try:
+        bounds = hi_mean if hi_max is None else [float(word) for word in hi_max.split(",")]
+    except ValueError:
+        raise ValueError(f"hi-max is {hi_max!r}; wanted bounds in m, separated by commas") from None
+    _restart(lambda: SI3Template(template, grid, bounds, mask, snow=snow), **shared)
+
+
+@restart.command()
+@click.option("--template", type=path_type, required=True, help="A restart of neXtSIM-DG.")
+@click.option("--grid", type=path_type, help="File with coordinates of the cells, if the restart has none.")
+@snow_option
+@shared_options
+def nextsim(template: Path, grid: Path | None, snow: str, **shared: Any) -> None:
+    """For neXtSIM-DG: concentration, thickness, snow and temperature.
+
+    Example: icegen restart nextsim --template restart.nc --members 20 --year 2007 --day 258 --out restarts
+    """
+    from icegen.ensemble.nextsim import NextSIMTemplate
+
+    _restart(lambda: NextSIMTemplate(template, grid, snow=snow), **shared)

@@ -8,10 +8,10 @@ import netCDF4
 import numpy as np
 
 CENTRES = (("TLON", "TLAT"), ("tlon", "tlat"), ("glamt", "gphit"), ("nav_lon", "nav_lat"), ("xc", "yc"),
-           ("geolon", "geolat"), ("lon", "lat"))  # fmt: skip
+           ("longitude", "latitude"), ("geolon", "geolat"), ("lon", "lat"))  # fmt: skip
 CORNERS = ("ulon", "ulat")  # the upper right ones, of POP
 DOUBLED = ("x", "y")  # centres, edges and corners, of MOM
-MASKS = ("kmt", "tmask", "tmaskutil", "mask", "wet")  # above 0.5: ocean
+MASKS = ("kmt", "tmask", "tmaskutil", "top_level", "mask", "wet")  # above 0.5: ocean
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +61,11 @@ def read(path: Path, mask: Path | None = None) -> HostGrid:
     if not (np.isfinite(longitude[ocean]).all() and np.all(np.abs(latitude[ocean]) <= 90)):
         raise ValueError(f"{path} has ocean cells without a finite longitude and a latitude from -90 to 90")
     return HostGrid(longitude, latitude, ocean)
+
+
+def coordinates_of(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Longitude and latitude of the cells of a file, degrees, float64 [y, x]. Raises ValueError as `read`."""
+    return _centres(path, fields_of(path))
 
 
 def fields_of(path: Path) -> dict[str, np.ndarray]:
@@ -126,5 +131,6 @@ def _in_radians(units: str, values: np.ndarray, name: str) -> bool:
         return True
     if "deg" in units.lower():
         return False
-    largest = 2 * np.pi if name.lower().endswith("lon") else np.pi / 2
+    longitudes = {lon for lon, _ in (*CENTRES, CORNERS, DOUBLED)}
+    largest = 2 * np.pi if name in longitudes else np.pi / 2
     return bool(np.nanmax(np.abs(values), initial=0) <= largest * 1.001)

@@ -72,7 +72,11 @@ class PointSource:
             file.write(request.namelist)
             file.flush()
             self._emulator = bridge.Emulator(file.name)
-        self._emulator.add_target("T", lon, lat, distance=request.distance)
+        try:
+            self._emulator.add_target("T", lon, lat, distance=request.distance)
+        except ValueError:
+            self._emulator.close()
+            raise
 
     def __enter__(self) -> "PointSource":
         return self

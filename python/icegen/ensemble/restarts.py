@@ -2,7 +2,8 @@
 """Restarts of a host, one for each member: copies of the host's own file with other ice, shared among MPI ranks.
 
 The files of member 7 are in the folder member_007, under the names that the template's have. The folder appears when
-its files are complete; one that exists already is kept if it is of the same request.
+its files are complete; one that exists already is kept if it is of the same request. At the end, a list names the
+first file of each member, a path in a line, as DART's input_state_file_list takes it.
 """
 
 import hashlib
@@ -25,6 +26,7 @@ from icegen.version import __version__
 log = logging.getLogger(__name__)
 
 REQUEST_FILE = "icegen_restarts.json"
+LIST_FILE = "members.txt"
 
 
 class Template(Protocol):
@@ -72,7 +74,12 @@ def write_restarts(
     with ranks.agreeing():
         if mine:
             _write(template, archive, request, mine, out, report)
-    return [folder_of(out, m) / template.files[0].name for m in numbers]
+    paths = [folder_of(out, m) / template.files[0].name for m in numbers]
+    with ranks.agreeing():
+        if ranks.rank == 0:
+            with replacing(out / LIST_FILE) as partial:
+                partial.write_text("".join(f"{path.absolute()}\n" for path in paths))
+    return paths
 
 
 def folder_of(out: Path, member: int) -> Path:

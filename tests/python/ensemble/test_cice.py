@@ -148,6 +148,7 @@ def test_members_are_kept_and_those_of_another_request_refused(made, tiny, files
     assert [p.parent.name for p in again] == ["member_001", "member_002", "member_003"]
     assert {path: path.stat().st_mtime_ns for path in paths} == before
     assert not list(out.glob(".*"))
+    assert (out / "members.txt").read_text().splitlines() == [str(path) for path in again]
     other = PointRequest(request.archive, 2001, 76, seed=7, steps=2)
     with pytest.raises(ValueError, match="holds another request: its day_of_year is 75, wanted 76"):
         write_restarts(template, describe(tiny / "tiny.pt"), other, 3, out, Ranks())
