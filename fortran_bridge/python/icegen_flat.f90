@@ -4,11 +4,11 @@
 module icegen_flat
   use, intrinsic :: iso_fortran_env, only: real64
   use mpi, only: MPI_Get_library_version, MPI_MAX_LIBRARY_VERSION_STRING
-  use icegen, only: icegen_emulator
+  use icegen, only: icegen_emulator, icegen_fill_categories
   implicit none
   private
   public :: bridge_open, bridge_add_target, bridge_remove_target, bridge_request, bridge_test, bridge_receive, &
-    bridge_close, mpi_library
+    bridge_close, bridge_fill_categories, mpi_library
 
   !> Emulators that may be open at once.
   integer, parameter :: most = 64
@@ -38,14 +38,14 @@ contains
     handle = free
   end subroutine bridge_open
 
-  subroutine bridge_add_target(handle, name, lon, lat, ierr, errmsg)
+  subroutine bridge_add_target(handle, name, lon, lat, distance, ierr, errmsg)
     integer, intent(in) :: handle
     character(len=*), intent(in) :: name
-    real(real64), intent(in) :: lon(:), lat(:)
+    real(real64), intent(in) :: lon(:), lat(:), distance
     integer, intent(out) :: ierr
     character(len=512), intent(out) :: errmsg
 
-    call emulators(handle)%add_target(name, lon, lat, ierr, errmsg)
+    call emulators(handle)%add_target(name, lon, lat, ierr, errmsg, distance=distance)
   end subroutine bridge_add_target
 
   subroutine bridge_remove_target(handle, name, ierr, errmsg)
@@ -100,6 +100,16 @@ contains
     call emulators(handle)%close(ierr, errmsg)
     if (ierr == 0) used(handle) = .false.
   end subroutine bridge_close
+
+  !> See icegen_fill_categories.
+  subroutine bridge_fill_categories(area, volume, bounds, category_area, category_volume, ierr, errmsg)
+    real(real64), intent(in) :: area(:), volume(:), bounds(:)
+    real(real64), intent(inout) :: category_area(:, :), category_volume(:, :)
+    integer, intent(out) :: ierr
+    character(len=512), intent(out) :: errmsg
+
+    call icegen_fill_categories(area, volume, bounds, category_area, category_volume, ierr, errmsg)
+  end subroutine bridge_fill_categories
 
   !> What the MPI behind the bridge says of itself.
   subroutine mpi_library(text)

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from compiled import BUILD, ENVIRONMENT, ROOT, require_built
+from host_files import write_cice, write_mitgcm, write_nextsim, write_pop_grid, write_si3
 from icegen import archive
 
 # Pages whose blocks run in order, in one folder.
@@ -21,6 +22,12 @@ PAGES = (
     "docs/guide.md",
     "docs/gallery.md",
     "docs/science.md",
+    "docs/restarts/cice.md",
+    "docs/restarts/dart.md",
+    "docs/restarts/mitgcm.md",
+    "docs/restarts/nemo.md",
+    "docs/restarts/nextsim.md",
+    "docs/restarts/pdaf.md",
 )
 # Commands that set up or test the checkout itself: which tests run them instead.
 ELSEWHERE = {
@@ -34,6 +41,9 @@ ELSEWHERE = {
 SHORTER = {
     "--size 128 --spacing 50 --states-per-month 4": "--size 32 --spacing 200 --states-per-month 1 --years 2012:2018",
     "--samples 128": "--samples 12",
+    "--members 20 --rank 10": "--members 3 --rank 2",
+    "--members 20": "--members 2",
+    "--members 22": "--members 4",
 }
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 
@@ -70,6 +80,11 @@ def checkout(tiny, tmp_path) -> Path:
     module = torch.jit.load(str(tiny / "tiny.pt"))
     archive.save(tmp_path / "torchscript/arctic_observed.pt", module, metadata, described.grid)
     (tmp_path / "arctic_monthly.nc").symlink_to(tiny / "source.nc")
+    write_cice(tmp_path / "iced.nc", write_pop_grid(tmp_path / "grid.nc"))
+    write_si3(tmp_path / "restart_ice.nc", write_pop_grid(tmp_path / "mesh_mask.nc"))
+    write_nextsim(tmp_path / "restart.nc", tmp_path / "grid.nc")
+    (tmp_path / "run").mkdir()
+    write_mitgcm(tmp_path / "run")
     require_built(BUILD / "lib/libicegen.so")
     (tmp_path / "build").symlink_to(BUILD)
     (tmp_path / "bin").mkdir()

@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 
+import numpy as np
 import pytest
 
 from compiled import BUILD, ROOT, configured, mpirun
@@ -67,6 +68,26 @@ def test_python_host(outside, year, monkeypatch):
     finished = mpirun(2, sys.executable, EXAMPLES / "host.py", outside.namelist, 1900)
     assert finished.returncode != 0
     assert "year is 1900" in finished.stderr
+
+
+@pytest.mark.parametrize("kind", ["", "-fdefault-real-8"])
+def test_first_ensemble_of_pdaf(outside, kind):
+    """The call-back, compiled with both kinds of REAL, against PDAF's interface: members at the ranks' points."""
+    if not outside.mpi:
+        pytest.skip("a build without MPI")
+    compiler = configured("MPI_Fortran_COMPILER")
+    sources = [EXAMPLES / "pdaf_init_ens.f90", ROOT / "tests/install/pdaf_stub.f90"]
+    flags = [*outside.pkg_config("--cflags", "--libs"), *([kind] if kind else [])]
+    outside.run(compiler, *sources, "-o", "stub", *flags)
+    told = [mpirun(ranks, outside.folder / "stub", outside.namelist) for ranks in (1, 2)]
+    assert all(run.returncode == 0 for run in told), told[1].stdout + told[1].stderr
+    means = np.array([run.stdout.split() for run in told], float).reshape(2, 3, 2)
+    np.testing.assert_allclose(means[0], means[1], atol=2e-5)
+    assert np.all(np.diff(means[0], axis=0) != 0), "the members differ"
+    assert np.all((means[0] > 0) & (means[0] < [1, 5]))
+    refused = mpirun(2, outside.folder / "stub", outside.namelist, "x")
+    assert refused.returncode == 3
+    assert "icegen: dim_p is 13; wanted concentration and volume of the points, 12" in refused.stderr
 
 
 @pytest.mark.long

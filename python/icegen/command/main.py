@@ -15,9 +15,11 @@ import click
 
 from icegen.command.bench import bench
 from icegen.command.export import export
+from icegen.command.export_modes import export_modes
 from icegen.command.info import info
 from icegen.command.plot import plot
 from icegen.command.prepare import prepare
+from icegen.command.restart import restart
 from icegen.command.sample import sample
 from icegen.command.terminal import errors
 from icegen.command.train import train
@@ -83,7 +85,7 @@ def commands(debug: bool) -> None:
     """Generated Arctic sea ice: prepare data, train, export an archive, sample, validate."""
 
 
-for command in (prepare, train, export, sample, validate, info, plot, bench):
+for command in (prepare, train, export, sample, restart, export_modes, validate, info, plot, bench):
     commands.add_command(command)
 
 

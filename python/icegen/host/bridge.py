@@ -50,10 +50,13 @@ class Emulator:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def add_target(self, name: str, lon: ArrayLike, lat: ArrayLike) -> None:
-        """Name a set of points at which this rank wants fields. lon, lat: degrees, of any shape; empty is allowed."""
+    def add_target(self, name: str, lon: ArrayLike, lat: ArrayLike, *, distance: float = 0.0) -> None:
+        """Name a set of points at which this rank wants fields. lon, lat: degrees, of any shape; empty is allowed.
+
+        distance: km; a point that is land in the archive takes the nearest ocean cell within it.
+        """
         points = [np.ascontiguousarray(a, np.float64).ravel() for a in (lon, lat)]
-        _call("add_target", self._open, name, *points)
+        _call("add_target", self._open, name, *points, distance)
         self._sizes[name] = points[0].size
 
     def remove_target(self, name: str) -> None:
@@ -87,6 +90,18 @@ class Emulator:
         if not self._handle:
             raise BridgeError(1, "the emulator is closed")
         return self._handle
+
+
+def fill_categories(area: ArrayLike, volume: ArrayLike, bounds: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Spread ice over thickness categories: area and volume of each, float64 [category, n].
+
+    area, volume: of the ice of each point over the area of its cell, [n], 1 and m.  bounds: of the categories, m,
+    from the first lower one to the last upper one. Sums are conserved. Raises BridgeError.
+    """
+    area, volume, bounds = (np.ascontiguousarray(a, np.float64).ravel() for a in (area, volume, bounds))
+    filled = [np.zeros((area.size, max(bounds.size - 1, 0)), np.float64, order="F") for _ in range(2)]
+    _call("fill_categories", area, volume, bounds, *filled)
+    return filled[0].T, filled[1].T
 
 
 def _call(name: str, *arguments: Any) -> Any:
