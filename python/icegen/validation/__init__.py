@@ -74,7 +74,7 @@ def validate(
             log.warning("%s of the reference is %d to %d; the archive was trained for %d to %d",
                         entry["id"], values.min(), values.max(), first, last)  # fmt: skip
     dated = bool(archive.metadata["condition"])
-    evidences = []
+    evidences: list[Evidence] = []
     for seed in seeds:
         folder = Path(out) / "samples" / f"{archive.sha256[:16]}_seed{seed}_steps{steps}_{archive.precision}"
         with closing(_sample_source(archive, seed, steps, folder, through)) as source:

@@ -171,10 +171,13 @@ def anomaly_variance(evidence: Evidence, table: Table) -> None:
         return
     sets = Trio(*(evidence.coefficients[name] for name in ("generated", "real", "floor")))
     for name, band in evidence.climate_bands.items():
-        variance = sets.map(lambda values, band=band: np.nanmean(np.square(values[:, band])))
-        table.add(
-            "generation", f"eofs_{name}", f"anomaly variance along EOFs {name} / real", variance.against_real(over)
-        )
+        ratios = sets.map(itemgetter((slice(None), band))).map(mean_square).against_real(over)
+        table.add("generation", f"eofs_{name}", f"anomaly variance along EOFs {name} / real", ratios)
+
+
+def mean_square(values: np.ndarray) -> float:
+    """Of the values that are known."""
+    return float(np.nanmean(np.square(values)))
 
 
 def ensemble(evidence: Evidence, table: Table) -> None:
