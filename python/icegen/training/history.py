@@ -59,7 +59,7 @@ class HistoryConfig:
     """How export fits the memory of a member's noise. No training depends on it."""
 
     corrections: int = Field(
-        default=3,
+        default=2,
         ge=0,
         description="times that the fit is corrected for the memory that samples lack; the best fit is kept",
     )
