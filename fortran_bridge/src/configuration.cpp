@@ -51,12 +51,12 @@ std::string read_namelist(const std::string &path) {
   require(c.archive_sha256.empty() || is_digest(c.archive_sha256), "archive_sha256", quoted(raw.archive_sha256),
           "64 hexadecimal digits, as `icegen info` shows, or nothing");
   require(c.device == "cpu" || (c.device == "cuda" && c.first_device >= 0), "device", quoted(raw.device),
-          "'cpu', 'cuda' or 'cuda:N', N the first GPU");
+          "'cpu', 'cuda' or 'cuda:N' from GPU number N");
   require(c.precision == "float32" || c.precision == "bfloat16", "precision", quoted(raw.precision),
           "'float32' or 'bfloat16'");
   require(c.by_date || std::string(raw.condition) == "none", "condition", quoted(raw.condition), "'date' or 'none'");
   require(c.history.empty() || c.history == "continuous" || c.history == "independent", "history", quoted(raw.history),
-          "'continuous' or 'independent', or nothing for what the archive knows");
+          "'continuous' or 'independent', or nothing for the archive's default");
   require(is_years(c.years), "years", quoted(raw.years), "'given', 'held' or one year from '1' to '9999'");
   require(is_calendar(c.calendar), "calendar", quoted(raw.calendar), "'standard', '365_day', '360_day' or '366_day'");
   require(c.seed >= 0, "seed", c.seed, "0 or more");
@@ -64,7 +64,7 @@ std::string read_namelist(const std::string &path) {
   require(
       !c.fill_value || !std::isfinite(*c.fill_value) || std::abs(*c.fill_value) <= std::numeric_limits<float>::max(),
       "fill_value", c.fill_value.value_or(0), "a number of single precision");
-  require(c.steps >= 0, "steps", c.steps, "1 or more, or 0 for the archive's own");
+  require(c.steps >= 0, "steps", c.steps, "1 or more, or 0 for the archive's default");
   require(c.generators >= 1, "generators", c.generators, "1 or more");
   require(c.threads >= 1, "threads", c.threads, "1 or more");
   require(c.batch >= 1, "batch", c.batch, "1 or more");

@@ -4,10 +4,8 @@
 program short_of_memory
   use, intrinsic :: iso_c_binding, only: c_int64_t
   use, intrinsic :: iso_fortran_env, only: real32, real64
+  use fault_host, only: check, host_begin, host_end, namelist, rank, ranks, world
   use icegen, only: icegen_emulator
-#ifdef ICEGEN_TEST_MPI
-  use mpi
-#endif
   implicit none
   interface
     !> Of this process, beyond what it has now.
@@ -24,28 +22,11 @@ program short_of_memory
   real(real32), allocatable :: lonlat4(:, :), values4(:, :)
   integer, allocatable :: cells(:)
   logical, allocatable :: valid(:)
-  integer :: ierr, rank, ranks, world, unit, n
-  character(len=512) :: folder, backend, message
-  character(len=600) :: path
+  integer :: ierr, n
+  character(len=512) :: message
 
-  call get_command_argument(1, folder)
-  call get_command_argument(2, backend)
-  rank = 0
-  ranks = 1
-  world = 0
-#ifdef ICEGEN_TEST_MPI
-  call MPI_Init(ierr)
-  world = MPI_COMM_WORLD
-  call MPI_Comm_rank(world, rank, ierr)
-  call MPI_Comm_size(world, ranks, ierr)
-#endif
-  write (path, '(2a,i0,a)') trim(folder), '/short_', ranks, '.nml'
-  if (rank == 0) then
-    open (newunit=unit, file=trim(path), status='replace', action='write')
-    write (unit, '(5a)') "&icegen_nml archive = '", trim(folder), "/tiny.pt', backend = '", trim(backend), "' /"
-    close (unit)
-  end if
-  call ice%open(world, trim(path), ierr, message)
+  call host_begin('short_of_memory')
+  call ice%open(world, trim(namelist), ierr, message)
   call check(ierr == 0, 'open: '//message)
   call ice%add_target('pole', [0.0], [90.0], ierr, message)
   call check(ierr == 0, 'target: '//message)
@@ -80,9 +61,7 @@ program short_of_memory
   call ice%receive('pole', 'sic', 1, values8(:1, 1), valid(:1), ierr, message)
   call check(ierr == 0 .and. valid(1) .and. abs(values8(1, 1) - 0.0012) < 1e-6 .and. values8(2, 1) < -6, 'receive')
   call ice%close(ierr)
-#ifdef ICEGEN_TEST_MPI
-  call MPI_Finalize(ierr)
-#endif
+  call host_end()
 
 contains
 
@@ -90,13 +69,5 @@ contains
     character(len=*), intent(in) :: what
     call check(ierr == 6 .and. index(message, 'out of memory') > 0, what//': '//message)
   end subroutine expect_short
-
-  subroutine check(fine, what)
-    logical, intent(in) :: fine
-    character(len=*), intent(in) :: what
-    if (fine) return
-    print '(a,i0,2a)', 'FAILED on rank ', rank, ': ', trim(what)
-    error stop 1
-  end subroutine check
 
 end program short_of_memory

@@ -4,34 +4,20 @@
 program signalling
   use, intrinsic :: ieee_exceptions, only: ieee_invalid, ieee_set_halting_mode
   use, intrinsic :: iso_fortran_env, only: int32, int64, real32, real64
+  use fault_host, only: check, host_begin, host_end, namelist, world
   use icegen, only: icegen_emulator
-#ifdef ICEGEN_TEST_MPI
-  use mpi
-#endif
   implicit none
   external :: icegen_open, icegen_add_target_by_r4, icegen_close, icegen_message
   type(icegen_emulator) :: ice
   real(real32) :: lon4(3), nan4
   real(real64) :: lon8(3)
-  integer :: ierr, world, unit, handle
-  character(len=512) :: folder, backend, message
-  character(len=600) :: path
+  integer :: ierr, handle
+  character(len=512) :: message
 
-  call get_command_argument(1, folder)
-  call get_command_argument(2, backend)
-  world = 0
-#ifdef ICEGEN_TEST_MPI
-  call MPI_Init(ierr)
-  world = MPI_COMM_WORLD
-#endif
-  path = trim(folder)//'/signalling.nml'
-  open (newunit=unit, file=trim(path), status='replace', action='write')
-  write (unit, '(5a)') "&icegen_nml archive = '", trim(folder), "/tiny.pt', backend = '", trim(backend), "' /"
-  close (unit)
-
-  call ice%open(world, trim(path), ierr, message)
+  call host_begin('signalling')
+  call ice%open(world, trim(namelist), ierr, message)
   call check(ierr == 0, 'open: '//message)
-  call icegen_open(world, trim(path), handle, ierr)
+  call icegen_open(world, trim(namelist), handle, ierr)
   call check(ierr == 0, 'open without the module')
   nan4 = transfer(int(z'7fa00000', int32), nan4)
   lon4(:) = transfer([0_int32, int(z'7fa00000', int32), 0_int32], lon4)
@@ -51,18 +37,5 @@ program signalling
 
   call icegen_close(handle, ierr)
   call ice%close(ierr)
-#ifdef ICEGEN_TEST_MPI
-  call MPI_Finalize(ierr)
-#endif
-
-contains
-
-  subroutine check(fine, what)
-    logical, intent(in) :: fine
-    character(len=*), intent(in) :: what
-    if (fine) return
-    print '(2a)', 'FAILED: ', trim(what)
-    error stop 1
-  end subroutine check
-
+  call host_end()
 end program signalling
