@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """EOFs of training states."""
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 
+from icegen.model import eofs
 from icegen.model.eofs import leading_eofs
 
 
@@ -27,7 +30,7 @@ def test_refuses_more_eofs_than_states():
 
 
 def test_eofs_of_a_long_record_are_those_of_all_states_at_once():
-    """Decaying variances, as those of latents are; read batch by batch, by one rank and by two."""
+    """Decaying variances, as those of latents are; read batch by batch."""
     torch.manual_seed(0)
     patterns = torch.linalg.qr(torch.randn(400, 400, dtype=torch.float64))[0]
     states = (torch.randn(1500, 400, dtype=torch.float64) * torch.arange(1, 401) ** -0.7 @ patterns).float()
@@ -40,3 +43,22 @@ def test_eofs_of_a_long_record_are_those_of_all_states_at_once():
     assert kept / 12 > 0.99  # the same space
     some = leading_eofs(states, 12, torch.arange(0, 1500, 2))[1]
     assert not torch.equal(some, variance)
+
+
+@dataclass
+class Half:
+    """One of two ranks, whose part of a sum comes back as if both had it."""
+
+    rank: int
+    size: int = 2
+
+    def mean(self, value):
+        return value
+
+
+def test_ranks_share_a_long_record():
+    torch.manual_seed(0)
+    states, basis, times = torch.randn(301, 40), torch.randn(40, 5), torch.arange(301)
+    parts = [eofs._covariance_times(states, times, basis, Half(rank)) for rank in range(2)]
+    whole = eofs._covariance_times(states, times, basis, None)
+    torch.testing.assert_close((parts[0] + parts[1]) / 2, whole)

@@ -58,7 +58,9 @@ class NextSIM:
     def read(self, t: int) -> np.ndarray:
         """The state of time ``t``: float64 [variable, y, x], NaN where there is no value."""
         path, i = self._places[t]
-        if path != self._path:  # one file is open at a time
+        if path != self._path:  # one file is open at a time, for each keeps much in memory
+            if self._nc is not None:
+                self._nc.close()
             self._path, self._nc = path, open_file(path)
         found = [(self._nc[NAMES[v.id]], unit_factor(self._nc[NAMES[v.id]], v, path)) for v in self.variables]
         return np.stack([read_values(variable, (i, *CROP), factor) for variable, factor in found])
