@@ -40,13 +40,17 @@ def local_moments(latent: np.ndarray, ocean: np.ndarray) -> list[Moments]:
 
 
 def frechet_distances(a: list[list[Moments]], b: list[list[Moments]]) -> list[float]:
-    """Frechet distance of two sets of states at each pool. a, b: [state][pool]."""
-    return [gaussian_distance(*_gaussian(of_a), *_gaussian(of_b))
-            for of_a, of_b in zip(zip(*a, strict=True), zip(*b, strict=True), strict=True)]  # fmt: skip
+    """Frechet distance of two sets of states at each pool; NaN where too few blocks are ocean. a, b: [state][pool]."""
+    found = []
+    for of_a, of_b in zip(zip(*a, strict=True), zip(*b, strict=True), strict=True):
+        gaussians = [_gaussian(moments) for moments in (of_a, of_b)]
+        known = all(count > len(mean) for count, mean, _ in gaussians)
+        found.append(gaussian_distance(*gaussians[0][1:], *gaussians[1][1:]) if known else float("nan"))
+    return found
 
 
-def _gaussian(moments: tuple[Moments, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean [z] and covariance [z, z] of the vectors of several states."""
+def _gaussian(moments: tuple[Moments, ...]) -> tuple[float, np.ndarray, np.ndarray]:
+    """How many vectors several states have; their mean [z] and covariance [z, z]."""
     count, total, product = (sum(values) for values in zip(*moments, strict=True))
-    mean = np.asarray(total) / count
-    return mean, np.asarray(product) / count - np.outer(mean, mean)
+    mean = np.asarray(total) / max(count, 1)
+    return count, mean, np.asarray(product) / max(count, 1) - np.outer(mean, mean)

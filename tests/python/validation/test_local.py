@@ -53,3 +53,13 @@ def test_land_does_not_count():
         assert one.vectors == other.vectors
         np.testing.assert_array_equal(one.product, other.product)
     assert pools((6, 6)) == [1, 4]
+
+
+def test_where_no_block_is_ocean_there_is_no_distance():
+    ocean = OCEAN.copy()
+    ocean[:, 6:] = 0
+    states = [local_moments(x, ocean) for x in fields(4, 0)]
+    one, four, sixteen = frechet_distances(states, states)
+    assert one == pytest.approx(0, abs=1e-9)
+    assert np.isfinite(four)
+    assert np.isnan(sixteen)
