@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """What several test folders share."""
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 import tiny as making
+from icegen.command import main as cli
 
 torch.set_num_threads(1)  # sums of several threads differ in their last bits
 
@@ -23,3 +26,18 @@ def tiny(tmp_path_factory) -> Path:
     making.make_first_contract(path)
     making.make_damaged(path)
     return folder
+
+
+@pytest.fixture
+def icegen(monkeypatch, capsys, tmp_path) -> Callable[..., tuple[int, str, str]]:
+    """Run the command line in this process and in an empty folder. Returns status, output and errors."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["icegen", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        return stop.value.code or 0, *capsys.readouterr()
+
+    return run

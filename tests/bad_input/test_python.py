@@ -7,7 +7,6 @@ Nothing half-written stays, and the next good command works.
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ import pytest
 import archives
 from bad_input.bridge import CELLS, write_archive
 from icegen import archive
-from icegen.command import main as cli
 
 
 @dataclass(frozen=True)
@@ -244,26 +242,11 @@ def test_each_case_has_its_own_name():
     assert len({case.name for case in CASES}) == len(CASES)
 
 
-@pytest.fixture
-def icegen(monkeypatch, capsys, tmp_path):
-    """A function that runs the command line in this process and in an empty folder; returns status and errors."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "120")
-
-    def run(*arguments: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["icegen", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        return stop.value.code or 0, capsys.readouterr().err
-
-    return run
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_refused(icegen, tiny, case):
     case.write(tiny)
     before = {path.name for path in Path().iterdir()}
-    status, errors = icegen(*case.arguments.format(tiny=tiny).split())
+    status, _, errors = icegen(*case.arguments.format(tiny=tiny).split())
     assert status == case.status, errors
     for words in case.words:
         assert words in errors
@@ -272,7 +255,8 @@ def test_refused(icegen, tiny, case):
         assert len(lines) == 1, errors
         assert lines[0].startswith("icegen: ")
     assert {path.name for path in Path().rglob("*") if path.is_file()} <= before, "nothing half-written"
-    assert icegen("info", str(tiny / "tiny.pt")) == (0, "")
+    status, _, errors = icegen("info", tiny / "tiny.pt")
+    assert (status, errors) == (0, "")
 
 
 PIN = "0123456789ABCDEF" * 4

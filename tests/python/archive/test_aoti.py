@@ -100,7 +100,7 @@ def check_samples(folder: Path, path: Path, precision: str) -> None:
     assert wanted.std() > 100 * root_mean_square
 
 
-def test_the_archive_says_what_it_is_compiled_for(compiled, capsys, monkeypatch):
+def test_the_archive_says_what_it_is_compiled_for(compiled, icegen):
     metadata = archive.describe(compiled).metadata
     assert metadata["compiled"] == {
         "processor": PROCESSOR,
@@ -108,10 +108,8 @@ def test_the_archive_says_what_it_is_compiled_for(compiled, capsys, monkeypatch)
         "device": "cpu",
         "precision": "float32",
     }
-    monkeypatch.setattr(sys, "argv", ["icegen", "info", str(compiled)])
-    with pytest.raises(SystemExit):
-        cli.main()
-    assert "compiled for" in capsys.readouterr().out
+    _, out, _ = icegen("info", compiled)
+    assert "compiled for" in out
 
 
 def test_python_takes_no_notice_of_it(compiled, tiny):
@@ -190,11 +188,7 @@ def test_refuses_code_that_computes_something_else(tiny, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_refuses_models_without_data(tiny, monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(
-        sys, "argv", ["icegen", "export", str(tiny), "--backend", "aoti", "--out", str(tmp_path / "a.pt")]
-    )
-    with pytest.raises(SystemExit) as stop:
-        cli.main()
-    assert stop.value.code == 2
-    assert "Missing option '--data'" in capsys.readouterr().err
+def test_refuses_models_without_data(tiny, icegen):
+    status, _, errors = icegen("export", tiny, "--backend", "aoti", "--out", "a.pt")
+    assert status == 2
+    assert "Missing option '--data'" in errors

@@ -23,21 +23,6 @@ TINY = {
 }
 
 
-@pytest.fixture
-def icegen(monkeypatch, capsys, tmp_path):
-    """A function that runs the command line in this process and in an empty folder; returns status, output, errors."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "120")
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["icegen", *(str(a) for a in arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        return stop.value.code or 0, *capsys.readouterr()
-
-    return run
-
-
 def test_from_data_to_archive(icegen, tiny, tmp_path):
     """prepare, train twice, export, info: each command reads the result of the one before."""
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Each shipped configuration goes from its source to an archive as it is, except for how much it computes."""
 
-import sys
 from pathlib import Path
 
 import netCDF4
@@ -11,7 +10,6 @@ import torch
 
 import icegen
 from icegen import archive
-from icegen.command import main as cli
 from icegen.training.config_file import load_config
 
 CONFIGS = sorted(path.stem for path in (Path(icegen.__file__).parent / "training" / "configs").glob("*.yaml"))
@@ -45,15 +43,12 @@ def moorings(tmp_path_factory):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """The command line in this process and in an empty folder."""
-    monkeypatch.chdir(tmp_path)
+def run(icegen):
+    """Run a command that succeeds."""
 
     def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["icegen", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        assert not stop.value.code, capsys.readouterr().err
+        status, _, errors = icegen(*arguments)
+        assert status == 0, errors
 
     return command
 

@@ -4,30 +4,14 @@
 import csv
 import json
 import shutil
-import sys
 import sysconfig
 
 import netCDF4
 import pytest
 
 from compiled import BUILD, ENVIRONMENT, require_built
-from icegen.command import main as cli
 
 RUN = ["--samples", "20", "--steps", "2", "--seed", "5"]
-
-
-@pytest.fixture
-def icegen(monkeypatch, capsys, tmp_path):
-    """Run the command line in an empty folder. Returns status, output and errors."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["icegen", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        return stop.value.code or 0, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture
