@@ -2,7 +2,7 @@
 """Prepared data as a Zarr folder: all variables of a state in one chunk, or in tiles of a large grid.
 
 The arrays ``state`` float16 and ``filled`` bool are [time, variable, y, x]; every other array is a variable of the
-header. `xarray.open_zarr` reads the folder too. A chunk has a checksum. One that is missing reads as NaN, and is
+header. `xarray.open_zarr` reads the folder too. Chunks of states have checksums, and one that is missing is
 refused.
 """
 
@@ -79,29 +79,57 @@ class Writer:
 class ZarrStates(StatesOnDisk):
     """States, or their flags, of a prepared Zarr folder; of a part of a state, the chunks are read that hold it.
 
+    Chunks are read and unpacked here: the package zarr hands each read to threads, which takes longer than the read.
     counts: of the values that were filled in, int32 [time]; given for flags, None for states.
+    Raises ValueError for a folder whose chunks are packed otherwise.
     """
 
     def __init__(self, path: Path, name: str, counts: np.ndarray | None = None):
-        self.path, self.counts = Path(path), counts
-        self.array = _open(path, name)
-        super().__init__(self.array.shape, self.array.dtype)
+        import google_crc32c
+        import numcodecs.blosc
 
-    def _state(self, t: int, *key: Any) -> np.ndarray:
+        numcodecs.blosc.use_threads = False  # a worker has one core
+        self.path, self.name, self.counts = Path(path), name, counts
+        self.checksum, self.unpack = google_crc32c.value, numcodecs.blosc.decompress
+        array = _open(path, name)
+        if [codec.to_dict()["name"] for codec in array.metadata.codecs] != ["bytes", "blosc", "crc32c"]:
+            raise ValueError(f"{path}: the chunks of {name} are not packed as icegen packs them; prepare it again")
+        self.chunk = array.chunks[1:]
+        super().__init__(array.shape, array.dtype)
+
+    def _state(self, t: int, variable: Any = slice(None), *window: Any) -> np.ndarray:
         if self.counts is not None and not self.counts[t]:
-            return np.broadcast_to(np.zeros((), bool), self.shape[1:])[key]
-        simple = all(isinstance(part, int | slice) and getattr(part, "step", None) is None for part in key)
+            return np.broadcast_to(np.zeros((), bool), self.shape[1:])[(variable, *window)]
+        tiles, inside = [], []
+        for axis, part in enumerate((*window, slice(None), slice(None))[:2], start=1):
+            size, edge = self.shape[axis + 1], self.chunk[axis]
+            wanted = range(size)[part] if isinstance(part, slice) else range(0)
+            if len(wanted) and wanted.step == 1:
+                first = wanted.start // edge
+                tiles.append(range(first, (wanted.stop - 1) // edge + 1))
+                inside.append(slice(wanted.start - first * edge, wanted.stop - first * edge))
+            else:  # an index, say, or nothing
+                tiles.append(range(-(-size // edge)))
+                inside.append(part)
+        rows = [np.concatenate([self._tile(t, y, x) for x in tiles[1]], 2) for y in tiles[0]]
+        return np.concatenate(rows, 1)[(variable, *inside)]
+
+    def _tile(self, t: int, y: int, x: int) -> np.ndarray:
+        """The chunk at a place of the tiles, [variable, y, x], without what lies beyond the grid."""
+        where = self.path / self.name / "c" / str(t) / "0" / str(y) / str(x)
         try:
-            values = np.asarray(self.array[(t, *key)] if simple else self.array[t][key])
-        except (ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:120]
-            raise ValueError(
-                f"{self.path}: the state of time index {t} cannot be read, it seems damaged: {reason}"
-            ) from None
-        # A chunk of the file is whole or missing, and a window has at least 8 cells of it.
-        if self.counts is None and np.isnan(values[..., ::8, ::8] if values.ndim > 1 else values).any():
-            raise ValueError(f"{self.path}: a part of the state of time index {t} is missing; prepare it again")
-        return values
+            content = where.read_bytes()
+        except FileNotFoundError:
+            if self.counts is not None:  # without a value filled in
+                return self._cut(np.zeros(self.chunk, bool), y, x)
+            seen = f"{self.path}: a part of the state of time index {t} is missing"
+            raise ValueError(f"{seen}; prepare it again") from None
+        if self.checksum(content[:-4]) != int.from_bytes(content[-4:], "little"):
+            raise ValueError(f"{self.path}: the state of time index {t} cannot be read, it seems damaged: {where}")
+        return self._cut(np.frombuffer(self.unpack(content[:-4]), self.dtype).reshape(self.chunk), y, x)
+
+    def _cut(self, tile: np.ndarray, y: int, x: int) -> np.ndarray:
+        return tile[:, : self.shape[2] - y * self.chunk[1], : self.shape[3] - x * self.chunk[2]]
 
 
 def open_states(path: Path) -> tuple[ZarrStates, ZarrStates]:

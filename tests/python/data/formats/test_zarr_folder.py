@@ -64,8 +64,14 @@ def test_a_large_grid_has_tiles(tmp_path, monkeypatch):
     source = Idealised(40, 160e3, [2000, 2001], 1)
     files = [prepared_file.prepare(source, tmp_path / name, [2001]) for name in ("a.zarr", "a.nc")]
     tiles, whole = (prepared_file.load(path).state for path in files)
-    assert tiles.array.chunks == (1, 5, 16, 16)
-    np.testing.assert_array_equal(tiles[3, 1:3, 8:24, 8:40], whole[3, 1:3, 8:24, 8:40])
+    assert tiles.chunk == (5, 16, 16)
+    for key in (
+        (3, slice(1, 3), slice(8, 24), slice(8, 40)),
+        (3, 1, 39, slice(None)),
+        (2, slice(None), slice(-8, None)),
+        1,
+    ):
+        np.testing.assert_array_equal(tiles[key], whole[key])
 
 
 def test_a_stopped_preparation_leaves_nothing(tiny, tmp_path):
@@ -106,3 +112,10 @@ def test_refuses_a_folder_that_is_none(tmp_path):
 def test_refuses_to_replace_a_folder(folder, tiny):
     with pytest.raises(ValueError, match=r"data\.zarr exists; move it away"):
         prepared_file.prepare(CFFile(tiny / "source.nc"), folder)
+
+
+def test_refuses_a_folder_packed_otherwise(copied):
+    path = copied / "state" / "zarr.json"
+    path.write_text(path.read_text().replace('"name": "crc32c"', '"name": "gzip", "configuration": {"level": 1}'))
+    with pytest.raises(ValueError, match=r"the chunks of state are not packed as icegen packs them"):
+        prepared_file.load(copied)
