@@ -15,8 +15,9 @@ class NearestSearch {
   NearestSearch(const Vector *points, const std::int32_t *order, std::size_t count)
       : points_(points), order_(order), count_(count) {}
 
-  // Index of the point nearest to `p`, -1 if there are none; of equally near ones the first.
-  std::int32_t find(const Vector &p) const;
+  // Index of the point nearest to `p`, -1 if there are none; of equally near ones the first. Points further than
+  // `within_km`, but for rounding, are not looked at: from far away all are nearly as near, and the tree helps little.
+  std::int32_t find(const Vector &p, double within_km = 2e5) const;
   const Vector &point(std::int32_t index) const { return points_[index]; }
 
  private:
