@@ -2,6 +2,7 @@
 #include "nearest.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
 
@@ -25,8 +26,9 @@ void sort_for_search(const Vector *points, std::int32_t *order, std::size_t coun
   sort_subtree(points, order, order + count, 0);
 }
 
-std::int32_t NearestSearch::find(const Vector &p) const {
-  double best = std::numeric_limits<double>::infinity();
+std::int32_t NearestSearch::find(const Vector &p, double within_km) const {
+  const double angle = within_km / kEarthRadiusKm, chord = 2 * std::sin(angle / 2);
+  double best = angle < 3 ? chord * chord * (1 + 1e-9) : std::numeric_limits<double>::infinity();
   std::int32_t found = -1;
   search(0, count_, 0, p, best, found);
   return found;

@@ -15,8 +15,10 @@ class NearestSearch {
   NearestSearch(const Vector *points, const std::int32_t *order, std::size_t count)
       : points_(points), order_(order), count_(count) {}
 
-  // Index of the point nearest to `p`, the first of several that are equally near; -1 if there are no points.
-  std::int32_t find(const Vector &p) const;
+  // Index of the point nearest to `p`, the first of several that are equally near; -1 if there are no points. Points
+  // further than `within_km`, except for rounding, are not searched: far away, all points are almost equally near, and
+  // the tree helps little.
+  std::int32_t find(const Vector &p, double within_km = 2e5) const;
   const Vector &point(std::int32_t index) const { return points_[index]; }
 
  private:

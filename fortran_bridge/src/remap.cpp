@@ -69,7 +69,7 @@ bool Remapping::operator()(const Point &point, std::vector<Link> &links) const {
 
 bool Remapping::nearest_ocean(const Point &point, std::vector<Link> &links) const {
   const Vector p = unit_vector(point);
-  const std::int32_t found = ocean_->nearest.find(p);
+  const std::int32_t found = ocean_->nearest.find(p, distance_km_);
   if (found < 0) return false;
   if (distance_km(p, ocean_->nearest.point(found)) > distance_km_) return false;
   links.push_back({ocean_->cells[found], 0, 1.0});

@@ -282,6 +282,10 @@ void test_nearest_search() {
     for (int j = 1; j < 500; ++j)
       if (length(points[j] - p) < length(points[nearest] - p)) nearest = j;
     check(search.find(p) == nearest, "the tree finds what looking at all of them finds");
+    for (const double within : {50., 300., 3000.}) {
+      const bool near = icegen::distance_km(points[nearest], p) <= within;
+      check(search.find(p, within) == (near ? nearest : -1), "and nothing further than wanted");
+    }
   }
   check(Searched({}).search().find({1, 0, 0}) == -1, "none of no points");
 }
