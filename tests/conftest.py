@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 
-import tiny as making
-
 torch.set_num_threads(1)  # sums of several threads differ in their last bits
 
 
@@ -18,6 +16,8 @@ def tiny(tmp_path_factory) -> Path:
 
     Tests read it; one that changes a file copies it first.
     """
+    import tiny as making  # with more packages than tests on a GPU need
+
     folder = tmp_path_factory.mktemp("tiny")
     path = making.make(folder)
     making.make_first_contract(path)
