@@ -8,9 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 
-import tiny as making
-from icegen.command import main as cli
-
 torch.set_num_threads(1)  # sums of several threads differ in their last bits
 
 
@@ -21,6 +18,8 @@ def tiny(tmp_path_factory) -> Path:
 
     Tests read it; one that changes a file copies it first.
     """
+    import tiny as making  # with more packages than tests on a GPU need
+
     folder = tmp_path_factory.mktemp("tiny")
     path = making.make(folder)
     making.make_first_contract(path)
@@ -31,6 +30,8 @@ def tiny(tmp_path_factory) -> Path:
 @pytest.fixture
 def icegen(monkeypatch, capsys, tmp_path) -> Callable[..., tuple[int, str, str]]:
     """Run the command line in this process and in an empty folder. Returns status, output and errors."""
+    from icegen.command import main as cli  # likewise
+
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
 

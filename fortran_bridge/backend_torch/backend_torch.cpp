@@ -37,6 +37,7 @@ struct Model {
   torch::Device device;
   c10::Stream stream;  // runs all its work; on a GPU not the default stream, which cannot be recorded
   bool half;           // bfloat16 products in the sampler's networks
+  bool records;        // the sampler's work is recorded and replayed
   DeviceClaim claim;   // keeps other models off the GPU
   Recent<std::array<int64_t, 3>, std::shared_ptr<Recording>, 4> recordings;  // key: members, conditions, steps
 
@@ -153,6 +154,14 @@ void warm_up(Model &model) {
   }
 }
 
+// Whether a GPU's work is recorded. ICEGEN_RECORD=off tells what recording gains, and whether a failure is its own.
+bool recording_wanted() {
+  const char *word = std::getenv("ICEGEN_RECORD");
+  const std::string wanted = word == nullptr ? "on" : word;
+  TORCH_CHECK(wanted == "on" || wanted == "off", "ICEGEN_RECORD is '", wanted, "'; wanted on or off");
+  return wanted == "on";
+}
+
 int create(const char *archive, const char *device, int device_index, const char *precision, int threads, void **model,
            char *message, size_t size) {
   return guarded(message, size, [&] {
@@ -179,7 +188,8 @@ int create(const char *archive, const char *device, int device_index, const char
     const c10::impl::VirtualGuardImpl streams(where.type());
     const c10::Stream stream = where.is_cpu() ? streams.getStream(where) : streams.getStreamFromGlobalPool(where);
     const bool half = std::string(precision) == "bfloat16";
-    auto made = std::make_unique<Model>(Model{std::move(module), where, stream, half, std::move(claim), {}});
+    const bool records = recording_wanted() && !where.is_cpu();
+    auto made = std::make_unique<Model>(Model{std::move(module), where, stream, half, records, std::move(claim), {}});
     warm_up(*made);
     *model = made.release();
   });
@@ -200,7 +210,7 @@ int generate(void *handle, int64_t seed, int64_t members, const int64_t *member,
     for (int64_t first = 0; first < members; first += together) {
       const auto of_these = date.expand({together, conditions});
       const auto noise = draw(model, seed, numbers.narrow(0, first, together), of_these, time, history != 0);
-      const auto latent = (model.device.is_cpu() ? solve : replay)(model, noise, of_these.to(model.device), steps);
+      const auto latent = (model.records ? replay : solve)(model, noise, of_these.to(model.device), steps);
       // A non-blocking copy from a GPU uses pinned memory.
       const auto states = model.run("decode", {latent, latent_noise}).contiguous().to(torch::kCPU, torch::kFloat, true);
       model.stream.synchronize();

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The scripts of ci/: their help, and what they refuse before any work."""
 
+import json
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
+import torch
 
 from compiled import BUILD, ROOT, require_built
 
@@ -18,15 +21,16 @@ SCRIPTS = [
     "ci/builds",
     "ci/coverage",
     "ci/fuzz",
+    "ci/gpu",
     "ci/lint",
     "ci/soak",
 ]
 
 
-def run(*arguments, **environment):
+def run(*arguments, timeout=120, **environment):
     command = [str(ROOT / arguments[0]), *(str(a) for a in arguments[1:])]
     return subprocess.run(
-        command, capture_output=True, text=True, env=os.environ | environment, timeout=120, check=False
+        command, capture_output=True, text=True, env=os.environ | environment, timeout=timeout, check=False
     )
 
 
@@ -67,6 +71,38 @@ def test_setup_names_what_it_cannot_install(tmp_path):
     assert process.returncode == 1
     for words in ("nagfor on PATH; $FC", "or in /opt/mpi/bin; $MPI_HOME", "netcdf-fortran.pc", "cmake 3.22"):
         assert words in process.stderr
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_gpu_wants_a_gpu(tmp_path):
+    process = run("ci/gpu", "--out", tmp_path, PYTHON=sys.executable)
+    assert process.returncode == 1
+    wanted = f"ci/gpu: torch {torch.__version__} sees no CUDA GPU; --dry shows on the CPU what can be shown there"
+    assert process.stderr.splitlines() == [wanted]
+
+
+def test_gpu_refuses_a_python_that_is_not_there():
+    process = run("ci/gpu", PYTHON="nopython")
+    assert process.returncode == 1
+    assert process.stderr.splitlines() == ["ci/gpu: PYTHON is 'nopython'; wanted a Python with torch"]
+
+
+@pytest.mark.long
+def test_gpu_dry_run(tmp_path):
+    """The script, the tests and the bench on the CPU, with the build that is there."""
+    require_built(BUILD / "lib/libicegen_backend_torch.so")
+    process = run("ci/gpu", "--dry", "--out", tmp_path, PYTHON=sys.executable, ICEGEN_BUILD=str(BUILD), timeout=400)
+    assert process.returncode == 0, process.stdout + process.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert process.stdout == (tmp_path / "report.txt").read_text()
+    results = {one["name"]: one["result"] for one in report["tests"]}
+    assert results["test_numbers: test_any_batch"] == "passed"
+    assert results["test_sharing: test_the_second_gpu"] == "skipped"
+    assert "failed" not in results.values()
+    rows, left_out = report["bench"]["rows"], report["bench"]["left_out"]
+    assert rows["seconds of a sample, 2, bfloat16"]["figure"] > 0
+    assert rows["training of the diffusion"]["figure"] > 0
+    assert left_out["recording, 1"] == "the device is cpu; wanted a GPU, whose work is recorded"
 
 
 @pytest.mark.long

@@ -9,11 +9,12 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from icegen.archive import Archive
+if TYPE_CHECKING:
+    from icegen.archive import Archive
 
 OFF_CENTRE = 0.01  # degrees north of centres, so that each point needs four cells; one at a centre needs one
 FEW_STEPS = 2  # of the sampler, where neither time nor state matters
@@ -36,7 +37,7 @@ COUNTED = {"OMPI_MCA_btl": "self,tcp", "OMPI_MCA_btl_tcp_if_include": "lo"}
 class Launcher:
     """Launches processes for one archive. ``folder``: of their namelists and points."""
 
-    def __init__(self, archive: Archive, threads: int, folder: Path):
+    def __init__(self, archive: "Archive", threads: int, folder: Path):
         self.archive, self.threads, self.folder = archive, threads, folder
         conditions = archive.metadata["condition"]
         self.year = conditions[0]["range"][0] if conditions else 1

@@ -10,11 +10,13 @@ import torch
 
 from icegen.archive import Archive, load
 from icegen.bench.eager import eager
+from icegen.bench.limits import waiting_for
 from icegen.bench.rows import Row, Work, paired
-from icegen.model.denoiser import DenoiserConfig, UViT, ocean_inputs
+from icegen.model.denoiser import CONDITION_INPUTS, DenoiserConfig, UViT, ocean_inputs
 from icegen.model.sampler import SamplerName
 from icegen.validation.generated import BridgeSampleSource, SampleKey
 
+CPU = torch.device("cpu")
 PAPER_STEPS = 20  # of Heun's method: 39 evaluations
 FEW_STEPS = 10  # of DPM-Solver++(2M): 10 evaluations
 # Diffusion in data space with about as many weights as the shipped latent model.
@@ -75,11 +77,11 @@ def _sampling(archive: Archive, sampler: SamplerName, steps: int) -> Work:
     return sample
 
 
-def against_data_space(archive: Archive, pairs: int) -> Row:
+def against_data_space(archive: Archive, pairs: int, device: torch.device = CPU) -> Row:
     """One evaluation of the denoiser of latents, over that of a similar denoiser of states."""
-    plain = eager(archive)
+    plain = eager(archive).to(device)
     shape = (len(archive.variables), *archive.grid.shape)
-    data = UViT(shape[0], 1, shape[1:], DATA_SPACE).eval()
+    data = UViT(shape[0], 1, shape[1:], DATA_SPACE).eval().to(device)
     weights = [sum(p.numel() for p in model.parameters()) / 1e6 for model in (plain.denoiser, data)]
     return paired(
         f"one evaluation of the latent model ({weights[0]:.1f} M weights)",
@@ -92,11 +94,13 @@ def against_data_space(archive: Archive, pairs: int) -> Row:
 
 def _evaluation(model: UViT, shape: tuple[int, ...], ocean: torch.Tensor) -> Work:
     """One evaluation of a denoiser of states [channel, y, x]."""
-    z, condition_inputs = torch.randn(1, *shape), torch.zeros(1, 6)
+    device = ocean.device
+    z, gamma = torch.randn(1, *shape, device=device), torch.zeros(1, device=device)
+    condition_inputs = torch.zeros(1, CONDITION_INPUTS, device=device)
     coarse = ocean_inputs(ocean, ocean.shape[2] // shape[1])[0]
 
     @torch.inference_mode()
     def evaluate() -> torch.Tensor:
-        return model(z, torch.zeros(1), condition_inputs, coarse)
+        return model(z, gamma, condition_inputs, coarse)
 
-    return evaluate
+    return waiting_for(device, evaluate)

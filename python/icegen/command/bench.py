@@ -22,11 +22,23 @@ from icegen.command.terminal import errors
 @click.option(
     "--docs", type=path_type, help="Also write the figures into performance.md and scaling.md of this folder."
 )
-def bench(archive: str | None, quick: bool, threads: int, json_path: Path | None, docs: Path | None) -> None:
+@click.option("--device", help="Measure instead samples and trainings on this device: cuda, cuda:N or cpu.")
+@click.option("--tiny", is_flag=True, help="With --device: small batches and trainings, as a trial.")
+def bench(
+    archive: str | None,
+    quick: bool,
+    threads: int,
+    json_path: Path | None,
+    docs: Path | None,
+    device: str | None,
+    tiny: bool,
+) -> None:
     """Measure the time, memory and traffic of an archive on this machine's CPU, in Python and in hosts under MPI.
 
     Each row is the ratio of two alternatives, which are run in turn, with its bound. ARCHIVE is a path or the name of a
     shipped archive; default: arctic_observed.
+
+    With --device, the rows are of batches of samples on a device, as a host's generator makes them, and of trainings.
 
     Example: icegen bench --quick --json bench.json
     """
@@ -39,9 +51,20 @@ def bench(archive: str | None, quick: bool, threads: int, json_path: Path | None
         pages = [docs / name for name in ("performance.md", "scaling.md")] if docs else []
         for page in pages:
             report.require_block(page)
+        if docs and device:
+            raise ValueError("--docs and --device are given; wanted one, since the pages hold figures of the CPU")
+        if device:
+            icegen.load(shipped.find(archive), device)  # raises ValueError for a device that is not there
         loaded = icegen.load(shipped.find(archive))
         pairs, ranks = (3, (1, 8)) if quick else (11, suite.RANKS)
-        outcome = suite.bench(loaded, threads, pairs, ranks, lambda what: errors.print(f"measuring {what}"))
+
+        def progress(what: str) -> None:
+            errors.print(f"measuring {what}")
+
+        if device:
+            outcome = suite.bench_device(loaded, device, threads, pairs, tiny, progress)
+        else:
+            outcome = suite.bench(loaded, threads, pairs, ranks, progress)
         if file:
             file.write_text(json.dumps(outcome.as_dict(), indent=1))
         for page, write in zip(pages, (report.performance, scaling.scaling), strict=False):
