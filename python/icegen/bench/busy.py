@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from icegen.bench.rows import timed
@@ -30,7 +29,7 @@ def busy(work: Callable[[], None]) -> Busy:
     work()
     with profile(activities=[ProfilerActivity.CUDA]) as profiler:
         seconds = timed(work)
-    events = [e for e in profiler.events() if e.device_type == DeviceType.CUDA]
+    events = [e for e in profiler.events() if e.device_type.name == "CUDA"]
     # A library's own marks span kernels, and the time between them.
     events = [e for e in events if not getattr(e, "is_user_annotation", False)]
     copies = [_interval(e) for e in events if "Memcpy DtoH" in e.name]
