@@ -36,17 +36,22 @@ def along_map(fields: xr.Dataset, corners: tuple[np.ndarray, np.ndarray], agains
 
 
 def draw_arrows(panel: Axes, corners: tuple[np.ndarray, np.ndarray], u: np.ndarray, v: np.ndarray, top: float) -> None:
-    """Arrows of drift along the map's axes [row, column], NaN without; ``top`` is the end of the colour scale."""
+    """Arrows of drift along the map's axes [row, column], NaN without; ``top`` is the end of the colour scale.
+
+    Faster ice has arrows of that length.
+    """
     every = max(1, max(u.shape) // ARROWS)
     x, y = (c[every // 2 :: every, every // 2 :: every] for c in centres(*corners))
     u, v = (values[every // 2 :: every, every // 2 :: every] for values in (u, v))
-    moving = np.hypot(u, v) > 0  # false without a value
+    speed = np.hypot(u, v)
+    moving = speed > 0  # false without a value
+    shown = np.minimum(1, top / np.where(moving, speed, top))
     apart = np.median(np.hypot(np.diff(x, axis=1), np.diff(y, axis=1))) if x.shape[1] > 1 else 1.0
     panel.quiver(
         x[moving],
         y[moving],
-        u[moving],
-        v[moving],
+        (u * shown)[moving],
+        (v * shown)[moving],
         angles="xy",
         scale_units="xy",
         scale=top / (LONGEST * apart),

@@ -4,10 +4,12 @@
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.quiver import Quiver
 
 from icegen.maps import polar
+from icegen.maps.drift import draw_arrows
 from icegen.maps.plot import draw, maps, of_states, plot, read, season
 
 
@@ -245,6 +247,17 @@ def test_arrows_point_along_the_map(turned):
     fields = of_states(made, ["drift"]).arrows
     np.testing.assert_allclose(fields.u.values, made.siu.values, atol=1e-6)
     np.testing.assert_allclose(fields.v.values, made.siv.values, atol=1e-6)
+
+
+def test_fast_ice_has_no_longer_arrows():
+    panel = Figure().subplots()
+    corners = np.meshgrid(np.arange(5.0), np.arange(5.0))
+    u = np.full((4, 4), 0.1)
+    u[0, 0], u[1, 1] = 50.0, np.nan
+    draw_arrows(panel, corners, u, np.zeros((4, 4)), top=0.5)
+    (arrows,) = panel.collections
+    assert len(arrows.U) == 15
+    np.testing.assert_allclose(np.sort(arrows.U)[[0, -1]], [0.1, 0.5])
 
 
 def test_damage_has_a_scale_of_its_own():
