@@ -12,7 +12,9 @@ of a quantity of the states at a lag is the mean of the bands' correlations, wei
 variance that each band makes. These shares are measured on samples in which one band is drawn anew.
 
 A sampler is not linear, so its samples are forgotten faster than their noise. Their memory is measured on some members
-at some dates, and what they lack is added to what the fit aims at.
+at some dates, and what they lack is added to what the fit aims at. A measurement on few members is noisy. Each
+correction therefore has members of its own and counts for less than the one before (stochastic approximation; Robbins
+and Monro 1951, doi:10.1214/aoms/1177729586).
 """
 
 import dataclasses
@@ -47,8 +49,7 @@ LEAST_TIMES = 8  # for each term of trend and season
 POOL = 2  # cells, to which states are averaged where their memory is measured
 SCALES = 20  # candidates
 MOST_SCALES = 2  # of a band
-SEED = 1  # of the samples
-MOST_CORRELATED = 0.98  # that a fit aims at
+HIGHEST_AIM = 1.5  # correlation that a fit aims at; above 1 it asks for the slowest noise that there is
 PRIOR = 0.1  # weight of the latents' own memory beside that of the states
 LEAST_VARIANCE = 1e-3  # of a channel, over the largest: below it lie only errors of the encoder
 DAYS = 365.25
@@ -59,9 +60,9 @@ class HistoryConfig:
     """How export fits the memory of a member's noise. No training depends on it."""
 
     corrections: int = Field(
-        default=2,
+        default=4,
         ge=0,
-        description="times that the fit is corrected for the memory that samples lack; the best fit is kept",
+        description="times that the fit is corrected for the memory that samples lack",
     )
     dates: int = Field(default=8, ge=1, description="dates of the samples whose memory is measured")
     members: int = Field(default=8, ge=2, description="members at each of these dates, and at each lag after them")
@@ -121,19 +122,14 @@ def fit_history(model: GenerativeModel, data: PreparedData, config: HistoryConfi
     memory = np.concatenate([channels.memory, patterns.memory])
     model.history = noise([((1.0,), (1.0,))] * len(memory))
     shares = shares_of_bands(model, data, times)
-    aim, least, best = record, np.inf, model.history
+    aim = record
     for correction in range(config.corrections + 1):
         model.history = noise(fit_scales(np.array(list(lags)), memory, shares, aim))
-        if config.corrections == 0:
-            return
-        lacking = record - memory_of_samples(model, data, times, lags, config)
-        log.info("correction %d: samples lack memory of %s", correction, lacking.round(2).tolist())
-        if (lack := float(np.square(lacking).mean())) < least:
-            least, best = lack, model.history
-        aim = (aim + lacking).clip(0, MOST_CORRELATED)
-    model.history = best
-    log.info("memory at lags of %s days fitted to %d states; samples lack %.2f of it, as a root mean square",
-             ", ".join(map(str, lags)), len(times), np.sqrt(least))  # fmt: skip
+        if correction < config.corrections:
+            lacking = record - memory_of_samples(model, data, times, lags, config, seed=correction + 1)
+            aim = (aim + lacking / (correction + 1)).clip(0, HIGHEST_AIM)
+            log.info("correction %d: samples lacked memory of %s", correction + 1, lacking.round(2).tolist())
+    log.info("memory fitted to %d states, at lags of %s days", len(times), ", ".join(map(str, lags)))
 
 
 def pairs_of(days: np.ndarray, lags: Iterable[int] = LAGS, least: int = LEAST_PAIRS) -> Pairs:
@@ -247,7 +243,7 @@ def shares_of_bands(model: GenerativeModel, data: PreparedData, times: np.ndarra
 
 
 def memory_of_samples(
-    model: GenerativeModel, data: PreparedData, times: np.ndarray, lags: Pairs, config: HistoryConfig
+    model: GenerativeModel, data: PreparedData, times: np.ndarray, lags: Pairs, config: HistoryConfig, seed: int
 ) -> np.ndarray:
     """Correlation [quantity, lag] of a member's anomalies about the mean of the members of each date.
 
@@ -268,7 +264,7 @@ def memory_of_samples(
             condition = torch.tensor([date], dtype=torch.int64, device=model.mean.device).reshape(1, -1)
             states = []
             for member in members:
-                noise = model.noise(SEED, torch.tensor([member]), torch.tensor([day.toordinal()]), True)
+                noise = model.noise(seed, torch.tensor([member]), torch.tensor([day.toordinal()]), True)
                 states.append(model.decode(model.solve(noise, condition, steps), model.latent_noise))
             found = [torch.stack(values).double() for values in zip(*quantities(model, torch.cat(states)), strict=True)]
             anomaly.append([values - values.mean(0) for values in found])

@@ -106,6 +106,7 @@ class Linear:
     concentration = -1
     latent_noise = 0.0
     ocean = torch.ones(1, 1, 24, 24)
+    mean = torch.zeros(1, 1, 1)
 
     def __init__(self, scale):
         self.history = HistoryNoise((1, 24, 24), torch.eye(1), [Band(1, (scale,), (1.0,))], torch.eye(0), [])
@@ -124,7 +125,7 @@ def test_memory_of_samples_is_that_of_their_noise():
     day = np.array([15, 40, 300])
     data = SimpleNamespace(year=np.array([1999, 2000, 2001]), day_of_year=day, variables=[None])
     lags = {30: None, 91: None}
-    found = memory_of_samples(Linear(60.0), data, np.arange(3), lags, HistoryConfig(dates=3, members=6))
+    found = memory_of_samples(Linear(60.0), data, np.arange(3), lags, HistoryConfig(dates=3, members=6), seed=1)
     expected = [[correlation(t, t + lag, 60.0) for lag in lags] for t in day]
     np.testing.assert_allclose(found[0], np.mean(expected, axis=0), atol=0.05)
 
