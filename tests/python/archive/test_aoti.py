@@ -133,7 +133,7 @@ def test_samples_as_of_torchscript_in_bfloat16(tiny, library, tmp_path, monkeypa
 
 
 def test_refuses_an_archive_without_compiled_networks(library, tiny, tmp_path):
-    assert "it has no compiled networks; `icegen export --backend aoti`" in refusal(tmp_path, tiny / "tiny.pt")
+    assert "it has no compiled networks; run `icegen export --backend aoti`" in refusal(tmp_path, tiny / "tiny.pt")
 
 
 @pytest.mark.parametrize(
