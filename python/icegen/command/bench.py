@@ -48,11 +48,11 @@ def bench(
 
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(replacing(json_path)) if json_path else None
+        if docs and device:
+            raise ValueError("--docs and --device are given; wanted one, since the pages hold figures of the CPU")
         pages = [docs / name for name in ("performance.md", "scaling.md")] if docs else []
         for page in pages:
             report.require_block(page)
-        if docs and device:
-            raise ValueError("--docs and --device are given; wanted one, since the pages hold figures of the CPU")
         if device:
             icegen.load(shipped.find(archive), device)  # raises ValueError for a device that is not there
         loaded = icegen.load(shipped.find(archive))
