@@ -20,6 +20,7 @@ TINY = {
     "autoencoder_training": {"steps": 2, "batch": 2, "crop": 32},
     "diffusion_training": {"steps": 2, "batch": 2},
     "sampler": {"steps": 2},
+    "history": {"corrections": 1, "dates": 2, "members": 2},
 }
 
 
