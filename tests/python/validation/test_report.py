@@ -128,8 +128,8 @@ def test_refuses_an_out_that_is_a_file(icegen, tiny, tmp_path):
     (tmp_path / "report").write_text("mine")
     status, _, err = icegen("validate", tiny / "tiny.pt", "--reference", tiny / "prepared.nc", "--out", "report", *RUN)
     assert status == 1
-    assert len(err.splitlines()) == 1
-    assert "report" in err
+    (line,) = [line for line in err.splitlines() if "the archive was trained for" not in line]
+    assert "report" in line
     assert (tmp_path / "report").read_text() == "mine"
 
 
