@@ -29,7 +29,7 @@ from icegen.validation.report import HEADINGS, score_texts
 
 log = logging.getLogger(__name__)
 
-REPLICATES = 200  # of the evidence, for the intervals of the scores
+REPLICATES = 100  # of the evidence, for the intervals of the scores
 
 
 @dataclass(frozen=True, eq=False)
