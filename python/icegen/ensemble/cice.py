@@ -7,7 +7,6 @@ fields, and all cells that the archive does not know, keep their bits.
 """
 
 import re
-import shutil
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +14,11 @@ from typing import Any
 
 import netCDF4
 import numpy as np
-from scipy.spatial import cKDTree
 
 from icegen.ensemble import categories, host_grid, icepack
 from icegen.ensemble.categories import PUNY, blended
 from icegen.ensemble.points import PointIce
+from icegen.ensemble.restarts import edited_copy, replace_values
 
 NEEDED = ("aicen", "vicen", "vsnon", "Tsfcn", "qice001", "sice001", "qsno001")
 NOT_ZERO = ("fbrn", "fsd001")  # tracers of which new ice needs values that only the model can give
@@ -56,7 +55,7 @@ class CICETemplate:
         self._fields, self._names = _read(path)
         count, *shape = self._fields["aicen"].shape
         self.grid = host_grid.read(grid, mask)
-        inside = self.grid.ocean | True
+        inside = np.ones_like(self.grid.ocean)
         if [size + 2 for size in self.grid.ocean.shape] == shape:  # of a run with restart_ext
             self.grid, inside = self.grid.with_ghost_cells(), np.pad(inside, 1)
         self.grid.require_shape(grid, tuple(shape))
@@ -68,17 +67,8 @@ class CICETemplate:
 
     def write(self, folder: Path, ice: PointIce, note: str) -> None:
         """Write the restart into a folder under the template's name. note: a line for its history."""
-        path = folder / self.path.name
-        shutil.copyfile(self.path, path)
-        path.chmod(0o644)
-        with netCDF4.Dataset(path, "a") as file:
-            file.set_auto_maskandscale(False)
-            before = getattr(file, "history", "")
-            file.history = note + (f"\n{before}" if before else "")
-            for name, values in self.with_ice(ice).items():
-                whole = file[name][...]
-                whole[..., self.grid.ocean] = values
-                file[name][...] = whole
+        with edited_copy(self.path, folder, note) as file:
+            replace_values(file, self.grid.ocean, self.with_ice(ice))
 
     def with_ice(self, ice: PointIce) -> dict[str, np.ndarray]:
         """The fields that change by name, float64 [category, point]."""
@@ -116,13 +106,10 @@ class CICETemplate:
         """Of new ice, degrees Celsius [point]: the surface temperature of the template's nearest ice."""
         old = self._fields
         weight = np.where((old["aicen"] > PUNY) & (old["vicen"] > PUNY), old["aicen"], 0)
-        iced = weight.any(0)
+        iced = np.asarray(weight.any(0))
         if not iced.any():
             return np.full(iced.shape, icepack.FREEZING)
-        lon, lat = np.radians(self.points)
-        unit = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], -1)
-        nearest = cKDTree(unit[iced]).query(unit)[1]
-        surface = _mean(old["Tsfcn"], weight)[iced][nearest]
+        surface = _mean(old["Tsfcn"], weight)[self.grid.nearest(iced)]
         return np.clip(surface, COLDEST_NEW, WARMEST_NEW)
 
     def _require_ice_on_ocean(self, mask: Path, land: np.ndarray) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import netCDF4
 import numpy as np
+from scipy.spatial import cKDTree
 
 CENTRES = (("TLON", "TLAT"), ("tlon", "tlat"), ("glamt", "gphit"), ("nav_lon", "nav_lat"), ("xc", "yc"),
            ("longitude", "latitude"), ("geolon", "geolat"), ("lon", "lat"))  # fmt: skip
@@ -37,6 +38,12 @@ class HostGrid:
     def points(self) -> tuple[np.ndarray, np.ndarray]:
         """Longitude and latitude of the ocean cells, float64 [point]."""
         return self.longitude[self.ocean], self.latitude[self.ocean]
+
+    def nearest(self, among: np.ndarray) -> np.ndarray:
+        """For each point, the nearest of those where bool ``among`` [point] is true: its index, [point]."""
+        lon, lat = np.radians(self.points)
+        unit = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], -1)
+        return np.flatnonzero(among)[cKDTree(unit[among]).query(unit)[1]]
 
 
 def read(path: Path, mask: Path | None = None) -> HostGrid:

@@ -6,19 +6,18 @@ ice is as warm as the nearest ice of the template. Restarts of the Lagrangian ne
 grid file describes.
 """
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import netCDF4
 import numpy as np
-from scipy.spatial import cKDTree
 
 from icegen.ensemble import categories, host_grid, icepack
 from icegen.ensemble.categories import PUNY, blended
 from icegen.ensemble.host_grid import HostGrid
 from icegen.ensemble.points import PointIce
+from icegen.ensemble.restarts import edited_copy
 
 AMOUNTS = ("cice", "hice", "hsnow")
 NEEDED = (*AMOUNTS, "tice", "mask")
@@ -51,16 +50,10 @@ class NextSIMTemplate:
 
     def write(self, folder: Path, ice: PointIce, note: str) -> None:
         """Write the restart into a folder under the template's name. note: a line for its history."""
-        path = folder / self.path.name
-        shutil.copyfile(self.path, path)
-        path.chmod(0o644)
-        with netCDF4.Dataset(path, "a") as file:
-            before = getattr(file, "history", "")
-            file.history = note + (f"\n{before}" if before else "")
+        with edited_copy(self.path, folder, note) as file:
             group = file.groups.get("data", file)
             for name, values in self.with_ice(ice).items():
                 variable = group[name]
-                variable.set_auto_maskandscale(False)
                 whole = _levels_first(variable)
                 whole[:, self.grid.ocean] = values
                 variable[...] = _as_stored(whole, variable)
@@ -86,9 +79,7 @@ class NextSIMTemplate:
         """Values [component, point] of the nearest point with ice; freezing where there is none."""
         if not iced.any():
             return np.full_like(values, icepack.FREEZING)
-        lon, lat = np.radians(self.points)
-        unit = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], -1)
-        return values[:, iced][:, cKDTree(unit[iced]).query(unit)[1]]
+        return values[:, self.grid.nearest(iced)]
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], tuple[np.ndarray, np.ndarray] | None]:

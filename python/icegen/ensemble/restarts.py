@@ -11,10 +11,12 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+import netCDF4
 import numpy as np
 
 from icegen.archive.format import Description
@@ -151,3 +153,24 @@ def _claim(out: Path, identity: dict[str, Any]) -> None:
                 f"{out} holds another request: its {name} is {there.get(name)}, wanted {identity.get(name)}; "
                 "remove it, or choose another folder"
             )
+
+
+@contextmanager
+def edited_copy(template: Path, folder: Path, note: str) -> Iterator[netCDF4.Dataset]:
+    """A copy of a NetCDF template in a folder, under its name, open to be changed. note: a line for its history."""
+    path = folder / template.name
+    shutil.copyfile(template, path)
+    path.chmod(0o644)
+    with netCDF4.Dataset(path, "a") as file:
+        file.set_auto_maskandscale(False)
+        before = getattr(file, "history", "")
+        file.history = note + (f"\n{before}" if before else "")
+        yield file
+
+
+def replace_values(file: netCDF4.Dataset, ocean: np.ndarray, fields: Mapping[str, np.ndarray]) -> None:
+    """Replace fields [..., point] of a file at the ocean cells, bool [y, x], of its last two axes."""
+    for name, values in fields.items():
+        whole = file[name][...]
+        whole[..., ocean] = values
+        file[name][...] = whole

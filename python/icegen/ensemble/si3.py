@@ -6,18 +6,17 @@ ponds - follows the ice to which it belongs. The layout is that of NEMO 4 and 5.
 """
 
 import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import netCDF4
 import numpy as np
-from scipy.spatial import cKDTree
 
 from icegen.ensemble import categories, host_grid
 from icegen.ensemble.categories import PUNY, blended
 from icegen.ensemble.points import PointIce
+from icegen.ensemble.restarts import edited_copy, replace_values
 
 NEEDED = ("a_i", "v_i", "v_s", "sv_i", "t_su", "e_i_l01", "e_s_l01")
 WITH_VOLUME = re.compile(r"e_i_l\d\d|szv_i_l\d\d|sv_i")
@@ -62,17 +61,8 @@ class SI3Template:
 
     def write(self, folder: Path, ice: PointIce, note: str) -> None:
         """Write the restart into a folder under the template's name. note: a line for its history."""
-        path = folder / self.path.name
-        shutil.copyfile(self.path, path)
-        path.chmod(0o644)
-        with netCDF4.Dataset(path, "a") as file:
-            file.set_auto_maskandscale(False)
-            before = getattr(file, "history", "")
-            file.history = note + (f"\n{before}" if before else "")
-            for name, values in self.with_ice(ice).items():
-                whole = file[name][...]
-                whole[..., self.grid.ocean] = values
-                file[name][...] = whole
+        with edited_copy(self.path, folder, note) as file:
+            replace_values(file, self.grid.ocean, self.with_ice(ice))
 
     def with_ice(self, ice: PointIce) -> dict[str, np.ndarray]:
         """The fields that change by name, float64 [category, point]."""
@@ -116,9 +106,7 @@ class SI3Template:
             raise ValueError(
                 f"{self.path} has no ice with snow; wanted a template from which new ice takes its contents"
             )
-        lon, lat = np.radians(self.points)
-        unit = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], -1)
-        return np.flatnonzero(iced)[cKDTree(unit[iced]).query(unit)[1]]
+        return self.grid.nearest(iced)
 
 
 def bounds_of(count: int, mean: float, thickest: float = 99.0) -> np.ndarray:
