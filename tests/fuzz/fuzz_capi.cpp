@@ -131,7 +131,10 @@ class Caller {
     const bool fine = record.handle != nullptr && slot >= 1 && members >= 1 && members <= 1000000 &&
                       first_member >= 1 && first_member <= INT_MAX - 1000000 && date;
     call(icegen_request_slot(record.handle, slot, first_member, members, year, day, message_, sizeof message_), fine);
-    if (fine) record.slots[slot] = {first_member, members, record.by_date ? day : 0};
+    if (fine)
+      record.slots[slot] = {first_member, members, record.by_date ? day : 0};
+    else
+      record.slots.erase(slot);  // a refused request empties its slot
   }
 
   void test(Record &record) {
