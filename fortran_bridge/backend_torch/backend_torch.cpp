@@ -108,6 +108,13 @@ torch::Tensor solve(Model &model, const torch::Tensor &noise, const torch::Tenso
   return model.run("solve", {noise, condition, steps});
 }
 
+// Latents near a given one.
+torch::Tensor solve_near(Model &model, const torch::Tensor &latent, const torch::Tensor &noise, double level,
+                         const torch::Tensor &condition, int64_t steps) {
+  const Autocast autocast(model.device.type(), model.half);
+  return model.run("solve_near", {latent, noise, level, condition, steps});
+}
+
 #ifdef RECORDS
 // A recording of the sampler on a GPU, for one shape of inputs. The sampler consists of thousands of small kernels.
 // Replaying them is faster than launching them one by one.
@@ -224,11 +231,43 @@ int generate(void *handle, int64_t seed, int64_t members, const int64_t *member,
   });
 }
 
+int perturb(void *handle, const float *given, const float *weight, size_t given_size, double level, int64_t seed,
+            int64_t members, const int64_t *member, int64_t conditions, const int64_t *condition, int64_t time,
+            int history, int64_t steps, float *state, size_t state_size, char *message, size_t size) {
+  return guarded(message, size, [&] {
+    auto &model = *static_cast<Model *>(handle);
+    TORCH_CHECK(model.module.find_method("near").has_value(), "this archive cannot perturb; export it again");
+    c10::InferenceMode inference;
+    const c10::StreamGuard guard(model.stream);
+    const auto date = torch::from_blob(const_cast<int64_t *>(condition), {1, conditions}, torch::kLong);
+    const auto on_device = date.to(model.device);
+    const auto shape = model.module.attr("gain").toTensor().sizes();
+    const auto field = [&](const float *values) {
+      return torch::from_blob(const_cast<float *>(values), shape, torch::kFloat).unsqueeze(0).to(model.device);
+    };
+    TORCH_CHECK(field(given).numel() == static_cast<int64_t>(given_size) && given_size * members == state_size,
+                "the given state has ", given_size, " values; wanted ", field(given).numel());
+    const auto whole = model.run("complete", {field(given), field(weight), on_device});
+    const auto latent = model.run("encode", {whole});
+    for (int64_t i = 0; i < members; ++i) {
+      auto made = whole;
+      if (member[i] != 0 && level > 0) {
+        const auto noise = draw(model, seed, torch::full({1}, member[i], torch::kLong), date, time, history != 0);
+        const auto perturbed = solve_near(model, latent, noise, level, on_device, steps);
+        made = model.run("near", {whole, latent, perturbed});
+      }
+      made = made.contiguous().to(torch::kCPU, torch::kFloat, true);
+      model.stream.synchronize();
+      std::memcpy(state + given_size * static_cast<size_t>(i), made.const_data_ptr<float>(), given_size * sizeof(float));
+    }
+  });
+}
+
 void destroy(void *handle) { delete static_cast<Model *>(handle); }
 
 }  // namespace
 
 extern "C" __attribute__((visibility("default"))) const icegen_backend *icegen_backend_v2(void) {
-  static const icegen_backend backend = {create, generate, destroy};
+  static const icegen_backend backend = {create, generate, destroy, perturb};
   return &backend;
 }

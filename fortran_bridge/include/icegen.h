@@ -123,6 +123,36 @@ ICEGEN_API int icegen_request_slot(icegen_emulator *emulator, int slot, int firs
                                    int day_of_year, char *message, size_t message_size);
 
 /*
+ * Give the host's own ice, near which icegen_perturb generates states.
+ * A cell of the archive's grid takes the mean of the points that are interpolated from it, weighted as there. Cells that
+ * no point reaches, and variables that are not given, take what the archive tells from the date and from the cells
+ * around. The sums do not depend on the host's decomposition.
+ * target: a set of points, as given to icegen_add_target.
+ * variable: id of a variable of the archive, such as "sic" or "sit". Each variable is given once for a perturbation.
+ * n: number of points, as given for the target.
+ * values [n]: in the archive's units, finite and within its bounds.
+ * valid [n]: 0 where a point is left out, such as a halo's or one on land; all ranks together give each point once.
+ * NULL: no point is left out.
+ */
+ICEGEN_API int icegen_give_f64(icegen_emulator *emulator, const char *target, const char *variable, int64_t n,
+                               const double *values, const signed char *valid, char *message, size_t message_size);
+ICEGEN_API int icegen_give_f32(icegen_emulator *emulator, const char *target, const char *variable, int64_t n,
+                               const float *values, const signed char *valid, char *message, size_t message_size);
+
+/*
+ * Request states near the ice that was given since the last perturbation. The given state is encoded, noised, denoised
+ * and decoded; the difference to the same state without noise is added to it.
+ * level: 0 to 1. 0 gives the given state; towards 1, the members become those of icegen_request_slot.
+ * The other arguments, and what is done with slots, are as for icegen_request_slot. It needs an archive of contract 2.
+ *
+ * Member 0 is the given state as the archive's grid has it, completed and made consistent.
+ * A name with "_increment", such as "sic_increment", is the difference of a field to that of member 0: what a host adds
+ * to its own ice, and so keeps its own fine scales.
+ */
+ICEGEN_API int icegen_perturb(icegen_emulator *emulator, int slot, int first_member, int members, double level,
+                              int year, int day_of_year, char *message, size_t message_size);
+
+/*
  * Test whether the request in a slot is complete, without waiting for it.
  * ready: 1 or 0, the same on all ranks.
  */

@@ -40,6 +40,16 @@ typedef struct icegen_backend {
                   const int64_t *condition, int64_t time, int history, int64_t steps, float *state, size_t size,
                   char *message, size_t message_size);
   void (*destroy)(void *model);
+  /*
+   * Generate states near a given one. NULL if the backend has no such function.
+   * given, weight: float32 [variable, y, x], of `given_size` elements in all. The values of the host, used where the
+   * weight is above 0; the model fills the rest.
+   * level: 0 to 1, how far the states lie from the given one. Member 0 is the given state itself, completed.
+   * The other arguments are those of generate.
+   */
+  int (*perturb)(void *model, const float *given, const float *weight, size_t given_size, double level, int64_t seed,
+                 int64_t members, const int64_t *member, int64_t conditions, const int64_t *condition, int64_t time,
+                 int history, int64_t steps, float *state, size_t size, char *message, size_t message_size);
 } icegen_backend;
 
 typedef const icegen_backend *(*icegen_backend_entry)(void);

@@ -9,6 +9,7 @@
 
 #include "archive.h"
 #include "dates.h"
+#include "given.h"
 
 namespace icegen {
 
@@ -28,7 +29,14 @@ class Model {
   void generate(std::int64_t seed, const std::vector<std::int64_t> &members, const Moment &moment, int steps,
                 std::vector<float> &states);
 
+  // The same for states near a given one; level: 0 to 1. Member 0 is the given state.
+  void perturb(const GivenState &given, double level, std::int64_t seed, const std::vector<std::int64_t> &members,
+               const Moment &moment, int steps, std::vector<float> &states);
+
  private:
+  // Check the states of members, and pack their ocean cells.
+  void accept(const std::vector<std::int64_t> &members, std::vector<float> &states) const;
+
   const Archive &archive_;
   const icegen_backend *functions_ = nullptr;
   void *handle_ = nullptr;

@@ -169,6 +169,22 @@ int icegen_request_slot(icegen_emulator *emulator, int slot, int first_member, i
                  [&] { checked(emulator).request(slot, first_member, members, year, day_of_year); });
 }
 
+int icegen_give_f64(icegen_emulator *emulator, const char *target, const char *variable, int64_t n,
+                    const double *values, const signed char *valid, char *message, size_t message_size) {
+  return guarded(message, message_size, [&] { checked(emulator).give(target, variable, n, values, valid); });
+}
+
+int icegen_give_f32(icegen_emulator *emulator, const char *target, const char *variable, int64_t n,
+                    const float *values, const signed char *valid, char *message, size_t message_size) {
+  return guarded(message, message_size, [&] { checked(emulator).give(target, variable, n, values, valid); });
+}
+
+int icegen_perturb(icegen_emulator *emulator, int slot, int first_member, int members, double level, int year,
+                   int day_of_year, char *message, size_t message_size) {
+  return guarded(message, message_size,
+                 [&] { checked(emulator).perturb(slot, first_member, members, level, year, day_of_year); });
+}
+
 int icegen_test(icegen_emulator *emulator, int slot, int *ready, char *message, size_t message_size) {
   return guarded(message, message_size, [&] { checked(emulator).test(slot, ready); });
 }

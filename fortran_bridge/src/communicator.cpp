@@ -118,6 +118,10 @@ void Communicator::broadcast(std::string &text) const {
   to_all(text.data(), size);
 }
 
+void Communicator::sum(std::vector<std::int64_t> &numbers) const {
+  icegen::sum(MPI_Comm_f2c(handles_.all), numbers.data(), numbers.size());
+}
+
 std::vector<int> Communicator::node_sizes() const {
   const MPI_Comm node = MPI_Comm_f2c(handles_.node), leaders = MPI_Comm_f2c(handles_.leaders);
   int nodes = 0;

@@ -6,6 +6,7 @@
 // collective calls would keep the others waiting.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -78,6 +79,9 @@ class Communicator {
 
   // Send the first rank's text to the leaders of all nodes, and from each leader to the other ranks of its node.
   void broadcast(std::string &text) const;
+
+  // Add up the ranks' numbers; each rank receives the sums. All ranks have as many.
+  void sum(std::vector<std::int64_t> &numbers) const;
 
   // Number of ranks of each node.
   std::vector<int> node_sizes() const;

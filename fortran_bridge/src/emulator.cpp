@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <chrono>
 #include <climits>
+#include <functional>
+#include <string_view>
 
 #include "error.h"
 #include "fields.h"
@@ -210,6 +212,63 @@ void Emulator::remove_target(const char *name) {
 }
 
 void Emulator::request(int slot, int first_member, int members, int year, int day_of_year) {
+  request(slot, first_member, members, year, day_of_year, {});
+}
+
+void Emulator::give(const char *target_name, const char *variable, std::int64_t n, const HostReals &values,
+                    const signed char *valid) {
+  std::size_t index = 0;
+  GivenFields::Sums sums;
+  const auto arguments = [&] { return "target " + or_empty(target_name) + ", variable " + or_empty(variable); };
+  comm_.agree(arguments, [&] {
+    require(target_name, "target"), require(variable, "variable");
+    const Target &target = target_named(target_name);
+    const std::vector<std::string> &known = archive_.variables;
+    index = std::find(known.begin(), known.end(), variable) - known.begin();
+    if (index == known.size()) {
+      std::string names;
+      for (const std::string &name : known) names += (names.empty() ? "" : ", ") + name;
+      fail(ICEGEN_BAD_ARGUMENT, "variable '", variable, "' cannot be given; wanted one of ", names);
+    }
+    if (given_.has(index)) fail(ICEGEN_BAD_ARGUMENT, variable, " was given already; the next call of perturb takes it");
+    if (n != static_cast<std::int64_t>(target.valid.size()))
+      fail(ICEGEN_BAD_ARGUMENT, "target '", target_name, "' has ", target.valid.size(),
+           " points here; the arrays hold ", n);
+    if (n > 0 && values.missing()) fail(ICEGEN_BAD_ARGUMENT, "values is a null pointer");
+    sums = GivenFields::sums(archive_, index, target, values, valid);
+  });
+  comm_.agree([&] { given_.add(index, std::move(sums)); });
+}
+
+void Emulator::perturb(int slot, int first_member, int members, double level, int year, int day_of_year) {
+  Around around;
+  try {
+    comm_.agree([&] { return "level " + std::to_string(level) + ", slot " + std::to_string(slot); },
+                [&] {
+                  if (!(level >= 0 && level <= 1)) fail(ICEGEN_BAD_ARGUMENT, "level is ", level, "; wanted 0 to 1");
+                  if (archive_.contract < 2)
+                    fail(ICEGEN_BAD_ARGUMENT, "an archive of contract 1 cannot perturb; wanted one of contract 2");
+                  if (given_.empty())
+                    fail(ICEGEN_BAD_ARGUMENT, "no field was given since the last perturbation; wanted at least one");
+                });
+    const GivenFields::Sums total = given_.total(comm_, archive_);
+    comm_.agree([&] {
+      const auto *bytes = reinterpret_cast<const char *>(total.data());
+      around.digest = std::hash<std::string_view>{}({bytes, total.size() * sizeof total[0]});
+      around.level = level;
+      if (generates()) around.given = std::make_shared<const GivenState>(given_state(archive_, total));
+    });
+  } catch (const Disagreement &) {
+    throw;
+  } catch (const Error &) {
+    samples_.erase(slot);
+    throw;
+  }
+  request(slot, first_member, members, year, day_of_year, around);
+  given_.clear();
+}
+
+void Emulator::request(int slot, int first_member, int members, int year, int day_of_year, const Around &around) {
   constexpr int most_members = 1000000, last_first_member = INT_MAX - most_members;
   std::map<int, Sample> made;
   const auto arguments = [&] {
@@ -224,7 +283,7 @@ void Emulator::request(int slot, int first_member, int members, int year, int da
       if (members > most_members) fail(ICEGEN_BAD_ARGUMENT, "members is ", members, "; wanted at most ", most_members);
       if (first_member < 1 || first_member > last_first_member)
         fail(ICEGEN_BAD_ARGUMENT, "first_member is ", first_member, "; wanted 1 to ", last_first_member);
-      Request request = {first_member, members, key_, moment_of(year, day_of_year, key_.dates, archive_.conditions)};
+      Request request = {first_member, members, key_, moment_of(year, day_of_year, key_.dates, archive_.conditions), around};
       if (holds(slot, request)) return;
       Sample &sample = made[slot];
       sample.request = std::move(request), sample.first_generator = next_generator_;
@@ -254,16 +313,25 @@ void Emulator::start(Sample &sample, int slot) {
   const int generators = static_cast<int>(generators_.size());
   // The number of members that other generators take first.
   const int before = (generator_ - sample.first_generator + generators) % generators;
+  if (before == 0 && request.perturbs()) {
+    sample.batches.push_back(std::make_shared<Batch>());
+    sample.batches.back()->members.push_back(0);
+  }
   for (int i = before; i < request.members; i += generators) {
-    if (sample.batches.empty() || static_cast<int>(sample.batches.back()->members.size()) == configuration_.batch)
-      sample.batches.push_back(std::make_shared<Batch>());
+    const bool full = sample.batches.empty() || sample.batches.back()->members.front() == 0 ||
+                      static_cast<int>(sample.batches.back()->members.size()) == configuration_.batch;
+    if (full) sample.batches.push_back(std::make_shared<Batch>());
     sample.batches.back()->members.push_back(request.first_member + i);
   }
   for (const auto &batch : sample.batches) {
-    const auto generate = [this, weak = std::weak_ptr<Batch>(batch), moment = request.moment, key = request.key] {
+    const auto generate = [this, weak = std::weak_ptr<Batch>(batch), moment = request.moment, key = request.key,
+                           around = request.around] {
       const auto wanted = weak.lock();
       if (!wanted) return;
-      model_->generate(key.seed, wanted->members, moment, key.steps, wanted->states);
+      if (around.given)
+        model_->perturb(*around.given, around.level, key.seed, wanted->members, moment, key.steps, wanted->states);
+      else
+        model_->generate(key.seed, wanted->members, moment, key.steps, wanted->states);
     };
     batch->done = worker_->run(generate, slot);
   }
@@ -295,6 +363,7 @@ void Emulator::receive(int slot, const char *target_name, const char *variable, 
   const Target *target = nullptr;
   Field field = {};
   Sample *sample = nullptr;
+  std::vector<Real> unperturbed;
   const auto arguments = [&] {
     return "target " + or_empty(target_name) + ", variable " + or_empty(variable) + ", member " +
            std::to_string(member) + ", slot " + std::to_string(slot);
@@ -305,7 +374,7 @@ void Emulator::receive(int slot, const char *target_name, const char *variable, 
     field = field_named(variable, archive_.variables);
     if (field.kind != Field::blend) {
       sample = &sample_in(slot);
-      if (member < sample->request.first_member || member > sample->last_member())
+      if (!sample->has(member))
         fail(ICEGEN_BAD_ARGUMENT, "member is ", member, "; the request was for ", sample->request.first_member, " to ",
              sample->last_member());
     }
@@ -313,14 +382,24 @@ void Emulator::receive(int slot, const char *target_name, const char *variable, 
       fail(ICEGEN_BAD_ARGUMENT, "target '", target_name, "' has ", target->valid.size(),
            " points here; the arrays hold ", n);
     if (n > 0) require(values, "values"), require(valid, "valid");
+    if (!field.increment) return;
+    if (!sample->request.perturbs())
+      fail(ICEGEN_BAD_ARGUMENT, variable, " is known after perturb; slot ", slot, " holds a request");
+    unperturbed.resize(n);
   });
-  const float *state = nullptr;
+  const float *state = nullptr, *given = nullptr;
   if (sample != nullptr) {
     if (generates()) worker_->advance(slot);
     state = state_on_node(*sample, member);
+    if (field.increment) given = state_on_node(*sample, 0);
   }
   std::copy(target->valid.begin(), target->valid.end(), valid);
   compute(field, state, archive_.mask.ocean_cells(), *target, values);
+  if (field.increment) {
+    compute(field, given, archive_.mask.ocean_cells(), *target, unperturbed.data());
+    for (std::int64_t i = 0; i < n; ++i)
+      if (valid[i]) values[i] -= unperturbed[i];
+  }
   if (field.kind == Field::blend || !configuration_.fill_value) return;
   for (std::int64_t i = 0; i < n; ++i)
     if (!valid[i]) values[i] = static_cast<Real>(*configuration_.fill_value);

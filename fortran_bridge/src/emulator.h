@@ -14,6 +14,7 @@
 #include "communicator.h"
 #include "configuration.h"
 #include "edge.h"
+#include "given.h"
 #include "key.h"
 #include "node_grid.h"
 #include "node_states.h"
@@ -33,6 +34,9 @@ class Emulator {
   void add_target(const char *target, const HostPoints &points, const char *weights, const int *cells);
   void remove_target(const char *target);
   void request(int slot, int first_member, int members, int year, int day_of_year);
+  void give(const char *target, const char *variable, std::int64_t n, const HostReals &values,
+            const signed char *valid);
+  void perturb(int slot, int first_member, int members, double level, int year, int day_of_year);
   void test(int slot, int *ready);
   template <class Real>
   void receive(int slot, const char *target, const char *variable, int member, std::int64_t n, Real *values,
@@ -55,6 +59,7 @@ class Emulator {
   std::vector<Point> checked_target(const char *name, const HostPoints &points) const;
   void add_point(Target &target, const Point &point) const;
   const Coordinates *turning() const;  // the coordinates if the archive has velocities, else null
+  void request(int slot, int first_member, int members, int year, int day_of_year, const Around &around);
   bool holds(int slot, const Request &request) const;
   void start(Sample &sample, int slot);  // queue the members of this rank
   const Target &target_named(const std::string &name) const;
@@ -75,6 +80,7 @@ class Emulator {
   std::optional<DomainEdge> edge_;
   std::optional<NodeStates> states_;
   std::map<std::string, Target> targets_;
+  GivenFields given_;               // since the last perturbation
   std::map<int, Sample> samples_;   // by slot
   std::unique_ptr<Model> model_;    // used only by the worker
   std::unique_ptr<Worker> worker_;  // on generators

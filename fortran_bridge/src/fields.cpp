@@ -27,6 +27,12 @@ std::size_t index_of(const std::string &id, const std::vector<std::string> &vari
 }  // namespace
 
 Field field_named(const std::string &name, const std::vector<std::string> &variables) {
+  const std::string increment = "_increment";
+  if (name.size() > increment.size() && name.compare(name.size() - increment.size(), std::string::npos, increment) == 0) {
+    Field field = field_named(name.substr(0, name.size() - increment.size()), variables);
+    field.increment = field.kind != Field::blend;
+    return field;
+  }
   if (const std::size_t index = index_of(name, variables); index < variables.size())
     return {Field::variable, index, index};
   std::string known;

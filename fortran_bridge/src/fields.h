@@ -19,9 +19,10 @@ struct Field {
     northward
   } kind;
   std::size_t first, second;  // indices of variables
+  bool increment = false;     // the difference to the same field of the given state
 };
 
-// variables: their ids, in the order of the archive. Throws Error(ICEGEN_BAD_ARGUMENT) that names the known fields.
+// variables: their ids, in the order of the archive. A name can end with "_increment". Throws Error(ICEGEN_BAD_ARGUMENT) that names the known fields.
 Field field_named(const std::string &name, const std::vector<std::string> &variables);
 
 // True if the variables contain a vector, which has to be rotated.

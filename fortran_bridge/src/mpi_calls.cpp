@@ -9,6 +9,11 @@
 #include "error.h"
 
 namespace icegen {
+namespace {
+
+constexpr std::size_t kPiece = std::size_t{1} << 30;  // MPI counts in int
+
+}  // namespace
 
 void check(int code) {
   if (code == MPI_SUCCESS) return;
@@ -42,10 +47,18 @@ void barrier(MPI_Comm comm) {
 }
 
 void broadcast(MPI_Comm comm, char *bytes, std::size_t size, int root) {
-  constexpr std::size_t piece = std::size_t{1} << 30;  // MPI counts in int
-  for (std::size_t sent = 0; sent < size; sent += piece) {
+  for (std::size_t sent = 0; sent < size; sent += kPiece) {
     MPI_Request request;
-    check(MPI_Ibcast(bytes + sent, static_cast<int>(std::min(piece, size - sent)), MPI_BYTE, root, comm, &request));
+    check(MPI_Ibcast(bytes + sent, static_cast<int>(std::min(kPiece, size - sent)), MPI_BYTE, root, comm, &request));
+    wait(request);
+  }
+}
+
+void sum(MPI_Comm comm, std::int64_t *numbers, std::size_t count) {
+  for (std::size_t done = 0; done < count; done += kPiece) {
+    MPI_Request request;
+    check(MPI_Iallreduce(MPI_IN_PLACE, numbers + done, static_cast<int>(std::min(kPiece, count - done)), MPI_INT64_T,
+                         MPI_SUM, comm, &request));
     wait(request);
   }
 }

@@ -5,6 +5,7 @@
 #include <mpi.h>
 
 #include <cstddef>
+#include <cstdint>
 
 namespace icegen {
 
@@ -21,5 +22,6 @@ void wait(MPI_Request &request);
 // Collective over `comm`.
 void barrier(MPI_Comm comm);
 void broadcast(MPI_Comm comm, char *bytes, std::size_t size, int root);
+void sum(MPI_Comm comm, std::int64_t *numbers, std::size_t count);  // in place
 
 }  // namespace icegen

@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "given.h"
 #include "key.h"
 #include "node_states.h"
 
@@ -22,14 +23,26 @@ struct Batch {
   std::shared_future<void> done;
 };
 
+// The state near which the members of a perturbation lie.
+struct Around {
+  double level = -1;       // 0 to 1; -1: the request is no perturbation
+  std::size_t digest = 0;  // of the given state, the same on all ranks
+  std::shared_ptr<const GivenState> given;  // on generators
+
+  bool operator==(const Around &other) const { return level == other.level && digest == other.digest; }
+};
+
 // What determines a sample.
 struct Request {
   int first_member, members;
   Key key;
   Moment moment;
+  Around around;
 
+  bool perturbs() const { return around.level >= 0; }
   bool operator==(const Request &other) const {
-    return first_member == other.first_member && members == other.members && key == other.key && moment == other.moment;
+    return first_member == other.first_member && members == other.members && key == other.key &&
+           moment == other.moment && around == other.around;
   }
 };
 
@@ -43,7 +56,12 @@ struct Sample {
   std::map<int, NodeState> on_node;  // states that all ranks of the node can read, by member
 
   int last_member() const { return request.first_member + request.members - 1; }
+  // Whether the sample has a member. Member 0 of a perturbation is the given state, which the first generator makes.
+  bool has(int member) const {
+    return (member >= request.first_member && member <= last_member()) || (member == 0 && request.perturbs());
+  }
   int generator_of(int member, int generators) const {
+    if (member == 0) return first_generator;
     return static_cast<int>((first_generator + static_cast<std::int64_t>(member) - request.first_member) % generators);
   }
 };

@@ -31,9 +31,27 @@ static int generate(void *model, int64_t seed, int64_t members, const int64_t *m
   return 0;
 }
 
+/* States near a given one: less of everything by a thousandth of level times the member's number; 0 where nothing was
+ * given. */
+static int perturb(void *model, const float *given, const float *weight, size_t given_size, double level, int64_t seed,
+                   int64_t members, const int64_t *member, int64_t conditions, const int64_t *condition, int64_t time,
+                   int history, int64_t steps, float *state, size_t size, char *message, size_t message_size) {
+  (void)model, (void)seed, (void)conditions, (void)condition, (void)time, (void)history, (void)steps;
+  if (given_size * (size_t)members != size) {
+    snprintf(message, message_size, "%zu values are given for %zu", given_size, size);
+    return 1;
+  }
+  for (size_t i = 0; i < size; ++i) {
+    const size_t cell = i % given_size;
+    const double less = level * (double)member[i / given_size] / 1000;
+    state[i] = weight[cell] > 0 ? (float)((1 - less) * given[cell]) : 0;
+  }
+  return 0;
+}
+
 static void destroy(void *model) { (void)model; }
 
 const icegen_backend *icegen_backend_v2(void) {
-  static const icegen_backend backend = {create, generate, destroy};
+  static const icegen_backend backend = {create, generate, destroy, perturb};
   return &backend;
 }

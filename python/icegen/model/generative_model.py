@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from icegen.model.denoiser import UViT, condition_inputs, ocean_inputs
+from icegen.model.gaps import spread_into_gaps
 from icegen.model.history import Band, HistoryNoise
 from icegen.model.noise import standard_normal
 from icegen.model.sampler import SamplerConfig, denoised_from_v, multistep, noise_levels
@@ -193,8 +194,11 @@ class GenerativeModel(nn.Module):
         )
         state = torch.maximum(state, self.lower)
         beyond = state - (self.upper - self.full_shoulder)
-        state = torch.where(beyond > 0, state - 0.5 * beyond, state)
-        state = torch.minimum(state, self.upper) * self.ocean
+        return self.limit(torch.where(beyond > 0, state - 0.5 * beyond, state))
+
+    def limit(self, state: Tensor) -> Tensor:
+        """States [n, variable, y, x] within the bounds, consistent, and 0 on land. States that are so do not change."""
+        state = torch.minimum(torch.maximum(state, self.lower), self.upper) * self.ocean
         if self.constrained:
             state = self.constrain(state)
         if self.fades_without_ice:
@@ -224,6 +228,31 @@ class GenerativeModel(nn.Module):
         return mu + self.gain * mu
 
     @torch.jit.export
+    def complete(self, given: Tensor, weight: Tensor, condition: Tensor) -> Tensor:
+        """A whole state float32 [1, variable, y, x] from the fields of a host, within the bounds and consistent.
+
+        given: float32 [1, variable, y, x], physical units, used where weight > 0;  weight: the same shape;
+        condition: int64 [1, 2] or [1, 0].
+        What is missing is the mean state that the denoiser tells for the date, plus the departure of the given values
+        from it, which fades with the distance from them.
+        """
+        s = noise_levels(1, self.gamma_low, self.gamma_high, self.rho)
+        mean = self.decode(self.descend(torch.zeros_like(self.latent_mean)[None], s, condition), self.latent_noise)
+        known = (weight > 0).to(given.dtype) * self.ocean
+        departure = spread_into_gaps(torch.where(known > 0, given - mean, 0.0), known)
+        return self.limit(torch.where(known > 0, given, mean + departure))
+
+    @torch.jit.export
+    def near(self, state: Tensor, latent: Tensor, perturbed: Tensor) -> Tensor:
+        """States [n, variable, y, x] near a given one [1, variable, y, x], within the bounds and consistent.
+
+        latent: of the given state, [1, z, y/f, x/f];  perturbed: [n, z, y/f, x/f], see `solve_near`.
+        The difference of the decoded latents is added to the state, which so keeps what the latent does not hold.
+        """
+        increment = self.decode(perturbed, self.latent_noise) - self.decode(latent, self.latent_noise)
+        return self.limit(state + increment)
+
+    @torch.jit.export
     def features(self, state: Tensor) -> Tensor:
         """Features [n, f] of states [n, variable, y, x] for the Frechet autoencoder distance: the latent means of the
         feature encoder, averaged over the ocean of each quarter of the grid; f = 0 without such an encoder."""
@@ -248,9 +277,25 @@ class GenerativeModel(nn.Module):
         It uses no random numbers, and no control flow depends on a value on the device, so that a GPU can record it.
         """
         s = noise_levels(steps, self.gamma_low, self.gamma_high, self.rho)
+        return self.descend(noise * float(s[0]), s, condition)
+
+    @torch.jit.export
+    def solve_near(self, latent: Tensor, noise: Tensor, level: float, condition: Tensor, steps: int) -> Tensor:
+        """Standardised latents [n, z, y/f, x/f] near a given one: it is noised, and the sampler takes the noise off
+        again (Meng et al. 2022, doi:10.48550/arXiv.2108.01073, section 3).
+
+        latent: [1, z, y/f, x/f];  noise: standard normal [n, z, y/f, x/f];  level: above 0, at most 1, the part of the
+        sampler's way that is gone back;  steps: noise levels of the whole way.
+        """
+        if not (level > 0.0 and level <= 1.0):
+            raise ValueError("level must be above 0 and at most 1")
+        s = noise_levels(int(math.ceil(level * steps)), self.gamma_low, self.gamma_high, self.rho, level)
+        return self.descend(latent + noise * float(s[0]), s, condition)
+
+    def descend(self, y: Tensor, s: Tensor, condition: Tensor) -> Tensor:
+        """The denoised latents to which the sampler leads from y at noise s[0]."""
         features = condition_inputs(condition, self.year_mean, self.year_scale)
         ocean = ocean_inputs(self.ocean, self.factor)[0]
-        y = noise * float(s[0])
         if self.uses_multistep:
             return self.dpmpp_2m(y, s, features, ocean)
         return self.heun(y, s, features, ocean)
