@@ -14,7 +14,8 @@ from torch import Tensor
 
 from icegen.archive.cf_dataset import Origin, to_dataset
 from icegen.archive.dates import condition_of, history_named, time_of
-from icegen.archive.format import Description, read, require_sha256
+from icegen.archive.format import CONTRACT, Description, read, require_sha256
+from icegen.archive.given import state_of
 from icegen.data.consistency import ThicknessRange
 
 PRECISIONS = ("float32", "bfloat16")
@@ -127,6 +128,93 @@ class Archive:
                 date=(year, day_of_year), history=history, steps=steps,
             )  # fmt: skip
 
+    def perturb(
+        self,
+        state: xr.Dataset | np.ndarray | str | Path,
+        members: int | Iterable[int] = 1,
+        *,
+        level: float,
+        seed: int = 0,
+        year: int | None = None,
+        day_of_year: int | None = None,
+        steps: int | None = None,
+        history: str | None = None,
+        years: str | int = "given",
+    ) -> xr.Dataset:
+        """Generate states near a given one, as a dataset like that of `sample`.
+
+        The state is encoded, noised, denoised and decoded. The difference to the same state without noise is added to
+        it, so that it keeps the fine scales that the latents do not hold.
+
+        state: a dataset or NetCDF file with one time, see `icegen.archive.given.state_of`; or float32 [variable, y, x]
+            on the archive's grid, NaN where unknown. What is unknown is filled from the date and from the cells around.
+        members: as of `sample`; member 0 is the given state itself, completed and made consistent.
+        level: 0 to 1: 0 gives the state itself, 1 members that hardly depend on it.
+        year, day_of_year: the date; by default that of the state, if it has one.
+        The other arguments are those of `sample`. Raises ValueError for a request the archive cannot honour.
+        """
+        numbers = list(range(1, members + 1)) if isinstance(members, int | np.integer) else [int(m) for m in members]
+        if not isinstance(state, np.ndarray):
+            state, date = state_of(state, self.description)
+            if year is None and day_of_year is None and self.metadata["condition"]:
+                year, day_of_year = date
+        states = self.near(
+            state, numbers, level=level, seed=seed, year=year, day_of_year=day_of_year, steps=steps, history=history,
+            years=years,
+        )  # fmt: skip
+        origin = self.origin(seed, self.default_steps if steps is None else steps, history, years)
+        dataset = to_dataset(states.cpu().numpy(), origin, numbers, year, day_of_year)
+        dataset.attrs["icegen_level"] = np.float64(level)
+        return dataset
+
+    @torch.inference_mode()
+    def near(
+        self,
+        state: np.ndarray,
+        members: list[int],
+        *,
+        level: float,
+        seed: int = 0,
+        year: int | None = None,
+        day_of_year: int | None = None,
+        steps: int | None = None,
+        history: str | None = None,
+        years: str | int = "given",
+    ) -> Tensor:
+        """The states of `perturb` themselves: float32 [member, variable, y, x], physical units, 0 on land.
+
+        state: float32 [variable, y, x] on the archive's grid, NaN where unknown.
+        """
+        if not hasattr(self.module, "near"):
+            raise ValueError(f"{self.path} cannot perturb; wanted an archive of contract {CONTRACT}, export it again")
+        wanted = (len(self.variables), *self.grid.shape)
+        if state.shape != wanted:
+            raise ValueError(f"state has shape {state.shape}; wanted {wanted}")
+        if not 0 <= level <= 1:
+            raise ValueError(f"level is {level}; wanted 0 to 1")
+        steps = self.default_steps if steps is None else steps
+        self.check_request([m or 1 for m in members], seed, year, day_of_year, steps, history, years)
+        history = history_named(history, self.contract)
+        condition = condition_of(self.metadata["condition"], year, day_of_year, years)
+        given = torch.from_numpy(np.nan_to_num(state).astype(np.float32))[None].to(self.device)
+        weight = torch.from_numpy(np.isfinite(state).astype(np.float32))[None].to(self.device)
+        conditions = torch.tensor([condition], dtype=torch.int64, device=self.device).reshape(1, -1)
+        whole = self.module.complete(given, weight, conditions)
+        latent = self.module.encode(whole)
+        states = []
+        for member in members:
+            if member == 0 or level == 0:
+                states.append(whole)
+                continue
+            noise = noise_of(
+                self.module, self.contract, self.device, seed=seed, member=member, condition=condition,
+                date=(year, day_of_year), history=history,
+            )  # fmt: skip
+            with autocast(self.precision, self.device):
+                perturbed = self.module.solve_near(latent, noise, level, conditions, steps)
+            states.append(self.module.near(whole, latent, perturbed))
+        return torch.cat(states)
+
     def encode(self, state: Tensor) -> Tensor:
         """States float32 [n, variable, y, x] in physical units to standardised latents [n, z, y/8, x/8]."""
         with torch.inference_mode():
@@ -183,16 +271,33 @@ def sample_latent(
     condition: what the network sees, [year, day of year] or [];  date: year and day of year of the noise, or None and
     None;  history: of `icegen.archive.dates.HISTORIES`.
     """
-    members = torch.tensor([member], device=device)
     conditions = torch.tensor([condition], dtype=torch.int64, device=device).reshape(1, -1)
-    with torch.autocast(device.type, enabled=False):  # noise is of float32 in any precision
-        if contract == 1:
-            noise = module.noise(seed, members, conditions)
-        else:
-            times = torch.tensor([time_of(*date, history)], device=device)
-            noise = module.noise(seed, members, times, history == "continuous" and date[0] is not None)
+    noise = noise_of(
+        module, contract, device, seed=seed, member=member, condition=condition, date=date, history=history
+    )
     with autocast(precision, device):
         return module.solve(noise, conditions, steps)
+
+
+@torch.inference_mode()
+def noise_of(
+    module: Any,
+    contract: int,
+    device: torch.device,
+    *,
+    seed: int,
+    member: int,
+    condition: list[int],
+    date: tuple[int | None, int | None],
+    history: str,
+) -> Tensor:
+    """The standard normal latent [1, z, y/8, x/8] of one member; arguments as of `sample_latent`."""
+    members = torch.tensor([member], device=device)
+    with torch.autocast(device.type, enabled=False):  # noise is of float32 in any precision
+        if contract == 1:
+            return module.noise(seed, members, torch.tensor([condition], device=device).reshape(1, -1).long())
+        times = torch.tensor([time_of(*date, history)], device=device)
+        return module.noise(seed, members, times, history == "continuous" and date[0] is not None)
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:

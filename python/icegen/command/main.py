@@ -17,6 +17,7 @@ from icegen.command.bench import bench
 from icegen.command.export import export
 from icegen.command.export_modes import export_modes
 from icegen.command.info import info
+from icegen.command.perturb import perturb
 from icegen.command.plot import plot
 from icegen.command.prepare import prepare
 from icegen.command.restart import restart
@@ -85,7 +86,7 @@ def commands(debug: bool) -> None:
     """Generated Arctic sea ice: prepare data, train, export an archive, sample, validate."""
 
 
-for command in (prepare, train, export, sample, restart, export_modes, validate, info, plot, bench):
+for command in (prepare, train, export, sample, perturb, restart, export_modes, validate, info, plot, bench):
     commands.add_command(command)
 
 
