@@ -20,6 +20,7 @@ PAGES = (
     "torchscript/README.md",
     "docs/tutorial.md",
     "docs/guide.md",
+    "docs/ensembles.md",
     "docs/gallery.md",
     "docs/science.md",
     "docs/restarts/cice.md",
