@@ -167,8 +167,8 @@ def anomalies(values: Tensor, days: np.ndarray) -> Tensor:
     trend = (days - days.mean()) / max(days.std(), 1.0)
     season = [np.ones_like(days), *(f(n * phase) for n in range(1, HARMONICS + 1) for f in (np.sin, np.cos))]
     terms = np.stack([trend**power * term for term in season for power in range(3)], 1)
-    left, weights, _ = np.linalg.svd(terms[:, : max(3, len(days) // LEAST_TIMES)], full_matrices=False)
-    basis = torch.from_numpy(left[:, weights > 1e-3 * weights[0]]).float()
+    left, singular_values, _ = np.linalg.svd(terms[:, : max(3, len(days) // LEAST_TIMES)], full_matrices=False)
+    basis = torch.from_numpy(left[:, singular_values > 1e-3 * singular_values[0]]).float()
     flat = values.flatten(1)
     return (flat - basis @ (basis.t() @ flat)).reshape(values.shape)
 

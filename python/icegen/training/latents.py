@@ -69,7 +69,7 @@ def encode(encoder: nn.Module, data: PreparedData, folder: Path, device: torch.d
         "data": data.sha256,
         "split": hashlib.sha256(data.split.tobytes()).hexdigest(),
     }
-    kept = _kept(Path(folder), origin, len(data.split))
+    kept = _kept_latents(Path(folder), origin, len(data.split))
     if share.mean(torch.tensor(float(kept is not None))) == 1:
         assert kept is not None
         return kept
@@ -95,8 +95,8 @@ def encode(encoder: nn.Module, data: PreparedData, folder: Path, device: torch.d
     count = int(data.training.sum())
     centre = share.mean(total) * share.size / count
     squares = torch.zeros(shape[0], dtype=torch.float64)
-    known = part[data.training[part]]
-    for times in np.array_split(known, max(1, len(known) // READ)):
+    training_times = part[data.training[part]]
+    for times in np.array_split(training_times, max(1, len(training_times) // READ)):
         for latent in read_raw(path, times.tolist(), shape):
             squares += ((latent.double() - centre) ** 2 * ocean_cells).sum((1, 2))
     squares = share.mean(squares) * share.size
@@ -129,7 +129,7 @@ def _write(path: Path, encoder: nn.Module, data: PreparedData, ocean: Tensor, pa
     return total
 
 
-def _kept(folder: Path, origin: dict[str, str], count: int) -> Latents | None:
+def _kept_latents(folder: Path, origin: dict[str, str], count: int) -> Latents | None:
     """The latents of a folder if they have this origin and are complete."""
     try:
         stored = torch.load(folder / ORIGIN_FILE, weights_only=True)

@@ -140,7 +140,7 @@ class Evidence:
         taken = replace(
             self, date=date, **{name: getattr(self, name)[rows] for name in ("time", "member", "year", "month")}
         )
-        taken.tallies = {name: tally.take(rows if name in COMPARED else _drawn(random, len(tally.features)))
+        taken.tallies = {name: tally.take(rows if name in COMPARED else _drawn_indices(random, len(tally.features)))
                          for name, tally in self.tallies.items() if name != "training"}  # fmt: skip
         taken.tallies |= {name: tally for name, tally in self.tallies.items() if name == "training"}
         taken.spectra = {name: pairs.take(rows) if name != "reconstruction" else pairs
@@ -149,7 +149,7 @@ class Evidence:
             setattr(taken, name, {key: values[rows] for key, values in getattr(self, name).items()})
         if self.trend:
             taken.trend = [tuple(values[rows] for values in period)
-                           for period in self.trend for rows in [_drawn(random, len(period[0]))]]  # fmt: skip
+                           for period in self.trend for rows in [_drawn_indices(random, len(period[0]))]]  # fmt: skip
         return taken
 
     def _draw(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -355,6 +355,6 @@ def share_outside(state: np.ndarray, evidence: Evidence) -> np.ndarray:
     return shares
 
 
-def _drawn(random: np.random.Generator, count: int) -> np.ndarray:
+def _drawn_indices(random: np.random.Generator, count: int) -> np.ndarray:
     """As many of the numbers below ``count``, drawn with replacement."""
     return random.integers(count, size=count)

@@ -70,7 +70,7 @@ class SampleSource:
 
     def sample(self, request: SampleKey) -> tuple[np.ndarray, np.ndarray | None]:
         """The state, and the state before it is cut to its bounds; each float32 [variable, y, x], physical units."""
-        latent = torch.from_numpy(self._kept(request, self._latent))[None].to(self.device)
+        latent = torch.from_numpy(self._load_or_make(request, self._latent))[None].to(self.device)
         with torch.inference_mode():
             state, mean = (
                 _array(decode(latent, self.model.latent_noise)[0])
@@ -108,8 +108,8 @@ class SampleSource:
         )  # fmt: skip
         return _array(latent[0])
 
-    def _kept(self, request: SampleKey, make: Callable[[SampleKey], np.ndarray]) -> np.ndarray:
-        """The kept array of a request, made first if it does not exist."""
+    def _load_or_make(self, request: SampleKey, make: Callable[[SampleKey], np.ndarray]) -> np.ndarray:
+        """The array of a request from its file; made, and written there, if the file does not exist."""
         path = self.folder / f"{request.name}.npy" if self.folder else None
         if path is not None and path.exists():
             return np.load(path)
@@ -133,7 +133,7 @@ class BridgeSampleSource(SampleSource):
         self._namelists = TemporaryDirectory(prefix="icegen_")
 
     def sample(self, request: SampleKey) -> tuple[np.ndarray, np.ndarray | None]:
-        return self._kept(request, self._received), None
+        return self._load_or_make(request, self._received), None
 
     def close(self) -> None:
         for host in self._hosts.values():
