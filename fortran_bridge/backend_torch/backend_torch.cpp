@@ -108,13 +108,6 @@ torch::Tensor solve(Model &model, const torch::Tensor &noise, const torch::Tenso
   return model.run("solve", {noise, condition, steps});
 }
 
-// Latents near a given one.
-torch::Tensor solve_near(Model &model, const torch::Tensor &latent, const torch::Tensor &noise, double level,
-                         const torch::Tensor &condition, int64_t steps) {
-  const Autocast autocast(model.device.type(), model.half);
-  return model.run("solve_near", {latent, noise, level, condition, steps});
-}
-
 #ifdef RECORDS
 // A recording of the sampler on a GPU, for one shape of inputs. The sampler consists of thousands of small kernels.
 // Replaying them is faster than launching them one by one.
@@ -253,8 +246,8 @@ int perturb(void *handle, const float *given, const float *weight, size_t given_
       auto made = whole;
       if (member[i] != 0 && level > 0) {
         const auto noise = draw(model, seed, torch::full({1}, member[i], torch::kLong), date, time, history != 0);
-        const auto perturbed = solve_near(model, latent, noise, level, on_device, steps);
-        made = model.run("near", {whole, latent, perturbed});
+        const auto sampled = (model.records ? replay : solve)(model, noise, on_device, steps);
+        made = model.run("near", {whole, latent, sampled, level, on_device});
       }
       made = made.contiguous().to(torch::kCPU, torch::kFloat, true);
       model.stream.synchronize();

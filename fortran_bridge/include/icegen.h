@@ -140,9 +140,9 @@ ICEGEN_API int icegen_give_f32(icegen_emulator *emulator, const char *target, co
                                const float *values, const signed char *valid, char *message, size_t message_size);
 
 /*
- * Request states near the ice that was given since the last perturbation. The given state is encoded, noised, denoised
- * and decoded; the difference to the same state without noise is added to it.
- * level: 0 to 1. 0 gives the given state; towards 1, the members become those of icegen_request_slot.
+ * Request states near the ice that was given since the last perturbation: in the latent space, its departure from the
+ * mean of the date is mixed with that of a sample.
+ * level: 0 to 1, the spread of the members over that of icegen_request_slot's. 0 gives the given state.
  * The other arguments, and what is done with slots, are as for icegen_request_slot. It needs an archive of contract 2.
  *
  * Member 0 is the given state as the archive's grid has it, completed and made consistent.

@@ -44,7 +44,7 @@ typedef struct icegen_backend {
    * Generate states near a given one. NULL if the backend has no such function.
    * given, weight: float32 [variable, y, x], of `given_size` elements in all. The values of the host, used where the
    * weight is above 0; the model fills the rest.
-   * level: 0 to 1, how far the states lie from the given one. Member 0 is the given state itself, completed.
+   * level: 0 to 1, the spread of the states over that of generate. Member 0 is the given state itself, completed.
    * The other arguments are those of generate.
    */
   int (*perturb)(void *model, const float *given, const float *weight, size_t given_size, double level, int64_t seed,

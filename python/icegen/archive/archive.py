@@ -143,13 +143,13 @@ class Archive:
     ) -> xr.Dataset:
         """Generate states near a given one, as a dataset like that of `sample`.
 
-        The state is encoded, noised, denoised and decoded. The difference to the same state without noise is added to
-        it, so that it keeps the fine scales that the latents do not hold.
+        In the latent space, the departure of the state from the mean of the date is mixed with that of a sample. The
+        change of the decoded state is added to the state, which so keeps the fine scales that the latents do not hold.
 
         state: a dataset or NetCDF file with one time, see `icegen.archive.given.state_of`; or float32 [variable, y, x]
             on the archive's grid, NaN where unknown. What is unknown is filled from the date and from the cells around.
         members: as of `sample`; member 0 is the given state itself, completed and made consistent.
-        level: 0 to 1: 0 gives the state itself, 1 members that hardly depend on it.
+        level: 0 to 1, the spread of the members over that of independent ones: 0 gives the state itself.
         year, day_of_year: the date; by default that of the state, if it has one.
         The other arguments are those of `sample`. Raises ValueError for a request the archive cannot honour.
         """
@@ -206,13 +206,11 @@ class Archive:
             if member == 0 or level == 0:
                 states.append(whole)
                 continue
-            noise = noise_of(
-                self.module, self.contract, self.device, seed=seed, member=member, condition=condition,
-                date=(year, day_of_year), history=history,
+            sampled = sample_latent(
+                self.module, self.contract, self.device, self.precision, seed=seed, member=member, condition=condition,
+                date=(year, day_of_year), history=history, steps=steps,
             )  # fmt: skip
-            with autocast(self.precision, self.device):
-                perturbed = self.module.solve_near(latent, noise, level, conditions, steps)
-            states.append(self.module.near(whole, latent, perturbed))
+            states.append(self.module.near(whole, latent, sampled, level, conditions))
         return torch.cat(states)
 
     def encode(self, state: Tensor) -> Tensor:
@@ -271,33 +269,16 @@ def sample_latent(
     condition: what the network sees, [year, day of year] or [];  date: year and day of year of the noise, or None and
     None;  history: of `icegen.archive.dates.HISTORIES`.
     """
-    conditions = torch.tensor([condition], dtype=torch.int64, device=device).reshape(1, -1)
-    noise = noise_of(
-        module, contract, device, seed=seed, member=member, condition=condition, date=date, history=history
-    )
-    with autocast(precision, device):
-        return module.solve(noise, conditions, steps)
-
-
-@torch.inference_mode()
-def noise_of(
-    module: Any,
-    contract: int,
-    device: torch.device,
-    *,
-    seed: int,
-    member: int,
-    condition: list[int],
-    date: tuple[int | None, int | None],
-    history: str,
-) -> Tensor:
-    """The standard normal latent [1, z, y/8, x/8] of one member; arguments as of `sample_latent`."""
     members = torch.tensor([member], device=device)
+    conditions = torch.tensor([condition], dtype=torch.int64, device=device).reshape(1, -1)
     with torch.autocast(device.type, enabled=False):  # noise is of float32 in any precision
         if contract == 1:
-            return module.noise(seed, members, torch.tensor([condition], device=device).reshape(1, -1).long())
-        times = torch.tensor([time_of(*date, history)], device=device)
-        return module.noise(seed, members, times, history == "continuous" and date[0] is not None)
+            noise = module.noise(seed, members, conditions)
+        else:
+            times = torch.tensor([time_of(*date, history)], device=device)
+            noise = module.noise(seed, members, times, history == "continuous" and date[0] is not None)
+    with autocast(precision, device):
+        return module.solve(noise, conditions, steps)
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:

@@ -12,7 +12,7 @@ from icegen.command.options import device_option, load_archive, out_option, path
 @click.argument("state", type=path_type)
 @click.option(
     "--level", type=float, required=True,
-    help="0 to 1: how far the members lie from the state; 0 is the state itself, 1 hardly depends on it.",
+    help="0 to 1: spread of the members over that of samples of the date; 0 is the state itself.",
 )  # fmt: skip
 @click.option("--members", type=int, default=1, show_default=True, help="Number of members; they are numbered from 1.")
 @out_option
@@ -22,7 +22,7 @@ from icegen.command.options import device_option, load_archive, out_option, path
 @click.option("--time", type=int, default=0, show_default=True, help="Number of the time in the file, from 0.")
 @click.option("--increments", is_flag=True, help="Write the differences to the state instead, as sic_increment.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Key of the noise.")
-@click.option("--steps", type=int, help="Noise levels of the sampler's whole way; default: the archive's.")
+@click.option("--steps", type=int, help="Noise levels of the sampler; default: the archive's.")
 @click.option("--condition-years", default="given", show_default=True,
               help="Years outside the archive's range: given refuses them, held takes the first or last year of the "
               "range, a year takes the place of all years.")  # fmt: skip

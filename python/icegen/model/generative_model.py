@@ -233,24 +233,35 @@ class GenerativeModel(nn.Module):
 
         given: float32 [1, variable, y, x], physical units, used where weight > 0;  weight: the same shape;
         condition: int64 [1, 2] or [1, 0].
-        What is missing is the mean state that the denoiser tells for the date, plus the departure of the given values
-        from it, which fades with the distance from them.
+        What is missing is the mean state of the date, plus the departure of the given values around from it.
         """
-        s = noise_levels(1, self.gamma_low, self.gamma_high, self.rho)
-        mean = self.decode(self.descend(torch.zeros_like(self.latent_mean)[None], s, condition), self.latent_noise)
+        mean = self.decode(self.mean_latent(condition), self.latent_noise)
         known = (weight > 0).to(given.dtype) * self.ocean
         departure = spread_into_gaps(torch.where(known > 0, given - mean, 0.0), known)
         return self.limit(torch.where(known > 0, given, mean + departure))
 
     @torch.jit.export
-    def near(self, state: Tensor, latent: Tensor, perturbed: Tensor) -> Tensor:
+    def near(self, state: Tensor, latent: Tensor, sampled: Tensor, level: float, condition: Tensor) -> Tensor:
         """States [n, variable, y, x] near a given one [1, variable, y, x], within the bounds and consistent.
 
-        latent: of the given state, [1, z, y/f, x/f];  perturbed: [n, z, y/f, x/f], see `solve_near`.
-        The difference of the decoded latents is added to the state, which so keeps what the latent does not hold.
+        latent: of the given state, [1, z, y/f, x/f];  sampled: of independent samples at the date, [n, z, y/f, x/f];
+        level: 0 to 1, the spread of the states over that of the samples;  condition: int64 [1, 2] or [1, 0].
+        The departures of both from the date's mean are mixed such that their variance stays (the proposal of the
+        preconditioned Crank-Nicolson method; Cotter et al. 2013, doi:10.1214/13-STS421, eq. 4.8). The change of the
+        decoded state is added to the given one, which so keeps what the latent does not hold.
         """
-        increment = self.decode(perturbed, self.latent_noise) - self.decode(latent, self.latent_noise)
+        if not (level >= 0.0 and level <= 1.0):
+            raise ValueError("level must be 0 to 1")
+        mean = self.mean_latent(condition)
+        mixed = mean + math.sqrt(1.0 - level * level) * (latent - mean) + level * (sampled - mean)
+        increment = self.decode(mixed, self.latent_noise) - self.decode(latent, self.latent_noise)
         return self.limit(state + increment)
+
+    def mean_latent(self, condition: Tensor) -> Tensor:
+        """The mean latent [1, z, y/f, x/f] of a date: pure noise holds no information on the state, so the denoised one
+        is the mean."""
+        s = noise_levels(1, self.gamma_low, self.gamma_high, self.rho)
+        return self.descend(torch.zeros_like(self.latent_mean)[None], s, condition)
 
     @torch.jit.export
     def features(self, state: Tensor) -> Tensor:
@@ -278,19 +289,6 @@ class GenerativeModel(nn.Module):
         """
         s = noise_levels(steps, self.gamma_low, self.gamma_high, self.rho)
         return self.descend(noise * float(s[0]), s, condition)
-
-    @torch.jit.export
-    def solve_near(self, latent: Tensor, noise: Tensor, level: float, condition: Tensor, steps: int) -> Tensor:
-        """Standardised latents [n, z, y/f, x/f] near a given one: it is noised, and the sampler takes the noise off
-        again (Meng et al. 2022, doi:10.48550/arXiv.2108.01073, section 3).
-
-        latent: [1, z, y/f, x/f];  noise: standard normal [n, z, y/f, x/f];  level: above 0, at most 1, the part of the
-        sampler's way that is gone back;  steps: noise levels of the whole way.
-        """
-        if not (level > 0.0 and level <= 1.0):
-            raise ValueError("level must be above 0 and at most 1")
-        s = noise_levels(math.ceil(level * steps), self.gamma_low, self.gamma_high, self.rho, level)
-        return self.descend(latent + noise * float(s[0]), s, condition)
 
     def descend(self, y: Tensor, s: Tensor, condition: Tensor) -> Tensor:
         """The denoised latents to which the sampler leads from y at noise s[0]."""

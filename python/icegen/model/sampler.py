@@ -44,12 +44,9 @@ class SamplerConfig:
         require_increasing_gamma(self.gamma_low, self.gamma_high)
 
 
-def noise_levels(steps: int, gamma_low: float, gamma_high: float, rho: float, level: float = 1.0) -> Tensor:
-    """``steps`` decreasing noise levels s, float64 [steps], spaced as in Karras et al. (2022), eq. 5.
-
-    level: 0 to 1, the part of the way from pure noise that they cover; 1 begins at ``gamma_low``.
-    """
-    ramp = torch.linspace(1.0 - level, 1.0, steps, dtype=torch.float64)
+def noise_levels(steps: int, gamma_low: float, gamma_high: float, rho: float) -> Tensor:
+    """``steps`` decreasing noise levels s, float64 [steps], spaced as in Karras et al. (2022), eq. 5."""
+    ramp = torch.linspace(0.0, 1.0, steps, dtype=torch.float64)
     largest = math.exp(-0.5 * gamma_low / rho)
     smallest = math.exp(-0.5 * gamma_high / rho)
     return (largest + ramp * (smallest - largest)) ** rho

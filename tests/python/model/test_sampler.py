@@ -121,32 +121,6 @@ def test_converges_at_second_order(sampler):
     assert ((orders > 1.7) & (orders < 2.6)).all(), (errors, orders)
 
 
-@pytest.mark.parametrize("level", [0.2, 0.5, 1.0])
-def test_near_a_given_latent(level):
-    """Noised to a level and denoised again: each departure from the mean shrinks as the ODE says."""
-    emulator, steps = toy(sampler="dpmpp_2m"), 200
-    given = torch.randn(1, 3, *SHAPE, generator=torch.Generator().manual_seed(1)) + 1
-    noise = emulator.noise(5, torch.arange(1, 3), torch.zeros(2), False)
-    with torch.inference_mode():
-        found = emulator.solve_near(given, noise, level, torch.zeros(2, 0, dtype=torch.int64), steps)
-    first = noise_levels(1, GAMMA_LOW, GAMMA_HIGH, RHO, level)[0]
-    roots = [math.exp(-0.5 * gamma / RHO) for gamma in (GAMMA_HIGH, GAMMA_LOW)]
-    assert first ** (1 / RHO) == pytest.approx(roots[0] + level * (roots[1] - roots[0]))
-    denoiser = emulator.denoiser
-    c = denoiser.values[:, None, None]
-    deviation = torch.einsum("ji,njyx->niyx", denoiser.vectors, given + first * noise.double() - denoiser.center)
-    wanted = denoiser.center + torch.einsum("ij,njyx->niyx", denoiser.vectors, (c / (c + first**2)).sqrt() * deviation)
-    assert (found - wanted).square().mean().sqrt() < 0.02
-
-
-@pytest.mark.parametrize("level", [0.0, 1.01, -0.1, math.nan])
-def test_levels_that_are_none(level):
-    emulator = toy()
-    zero = torch.zeros(1, 3, *SHAPE)
-    with pytest.raises(ValueError, match="level must be above 0 and at most 1"):
-        emulator.solve_near(zero, zero, level, torch.zeros(1, 0, dtype=torch.int64), 4)
-
-
 @pytest.mark.parametrize(("sampler", "evaluations"), [("heun", (1, 3, 13)), ("dpmpp_2m", (1, 2, 7))])
 def test_counts_its_network_evaluations(sampler, evaluations):
     emulator = toy(sampler=sampler)
