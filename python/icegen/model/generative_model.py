@@ -289,7 +289,7 @@ class GenerativeModel(nn.Module):
         """
         if not (level > 0.0 and level <= 1.0):
             raise ValueError("level must be above 0 and at most 1")
-        s = noise_levels(int(math.ceil(level * steps)), self.gamma_low, self.gamma_high, self.rho, level)
+        s = noise_levels(math.ceil(level * steps), self.gamma_low, self.gamma_high, self.rho, level)
         return self.descend(latent + noise * float(s[0]), s, condition)
 
     def descend(self, y: Tensor, s: Tensor, condition: Tensor) -> Tensor:
