@@ -251,7 +251,8 @@ int perturb(void *handle, const float *given, const float *weight, size_t given_
       }
       made = made.contiguous().to(torch::kCPU, torch::kFloat, true);
       model.stream.synchronize();
-      std::memcpy(state + given_size * static_cast<size_t>(i), made.const_data_ptr<float>(), given_size * sizeof(float));
+      std::memcpy(state + given_size * static_cast<size_t>(i), made.const_data_ptr<float>(),
+                  given_size * sizeof(float));
     }
   });
 }

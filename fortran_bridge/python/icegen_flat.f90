@@ -7,8 +7,8 @@ module icegen_flat
   use icegen, only: icegen_emulator, icegen_fill_categories
   implicit none
   private
-  public :: bridge_open, bridge_add_target, bridge_remove_target, bridge_request, bridge_test, bridge_receive, &
-    bridge_close, bridge_fill_categories, mpi_library
+  public :: bridge_open, bridge_add_target, bridge_remove_target, bridge_request, bridge_give, bridge_perturb, &
+    bridge_test, bridge_receive, bridge_close, bridge_fill_categories, mpi_library
 
   !> Emulators that may be open at once.
   integer, parameter :: most = 64
@@ -64,6 +64,27 @@ contains
 
     call emulators(handle)%request(members, year, day_of_year, ierr, errmsg, slot, first_member)
   end subroutine bridge_request
+
+  !> `valid` is 0 where a point is left out.
+  subroutine bridge_give(handle, target, variable, values, valid, ierr, errmsg)
+    integer, intent(in) :: handle
+    character(len=*), intent(in) :: target, variable
+    real(real64), intent(in) :: values(:)
+    integer, intent(in) :: valid(:)
+    integer, intent(out) :: ierr
+    character(len=512), intent(out) :: errmsg
+
+    call emulators(handle)%give(target, variable, values, ierr, errmsg, valid /= 0)
+  end subroutine bridge_give
+
+  subroutine bridge_perturb(handle, members, level, year, day_of_year, slot, first_member, ierr, errmsg)
+    integer, intent(in) :: handle, members, year, day_of_year, slot, first_member
+    real(real64), intent(in) :: level
+    integer, intent(out) :: ierr
+    character(len=512), intent(out) :: errmsg
+
+    call emulators(handle)%perturb(members, level, year, day_of_year, ierr, errmsg, slot, first_member)
+  end subroutine bridge_perturb
 
   !> `ready` is 1 if the request in the slot is done, else 0.
   subroutine bridge_test(handle, slot, ready, ierr, errmsg)

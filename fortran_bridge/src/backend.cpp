@@ -96,8 +96,8 @@ void Model::perturb(const GivenState &given, double level, std::int64_t seed, co
   run("generation failed: ", [&](char *message, std::size_t size) {
     return functions_->perturb(handle_, given.values.data(), given.weights.data(), given.values.size(), level, seed,
                                static_cast<std::int64_t>(members.size()), members.data(),
-                               static_cast<std::int64_t>(moment.condition.size()), moment.condition.data(),
-                               moment.time, moment.history, steps, states.data(), states.size(), message, size);
+                               static_cast<std::int64_t>(moment.condition.size()), moment.condition.data(), moment.time,
+                               moment.history, steps, states.data(), states.size(), message, size);
   });
   accept(members, states);
 }

@@ -174,8 +174,8 @@ int icegen_give_f64(icegen_emulator *emulator, const char *target, const char *v
   return guarded(message, message_size, [&] { checked(emulator).give(target, variable, n, values, valid); });
 }
 
-int icegen_give_f32(icegen_emulator *emulator, const char *target, const char *variable, int64_t n,
-                    const float *values, const signed char *valid, char *message, size_t message_size) {
+int icegen_give_f32(icegen_emulator *emulator, const char *target, const char *variable, int64_t n, const float *values,
+                    const signed char *valid, char *message, size_t message_size) {
   return guarded(message, message_size, [&] { checked(emulator).give(target, variable, n, values, valid); });
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <climits>
+#include <cstdio>
 #include <functional>
 #include <string_view>
 
@@ -19,6 +20,13 @@ std::string or_empty(const char *argument) { return argument == nullptr ? "" : a
 
 void require(const void *argument, const char *name) {
   if (argument == nullptr) fail(ICEGEN_BAD_ARGUMENT, name, " is a null pointer");
+}
+
+// A number as text from which every bit of it follows.
+std::string exactly(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.17g", value);
+  return text;
 }
 
 }  // namespace
@@ -128,7 +136,7 @@ void Emulator::add_target(const char *name, const HostPoints &host_points, const
   std::vector<Point> points;
   const auto arguments = [&] {
     return "target " + or_empty(name) + ", units " + or_empty(host_points.units) + ", method " + or_empty(method) +
-           ", distance " + std::to_string(distance_km);
+           ", distance " + exactly(distance_km);
   };
   comm_.agree(arguments, [&] {
     points = checked_target(name, host_points);
@@ -243,7 +251,7 @@ void Emulator::give(const char *target_name, const char *variable, std::int64_t 
 void Emulator::perturb(int slot, int first_member, int members, double level, int year, int day_of_year) {
   Around around;
   try {
-    comm_.agree([&] { return "level " + std::to_string(level) + ", slot " + std::to_string(slot); },
+    comm_.agree([&] { return "level " + exactly(level) + ", slot " + std::to_string(slot); },
                 [&] {
                   if (!(level >= 0 && level <= 1)) fail(ICEGEN_BAD_ARGUMENT, "level is ", level, "; wanted 0 to 1");
                   if (archive_.contract < 2)
@@ -283,7 +291,8 @@ void Emulator::request(int slot, int first_member, int members, int year, int da
       if (members > most_members) fail(ICEGEN_BAD_ARGUMENT, "members is ", members, "; wanted at most ", most_members);
       if (first_member < 1 || first_member > last_first_member)
         fail(ICEGEN_BAD_ARGUMENT, "first_member is ", first_member, "; wanted 1 to ", last_first_member);
-      Request request = {first_member, members, key_, moment_of(year, day_of_year, key_.dates, archive_.conditions), around};
+      Request request = {first_member, members, key_, moment_of(year, day_of_year, key_.dates, archive_.conditions),
+                         around};
       if (holds(slot, request)) return;
       Sample &sample = made[slot];
       sample.request = std::move(request), sample.first_generator = next_generator_;

@@ -257,6 +257,61 @@ subroutine icegen_request_slot(ih, slot, first, members, year, day, ierr)
   call keep(at, message)
 end subroutine icegen_request_slot
 
+!> CALL ICEGEN_GIVE(IH, TARGET, VARIABLE, N, VALUES, VALID, IERR): the host's own ice for ICEGEN_PERTURB. REAL*8 VALUES(N)
+!> is taken where LOGICAL VALID(N) is true. All ranks together give each point once.
+subroutine icegen_give(ih, target, variable, n, values, valid, ierr)
+  use, intrinsic :: iso_fortran_env, only: real64
+  use icegen_handles, only: place_of, keep, message_length, emulators, unless_negative
+  implicit none
+  integer, intent(in) :: ih, n
+  character(len=*), intent(in) :: target, variable
+  real(real64), intent(in) :: values(*)
+  logical, intent(in) :: valid(*)
+  integer, intent(out) :: ierr
+  character(len=message_length) :: message
+  integer :: at
+
+  at = place_of(ih)
+  call emulators(at)%emulator%give(target, variable, values(:n), ierr, message, valid(:unless_negative(n)))
+  call keep(at, message)
+end subroutine icegen_give
+
+!> CALL ICEGEN_GIVE_R4(...): as ICEGEN_GIVE, with REAL*4 VALUES(N).
+subroutine icegen_give_r4(ih, target, variable, n, values, valid, ierr)
+  use, intrinsic :: iso_fortran_env, only: real32
+  use icegen_handles, only: place_of, keep, message_length, emulators, unless_negative
+  implicit none
+  integer, intent(in) :: ih, n
+  character(len=*), intent(in) :: target, variable
+  real(real32), intent(in) :: values(*)
+  logical, intent(in) :: valid(*)
+  integer, intent(out) :: ierr
+  character(len=message_length) :: message
+  integer :: at
+
+  at = place_of(ih)
+  call emulators(at)%emulator%give(target, variable, values(:n), ierr, message, valid(:unless_negative(n)))
+  call keep(at, message)
+end subroutine icegen_give_r4
+
+!> CALL ICEGEN_PERTURB(IH, SLOT, FIRST, MEMBERS, LEVEL, YEAR, DAY, IERR): as ICEGEN_REQUEST_SLOT, near the ice that was
+!> given since the last perturbation. REAL*8 LEVEL is 0 (the given ice) to 1. Received with a name such as
+!> 'sic_increment', a field is the difference to the given ice.
+subroutine icegen_perturb(ih, slot, first, members, level, year, day, ierr)
+  use, intrinsic :: iso_fortran_env, only: real64
+  use icegen_handles, only: place_of, keep, message_length, emulators
+  implicit none
+  integer, intent(in) :: ih, slot, first, members, year, day
+  real(real64), intent(in) :: level
+  integer, intent(out) :: ierr
+  character(len=message_length) :: message
+  integer :: at
+
+  at = place_of(ih)
+  call emulators(at)%emulator%perturb(members, level, year, day, ierr, message, slot, first)
+  call keep(at, message)
+end subroutine icegen_perturb
+
 !> CALL ICEGEN_TEST(IH, SLOT, READY, IERR): LOGICAL READY says whether the request in SLOT is complete. It is the same on
 !> all ranks.
 subroutine icegen_test(ih, slot, ready, ierr)

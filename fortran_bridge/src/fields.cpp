@@ -2,11 +2,14 @@
 #include "fields.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "error.h"
 
 namespace icegen {
 namespace {
+
+constexpr std::string_view kIncrement = "_increment";
 
 struct Derived {
   const char *name;
@@ -27,23 +30,20 @@ std::size_t index_of(const std::string &id, const std::vector<std::string> &vari
 }  // namespace
 
 Field field_named(const std::string &name, const std::vector<std::string> &variables) {
-  const std::string increment = "_increment";
-  if (name.size() > increment.size() && name.compare(name.size() - increment.size(), std::string::npos, increment) == 0) {
-    Field field = field_named(name.substr(0, name.size() - increment.size()), variables);
-    field.increment = field.kind != Field::blend;
-    return field;
-  }
-  if (const std::size_t index = index_of(name, variables); index < variables.size())
-    return {Field::variable, index, index};
+  const std::size_t suffix = name.find(kIncrement);
+  const bool increment = suffix != std::string::npos && suffix + kIncrement.size() == name.size();
+  const std::string of = increment ? name.substr(0, suffix) : name;
+  if (const std::size_t index = index_of(of, variables); index < variables.size())
+    return {Field::variable, index, index, increment};
   std::string known;
   for (const std::string &id : variables) known += (known.empty() ? "" : ", ") + id;
   for (const Derived &derived : kDerived) {
     const std::size_t first = index_of(derived.first, variables), second = index_of(derived.second, variables);
     if (first == variables.size() || second == variables.size()) continue;
-    if (name == derived.name) return {derived.kind, first, second};
+    if (of == derived.name) return {derived.kind, first, second, increment};
     known += std::string(", ") + derived.name;
   }
-  if (name == "blend") return {Field::blend, 0, 0};
+  if (name == "blend") return {Field::blend, 0, 0, false};
   fail(ICEGEN_BAD_ARGUMENT, "unknown variable '", name, "'; this archive has ", known, ", blend");
 }
 

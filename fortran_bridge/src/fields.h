@@ -22,7 +22,8 @@ struct Field {
   bool increment = false;     // the difference to the same field of the given state
 };
 
-// variables: their ids, in the order of the archive. A name can end with "_increment". Throws Error(ICEGEN_BAD_ARGUMENT) that names the known fields.
+// variables: their ids, in the order of the archive. A name can end with "_increment".
+// Throws Error(ICEGEN_BAD_ARGUMENT) that names the known fields.
 Field field_named(const std::string &name, const std::vector<std::string> &variables);
 
 // True if the variables contain a vector, which has to be rotated.

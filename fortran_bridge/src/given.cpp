@@ -11,6 +11,7 @@ namespace {
 
 constexpr double kUnit = 1 << 30;   // of the fixed-point numbers
 constexpr double kLargest = 1024;   // absolute value; eight million points with it have a sum in 64 bits
+constexpr double kLeast = 1e-6;     // weight that reaches a cell; of less, the fixed-point numbers would tell little
 constexpr double kRounding = 1e-6;  // beyond the bounds, as in a host's sum over categories
 
 std::int64_t fixed_point(double value) { return std::llround(value * kUnit); }
@@ -69,7 +70,7 @@ GivenState given_state(const Archive &archive, const GivenFields::Sums &total) {
     std::size_t number = 0;  // among the ocean cells
     for (std::size_t cell = 0; cell < cells; ++cell) {
       if (!archive.mask.ocean(static_cast<int>(cell))) continue;
-      if (const auto weight = static_cast<double>(weights[number]); weight > 0) {
+      if (const auto weight = static_cast<double>(weights[number]); weight >= kLeast * kUnit) {
         state.values[variable * cells + cell] = static_cast<float>(static_cast<double>(sums[number]) / weight);
         state.weights[variable * cells + cell] = static_cast<float>(weight / kUnit);
       }

@@ -26,8 +26,8 @@ class GivenFields {
   // This rank's points of one variable: [2, ocean cell], sums of weight times value, and of weights.
   using Sums = std::vector<std::int64_t>;
 
-  // Sums of a field. values [n], valid [n]: points with 0 are left out; null: none is. Throws Error(ICEGEN_BAD_ARGUMENT)
-  // for a value that is not finite or not within the archive's bounds, beyond rounding.
+  // Sums of a field. values [n], valid [n]: points with 0 are left out; null: none is. Throws
+  // Error(ICEGEN_BAD_ARGUMENT) for a value that is not finite or not within the archive's bounds, beyond rounding.
   static Sums sums(const Archive &archive, std::size_t variable, const Target &target, const HostReals &values,
                    const signed char *valid);
 
@@ -37,8 +37,8 @@ class GivenFields {
   bool empty() const { return fields_.empty(); }
   void clear() { fields_.clear(); }
 
-  // The sums over all ranks, [variable, 2, ocean cell]; 0 for a variable that was not given. Collective; throws the same
-  // Error on all ranks.
+  // The sums over all ranks, [variable, 2, ocean cell]; 0 for a variable that was not given. Collective; throws the
+  // same Error on all ranks.
   Sums total(const Communicator &comm, const Archive &archive) const;
 
  private:

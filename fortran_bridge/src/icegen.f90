@@ -32,6 +32,8 @@ module icegen
     generic :: add_target => add_target_real32, add_target_real64
     procedure :: remove_target => emulator_remove_target
     procedure :: request => emulator_request
+    generic :: give => give_real32, give_real64
+    procedure :: perturb => emulator_perturb
     procedure :: test => emulator_test
     generic :: receive => receive_real32, receive_real64
     procedure :: get_state => emulator_get_state
@@ -40,6 +42,8 @@ module icegen
     procedure :: close => emulator_close
     procedure, private :: add_target_real32
     procedure, private :: add_target_real64
+    procedure, private :: give_real32
+    procedure, private :: give_real64
     procedure, private :: receive_real32
     procedure, private :: receive_real64
   end type icegen_emulator
@@ -121,6 +125,44 @@ module icegen
       integer(c_size_t), value :: message_size
       integer(c_int) :: status
     end function c_request
+
+    function c_give_f64(emulator, target, variable, n, values, valid, message, message_size) &
+      bind(c, name='icegen_give_f64') result(status)
+      import :: c_char, c_int, c_int64_t, c_ptr, c_signed_char, c_size_t
+      type(c_ptr), value :: emulator
+      character(kind=c_char), intent(in) :: target(*), variable(*)
+      integer(c_int64_t), value :: n
+      type(*), intent(in) :: values(*)
+      integer(c_signed_char), intent(in) :: valid(*)
+      character(kind=c_char), intent(out) :: message(*)
+      integer(c_size_t), value :: message_size
+      integer(c_int) :: status
+    end function c_give_f64
+
+    function c_give_f32(emulator, target, variable, n, values, valid, message, message_size) &
+      bind(c, name='icegen_give_f32') result(status)
+      import :: c_char, c_int, c_int64_t, c_ptr, c_signed_char, c_size_t
+      type(c_ptr), value :: emulator
+      character(kind=c_char), intent(in) :: target(*), variable(*)
+      integer(c_int64_t), value :: n
+      type(*), intent(in) :: values(*)
+      integer(c_signed_char), intent(in) :: valid(*)
+      character(kind=c_char), intent(out) :: message(*)
+      integer(c_size_t), value :: message_size
+      integer(c_int) :: status
+    end function c_give_f32
+
+    function c_perturb(emulator, slot, first_member, members, level, year, day_of_year, message, message_size) &
+      bind(c, name='icegen_perturb') result(status)
+      import :: c_char, c_double, c_int, c_ptr, c_size_t
+      type(c_ptr), value :: emulator
+      integer(c_int), value :: slot, first_member, members
+      real(c_double), value :: level
+      integer(c_int), value :: year, day_of_year
+      character(kind=c_char), intent(out) :: message(*)
+      integer(c_size_t), value :: message_size
+      integer(c_int) :: status
+    end function c_perturb
 
     function c_test(emulator, slot, ready, message, message_size) bind(c, name='icegen_test') result(status)
       import :: c_char, c_int, c_ptr, c_size_t
@@ -414,6 +456,117 @@ contains
       int(day_of_year, c_int), message, size(message, kind=c_size_t))
     call report(message, errmsg)
   end subroutine emulator_request
+
+  !> Give one field of the host's own ice, near which `perturb` generates states. Each variable is given once for a
+  !> perturbation. All ranks together give each point once. Variables and places that are not given take what the archive
+  !> tells of them.
+  subroutine give_real64(self, target, variable, values, ierr, errmsg, valid)
+    class(icegen_emulator), intent(in) :: self
+    !> name given to add_target;  variable of the archive, for example 'sic' (1) or 'sit' (m)
+    character(len=*), intent(in) :: target, variable
+    !> the field (n), in the archive's units and within its bounds
+    real(real64), intent(in) :: values(:)
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    !> false where a point is left out, such as a halo's or one on land (n); by default none is
+    logical, intent(in), optional :: valid(:)
+    real(real64), allocatable :: copy(:)
+    integer :: status
+
+    if (is_contiguous(values)) then
+      call give(self, target, variable, size(values, kind=int64), 8, values, ierr, errmsg, valid)
+      return
+    end if
+    allocate (copy(size(values)), stat=status)
+    if (status /= 0) then
+      call fail_without_memory(self, ierr, errmsg)
+      return
+    end if
+    copy(:) = values
+    call give(self, target, variable, size(values, kind=int64), 8, copy, ierr, errmsg, valid)
+  end subroutine give_real64
+
+  !> As give_real64, for single precision.
+  subroutine give_real32(self, target, variable, values, ierr, errmsg, valid)
+    class(icegen_emulator), intent(in) :: self
+    character(len=*), intent(in) :: target, variable
+    real(real32), intent(in) :: values(:)
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    logical, intent(in), optional :: valid(:)
+    real(real32), allocatable :: copy(:)
+    integer :: status
+
+    if (is_contiguous(values)) then
+      call give(self, target, variable, size(values, kind=int64), 4, values, ierr, errmsg, valid)
+      return
+    end if
+    allocate (copy(size(values)), stat=status)
+    if (status /= 0) then
+      call fail_without_memory(self, ierr, errmsg)
+      return
+    end if
+    copy(:) = values
+    call give(self, target, variable, size(values, kind=int64), 4, copy, ierr, errmsg, valid)
+  end subroutine give_real32
+
+  ! The same as give_real64. bytes: of each of the n values.
+  subroutine give(self, target, variable, n, bytes, values, ierr, errmsg, valid)
+    class(icegen_emulator), intent(in) :: self
+    character(len=*), intent(in) :: target, variable
+    integer(int64), intent(in) :: n
+    integer, intent(in) :: bytes
+    type(*), intent(in) :: values(*)
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    logical, intent(in), optional :: valid(:)
+    character(kind=c_char) :: message(message_length), c_target(text_length), c_variable(text_length)
+    integer(c_signed_char), allocatable :: flags(:)  ! on the heap; compilers may put automatic arrays on the stack
+    integer(c_int64_t) :: flagged
+    integer :: status
+
+    flagged = n
+    if (present(valid)) flagged = size(valid, kind=int64)
+    allocate (flags(flagged), stat=status)
+    if (status /= 0) then
+      call fail_without_memory(self, ierr, errmsg)
+      return
+    end if
+    flags(:) = 1_c_signed_char
+    if (present(valid)) where (.not. valid) flags = 0_c_signed_char
+    call put(c_target, target(:len_trim(target)))
+    call put(c_variable, variable(:len_trim(variable)))
+    if (bytes == 8) then
+      ierr = c_give_f64(self%handle, c_target, c_variable, common_size(n, flagged), values, flags, message, &
+        size(message, kind=c_size_t))
+    else
+      ierr = c_give_f32(self%handle, c_target, c_variable, common_size(n, flagged), values, flags, message, &
+        size(message, kind=c_size_t))
+    end if
+    call report(message, errmsg)
+  end subroutine give
+
+  !> Request states near the ice that was given since the last perturbation. What is done with slots is as for `request`.
+  !> Member 0 is the given state as the archive's grid has it. Fields whose names end with '_increment', such as
+  !> 'sic_increment', are differences to it, which the host adds to its own ice.
+  subroutine emulator_perturb(self, members, level, year, day_of_year, ierr, errmsg, slot, first_member)
+    class(icegen_emulator), intent(in) :: self
+    !> number of members
+    integer, intent(in) :: members
+    !> 0 to 1; 0 gives the given state, 1 gives members that are as far from it as those of `request` from each other
+    real(real64), intent(in) :: level
+    !> date, as for `request`
+    integer, intent(in) :: year, day_of_year
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    !> as for `request`; 1 by default
+    integer, intent(in), optional :: slot, first_member
+    character(kind=c_char) :: message(message_length)
+
+    ierr = c_perturb(self%handle, or_one(slot), or_one(first_member), int(members, c_int), real(level, c_double), &
+      int(year, c_int), int(day_of_year, c_int), message, size(message, kind=c_size_t))
+    call report(message, errmsg)
+  end subroutine emulator_perturb
 
   !> Test whether the request in a slot is complete, without waiting for it. `ready` is the same on all ranks.
   subroutine emulator_test(self, ready, ierr, errmsg, slot)

@@ -25,8 +25,8 @@ struct Batch {
 
 // The state near which the members of a perturbation lie.
 struct Around {
-  double level = -1;       // 0 to 1; -1: the request is no perturbation
-  std::size_t digest = 0;  // of the given state, the same on all ranks
+  double level = -1;                        // 0 to 1; -1: the request is no perturbation
+  std::size_t digest = 0;                   // of the given state, the same on all ranks
   std::shared_ptr<const GivenState> given;  // on generators
 
   bool operator==(const Around &other) const { return level == other.level && digest == other.digest; }

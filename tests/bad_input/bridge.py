@@ -86,7 +86,7 @@ def answers(folder: Path, lines: list[list[str]], ranks: int) -> list[Answer]:
     """Play a scenario."""
     scenario = folder / f"scenario_{ranks}"
     scenario.write_text("".join("\t".join(line) + "\n" for line in lines))
-    finished = mpirun(ranks, "bad_input_host", scenario)
+    finished = mpirun(ranks, "bad_input_host", scenario, timeout=300)
     heard = [line.split(" ", 2) for line in finished.stdout.splitlines()]
     heard = [Answer(int(status), same == "same", text.rstrip()) for status, same, text in heard]
     if finished.returncode != 0:

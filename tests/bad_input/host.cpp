@@ -101,6 +101,16 @@ int request(const Arguments &a, std::string &) {
   return icegen_request_slot(ice, a.whole(1), a.whole(2), a.whole(3), a.whole(4), a.whole(5), message, sizeof message);
 }
 
+int give(const Arguments &a, std::string &) {
+  const auto values = a.list<double>(4);
+  return icegen_give_f64(ice, a.text(1), a.text(2), a.whole(3), values.data(), nullptr, message, sizeof message);
+}
+
+int perturb(const Arguments &a, std::string &) {
+  return icegen_perturb(ice, a.whole(1), a.whole(2), a.whole(3), a.real(4), a.whole(5), a.whole(6), message,
+                        sizeof message);
+}
+
 int test(const Arguments &a, std::string &) {
   int ready = 0;
   return icegen_test(ice, a.whole(1), a.text(2) == nullptr ? nullptr : &ready, message, sizeof message);
@@ -151,9 +161,17 @@ bool flip(const Arguments &a) {
 bool cut(const Arguments &a) { return truncate(a.text(1), a.whole(2)) == 0; }
 
 const std::map<std::string, std::function<int(const Arguments &, std::string &)>> kCalls = {
-    {"open", open_emulator},   {"target", add_target},   {"weights", add_target_weights},
-    {"request", request},      {"test", test},           {"receive", receive},
-    {"get_state", get_state},  {"set_state", set_state}, {"categories", fill_categories},
+    {"open", open_emulator},
+    {"target", add_target},
+    {"weights", add_target_weights},
+    {"request", request},
+    {"test", test},
+    {"receive", receive},
+    {"give", give},
+    {"perturb", perturb},
+    {"get_state", get_state},
+    {"set_state", set_state},
+    {"categories", fill_categories},
     {"close", close_emulator},
 };
 

@@ -210,6 +210,28 @@ CALLS = [
     ("arrays too small on one rank", ["receive 1 T sic 1 3@1=2 -"], ["on rank 1: target 'T' has 3 points here; the arrays hold 2"]),
     ("arrays below 0", ["receive 1 T sic 1 -3 -"], ["target 'T' has 3 points here; the arrays hold -3"]),
     ("values null on one rank", ["receive 1 T sic 1 3 -@1=null"], ["on rank 1: values is a null pointer"]),
+    ("given to no target", ["give null sic 3 .5,.5,.5"], ["target is a null pointer"]),
+    ("given to an unknown target", ["give U sic 3 .5,.5,.5"], ["unknown target 'U'; add it with add_target"]),
+    ("given without a name", ["give T null 3 .5,.5,.5"], ["variable is a null pointer"]),
+    ("unknown variable given", ["give T snow 3 .5,.5,.5"], ["variable 'snow' cannot be given; wanted one of sic, sit"]),
+    ("derived variable given", ["give T sit_ice 3 .5,.5,.5"], ["variable 'sit_ice' cannot be given; wanted one of sic, sit"]),
+    ("increment given", ["give T sic_increment 3 .5,.5,.5"], ["variable 'sic_increment' cannot be given"]),
+    ("another variable given on one rank", ["give T sic@1=sit 3 .5,.5,.5"], [DISAGREE, "target T, variable sit", "target T, variable sic"]),
+    ("too few values given on one rank", ["give T sic 3@1=2 .5,.5,.5"], ["on rank 1: target 'T' has 3 points here; the arrays hold 2"]),
+    ("values given below 0", ["give T sic -1 .5,.5,.5"], ["target 'T' has 3 points here; the arrays hold -1"]),
+    ("null given on one rank", ["give T sic 3 .5,.5,.5@1=null"], ["on rank 1: values is a null pointer"]),
+    ("no number given on one rank", ["give T sic 3 .5,.5,.5@1=.5,nan,.5"], ["on rank 1: sic of point 2 is nan; wanted -1024 to 1024"]),
+    ("endless ice given", ["give T sit 3 .5,.5,inf"], ["sit of point 3 is inf; wanted -1024 to 1024"]),
+    ("more than any ice given on one rank", ["give T sit 3 0,0,0@1=0,1e30,0"], ["on rank 1: sit of point 2 is 1e+30; wanted -1024 to 1024"]),
+    ("given twice", ["give T sic 3 .5,.5,.5", "give T sic 3 .6,.6,.6"], ["sic was given already; the next call of perturb takes it"]),
+    ("level above 1", ["perturb 2 1 1 1.5 2001 60"], ["level is 1.5; wanted 0 to 1"]),
+    ("level below 0", ["perturb 2 1 1 -.1 2001 60"], ["level is -0.1; wanted 0 to 1"]),
+    ("level that is no number", ["perturb 2 1 1 nan 2001 60"], ["level is nan; wanted 0 to 1"]),
+    ("another level on one rank", ["perturb 2 1 1 .3@1=.30000001 2001 60"], [DISAGREE, "level 0.30000000999999998", "level 0.29999999999999999"]),
+    ("perturbation that contract 1 lacks", ["give T sic 3 .5,.5,.5", "perturb 2 1 1 .3 2001 60"], ["an archive of contract 1 cannot perturb; wanted one of contract 2"]),
+    ("increments of a request", ["receive 1 T sic_increment 1 3 -"], ["sic_increment is known after perturb; slot 1 holds a request"]),
+    ("increments of a factor", ["receive 1 T blend_increment 1 3 -"], ["unknown variable 'blend_increment'"]),
+    ("the given state of a request", ["receive 1 T sic 0 3 -"], ["member is 0; the request was for 1 to 3"]),
     ("state null", ["get_state 256 null"], ["state is a null pointer"]),
     ("small state on one rank", ["get_state 256@1=20 -"], ["on rank 1: state holds 20 characters; wanted at least 256"]),
     ("nothing for a state", ["set_state ''"], ["state is ''; wanted one of icegen_get_state"]),
@@ -441,6 +463,38 @@ def test_a_refused_request_leaves_its_slot_empty(tmp_path):
     for answer, (_, (status, words)) in zip(heard, script, strict=True):
         assert (answer.status, answer.same) == (status, True), answer
         assert words in answer.text
+
+
+# What is refused where an archive can perturb: call, status, words. Each follows the calls above it.
+PERTURBATIONS = [
+    ("perturb 2 1 2 .3 2001 60", ARGUMENT, "no field was given since the last perturbation; wanted at least one"),
+    ("give T sic 3 .5,.5,.5", 0, ""),
+    ("perturb 2 0 2 .3 2001 60", ARGUMENT, "first_member is 0; wanted 1 to"),
+    ("perturb 0 1 2 .3 2001 60", ARGUMENT, "slot is 0; wanted 1 or more"),
+    ("perturb 2 1 0 .3 2001 60", ARGUMENT, "members is 0; wanted at least 1"),
+    ("perturb 2 1 2 .3 1800 60", ARGUMENT, "year is 1800"),
+    ("perturb 2 1 2 .3 2001 60@1=61", ARGUMENT, DISAGREE),
+    ("receive 2 T sic 1 3 -", ARGUMENT, "slot 2 is empty"),
+    ("give T sic 3 .5,.5,.5", ARGUMENT, "sic was given already"),
+    ("perturb 2 1 2 .3 2001 60", 0, ""),
+    ("receive 2 T sic_increment_increment 1 3 -", ARGUMENT, "unknown variable 'sic_increment_increment'"),
+    ("receive 2 T sic 3 3 -", ARGUMENT, "member is 3; the request was for 1 to 2"),
+    ("receive 2 T sic 1 3 -", BACKEND, "this backend cannot perturb"),
+    ("perturb 2 1 2 .3 2001 60", ARGUMENT, "no field was given"),
+    ("receive 1 T sic 3 3 -", 0, "0.750000"),
+    ("close", 0, ""),
+]
+
+
+def test_perturbations(tmp_path):
+    """What was given stays through what is refused."""
+    archive = bridge.write_archive(tmp_path / "good.pt", contract=2)
+    bridge.namelist(tmp_path / "good.nml", archive=str(archive), history="independent")
+    lines = [*(line.format(folder=tmp_path) for line in GOOD), *(line for line, *_ in PERTURBATIONS)]
+    heard = bridge.answers(tmp_path, [line.split() for line in lines], ranks=2)[len(GOOD) :]
+    for answer, (call, status, words) in zip(heard, PERTURBATIONS, strict=True):
+        assert (answer.status, answer.same) == (status, True), (call, answer)
+        assert words in answer.text, call
 
 
 def test_an_emulator_that_failed_to_open_says_why(tmp_path):

@@ -16,17 +16,20 @@ static int create(const char *archive, const char *device, int device_index, con
   return 0;
 }
 
+/* Whether generation fails on a day. */
+static int fails_or_waits(int64_t day, char *message, size_t message_size) {
+  const struct timespec half_a_second = {0, 500000000};
+  if (day == 15) nanosleep(&half_a_second, NULL);
+  if (day == 13) snprintf(message, message_size, "no ice on the 13th");
+  return day == 13;
+}
+
 static int generate(void *model, int64_t seed, int64_t members, const int64_t *member, int64_t conditions,
                     const int64_t *condition, int64_t time, int history, int64_t steps, float *state, size_t size,
                     char *message, size_t message_size) {
   (void)model, (void)seed, (void)time, (void)history, (void)steps;
   const int64_t day = conditions == 2 ? condition[1] : 0;
-  if (day == 13) {
-    snprintf(message, message_size, "no ice on the 13th");
-    return 1;
-  }
-  const struct timespec half_a_second = {0, 500000000};
-  if (day == 15) nanosleep(&half_a_second, NULL);
+  if (fails_or_waits(day, message, message_size)) return 1;
   for (size_t i = 0; i < size; ++i) state[i] = (float)(100 * member[i / (size / (size_t)members)] + day) / 1e5f;
   return 0;
 }
@@ -36,7 +39,8 @@ static int generate(void *model, int64_t seed, int64_t members, const int64_t *m
 static int perturb(void *model, const float *given, const float *weight, size_t given_size, double level, int64_t seed,
                    int64_t members, const int64_t *member, int64_t conditions, const int64_t *condition, int64_t time,
                    int history, int64_t steps, float *state, size_t size, char *message, size_t message_size) {
-  (void)model, (void)seed, (void)conditions, (void)condition, (void)time, (void)history, (void)steps;
+  (void)model, (void)seed, (void)time, (void)history, (void)steps;
+  if (fails_or_waits(conditions == 2 ? condition[1] : 0, message, message_size)) return 1;
   if (given_size * (size_t)members != size) {
     snprintf(message, message_size, "%zu values are given for %zu", given_size, size);
     return 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Null pointers, wrong files, single precision, and who generates what when, through icegen.h: test_capi FOLDER
- * BACKEND, a folder made by tests/tiny.py and the library of fault_backend.c. */
+/* Null pointers, wrong files, single precision, who generates what when, and perturbations, through icegen.h: test_capi
+ * FOLDER BACKEND, a folder made by tests/tiny.py and the library of fault_backend.c. */
 
 #include <icegen.h>
 #include <mpi.h>
@@ -21,14 +21,14 @@ static int receive(icegen_emulator *ice, int slot, int member, char *message, si
   return icegen_receive_slot_f64(ice, slot, "pole", "sic", member, 1, &value, &valid, message, size);
 }
 
-/* What is received next is generated next, and each request's first member falls to the generator after the last. */
-static void test_order(const char *folder, const char *backend) {
+/* Open an emulator of the tiny archive with the backend, every rank a generator. */
+static icegen_emulator *open_with_backend(const char *folder, const char *backend, const char *name) {
   char path[1024], message[512];
   icegen_emulator *ice = NULL;
-  int rank, ranks, ready = -1;
+  int rank, ranks;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &ranks);
-  snprintf(path, sizeof path, "%s/order_%d.nml", folder, ranks);
+  snprintf(path, sizeof path, "%s/%s_%d.nml", folder, name, ranks);
   if (rank == 0) {
     FILE *file = fopen(path, "w");
     if (file == NULL) MPI_Abort(MPI_COMM_WORLD, 2);
@@ -38,6 +38,15 @@ static void test_order(const char *folder, const char *backend) {
   MPI_Barrier(MPI_COMM_WORLD);
   check(icegen_open(MPI_Comm_c2f(MPI_COMM_WORLD), path, &ice, message, sizeof message) == ICEGEN_SUCCESS, "open",
         message);
+  return ice;
+}
+
+/* What is received next is generated next, and each request's first member falls to the generator after the last. */
+static void test_order(const char *folder, const char *backend) {
+  char message[512];
+  int ranks, ready = -1;
+  MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+  icegen_emulator *ice = open_with_backend(folder, backend, "order");
   const double lon = 0, lat = 90;
   icegen_add_target(ice, "pole", 1, &lon, &lat, message, sizeof message);
 
@@ -56,6 +65,100 @@ static void test_order(const char *folder, const char *backend) {
     check(receive(ice, 1, 1, message, sizeof message) == ICEGEN_BACKEND_ERROR && strstr(message, where) == message,
           "requests of one member go round the generators", message);
   }
+  check(icegen_close(&ice, message, sizeof message) == ICEGEN_SUCCESS, "close", message);
+}
+
+/* The host's own ice: what is refused, and that a refused perturbation keeps what was given. The backend's member m has
+ * less of everything by m thousandths of the level. */
+static void test_perturb(const char *folder, const char *backend) {
+  char message[512];
+  int rank;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  icegen_emulator *ice = open_with_backend(folder, backend, "perturb");
+  const double lon[] = {0.0, 0.0, 180.0}, lat[] = {89.0, -45.0, 88.0};
+  icegen_add_target(ice, "T", 3, lon, lat, message, sizeof message);
+
+  const double sic[] = {0.5, 0.25, 0.5}, other[] = {0.75, 0.75, 0.75}, no_points[] = {1e30, 1e30, 1e30},
+               much[] = {0.5, 0.5, 1.5};
+  const float sit[] = {1, 1, 1};
+  const signed char none[] = {0, 0, 0}, *valid = rank == 0 ? NULL : none; /* the first rank gives all points */
+  check(icegen_give_f64(NULL, "T", "sic", 3, sic, valid, message, sizeof message) == ICEGEN_BAD_ARGUMENT, "closed",
+        message);
+  check(icegen_perturb(NULL, 1, 1, 1, 0.5, 2001, 60, message, sizeof message) == ICEGEN_BAD_ARGUMENT, "closed",
+        message);
+  check(icegen_perturb(ice, 1, 1, 1, 0.5, 2001, 60, message, sizeof message) == ICEGEN_BAD_ARGUMENT &&
+            strstr(message, "no field was given") != NULL,
+        "nothing given", message);
+  check(icegen_give_f64(ice, NULL, "sic", 3, sic, valid, message, sizeof message) == ICEGEN_BAD_ARGUMENT, "null target",
+        message);
+  check(icegen_give_f64(ice, "T", NULL, 3, sic, valid, message, sizeof message) == ICEGEN_BAD_ARGUMENT, "null variable",
+        message);
+  check(icegen_give_f64(ice, "T", "sic", 3, NULL, valid, message, sizeof message) == ICEGEN_BAD_ARGUMENT, "null values",
+        message);
+  check(icegen_give_f32(ice, "T", "sic", 2, sit, valid, message, sizeof message) == ICEGEN_BAD_ARGUMENT &&
+            strstr(message, "has 3 points here; the arrays hold 2") != NULL,
+        "wrong n", message);
+  check(icegen_give_f64(ice, "T", "sic", 3, much, NULL, message, sizeof message) == ICEGEN_BAD_ARGUMENT &&
+            strstr(message, "sic of point 3 is 1.5; wanted 0 to 1") != NULL,
+        "out of bounds", message);
+  check(icegen_give_f64(ice, "T", "sic", 3, rank == 0 ? sic : no_points, valid, message, sizeof message) ==
+            ICEGEN_SUCCESS,
+        "give, and values that are left out may be anything", message);
+  check(icegen_give_f64(ice, "T", "sic", 3, sic, valid, message, sizeof message) == ICEGEN_BAD_ARGUMENT &&
+            strstr(message, "sic was given already") != NULL,
+        "given twice", message);
+  check(icegen_give_f32(ice, "T", "sit", 3, sit, valid, message, sizeof message) == ICEGEN_SUCCESS, "give in float",
+        message);
+  check(icegen_perturb(ice, 1, 1, 1, 1.5, 2001, 60, message, sizeof message) == ICEGEN_BAD_ARGUMENT &&
+            strstr(message, "level is 1.5; wanted 0 to 1") != NULL,
+        "level", message);
+  check(icegen_perturb(ice, 1, 1, 1, 0.5, 1800, 60, message, sizeof message) == ICEGEN_BAD_ARGUMENT, "year", message);
+  check(icegen_perturb(ice, 1, 1, 3, 0.5, 2001, 60, message, sizeof message) == ICEGEN_SUCCESS,
+        "what was given is still there", message);
+  check(icegen_perturb(ice, 2, 1, 3, 0.5, 2001, 60, message, sizeof message) == ICEGEN_BAD_ARGUMENT,
+        "a perturbation takes what was given", message);
+
+  double given[3] = {-1, -1, -1}, perturbed[3], increment[3], thickness[3];
+  signed char there[3];
+  const int received =
+      icegen_receive_f64(ice, "T", "sic", 0, 3, given, there, message, sizeof message) |
+      icegen_receive_f64(ice, "T", "sic", 2, 3, perturbed, there, message, sizeof message) |
+      icegen_receive_f64(ice, "T", "sic_increment", 2, 3, increment, there, message, sizeof message) |
+      icegen_receive_f64(ice, "T", "sit_ice_increment", 2, 3, thickness, there, message, sizeof message);
+  check(received == ICEGEN_SUCCESS, "receive", message);
+  check(given[0] == 0.5 && given[1] == -1 && given[2] == 0.5, "member 0 is the given state", message);
+  check(perturbed[0] == (double)(float)(0.999 * 0.5), "a member of the backend", message);
+  check(increment[0] == perturbed[0] - given[0] && increment[2] == perturbed[2] - given[2], "the difference", message);
+  check(thickness[0] > -1e-6 && thickness[0] < 1e-6, "of a field derived from two", message);
+  check(icegen_receive_f64(ice, "T", "sic", 4, 3, given, there, message, sizeof message) == ICEGEN_BAD_ARGUMENT,
+        "a member that was not requested", message);
+
+  /* On the 15th each member takes half a second. The same ice again is not generated again, other ice is. */
+  int ready = -1;
+  for (int again = 0; again < 3; ++again) {
+    icegen_give_f64(ice, "T", "sic", 3, again == 2 ? other : sic, valid, message, sizeof message);
+    icegen_give_f32(ice, "T", "sit", 3, sit, valid, message, sizeof message);
+    check(icegen_perturb(ice, 1, 1, 1, 0.5, 2001, 15, message, sizeof message) == ICEGEN_SUCCESS, "perturb", message);
+    check(icegen_test(ice, 1, &ready, message, sizeof message) == ICEGEN_SUCCESS && ready == (again == 1),
+          "the same perturbation is not generated again", message);
+    check(icegen_receive_f64(ice, "T", "sic", 1, 3, perturbed, there, message, sizeof message) == ICEGEN_SUCCESS &&
+              icegen_receive_f64(ice, "T", "sic", 0, 3, given, there, message, sizeof message) == ICEGEN_SUCCESS,
+          "receive", message);
+  }
+  check(given[0] == 0.75, "other ice", message);
+  icegen_give_f64(ice, "T", "sic", 3, sic, valid, message, sizeof message);
+  icegen_perturb(ice, 1, 1, 1, 0.5, 2001, 13, message, sizeof message);
+  check(icegen_receive_f64(ice, "T", "sic_increment", 1, 3, increment, there, message, sizeof message) ==
+            ICEGEN_BACKEND_ERROR,
+        "a perturbation that fails", message);
+
+  icegen_request(ice, 1, 2001, 60, message, sizeof message);
+  check(icegen_receive_f64(ice, "T", "sic_increment", 1, 3, given, there, message, sizeof message) ==
+                ICEGEN_BAD_ARGUMENT &&
+            strstr(message, "sic_increment is known after perturb") != NULL,
+        "increments of a request", message);
+  check(icegen_receive_f64(ice, "T", "sic", 0, 3, given, there, message, sizeof message) == ICEGEN_BAD_ARGUMENT,
+        "member 0 of a request", message);
   check(icegen_close(&ice, message, sizeof message) == ICEGEN_SUCCESS, "close", message);
 }
 
@@ -145,6 +248,7 @@ int main(int argc, char **argv) {
   check(icegen_close(&ice, message, sizeof message) == ICEGEN_SUCCESS && ice == NULL, "close", message);
 
   test_order(argv[1], argv[2]);
+  test_perturb(argv[1], argv[2]);
   MPI_Finalize();
   printf("%s\n", failures == 0 ? "all checks passed" : "some checks failed");
   return failures != 0;

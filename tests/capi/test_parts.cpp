@@ -391,12 +391,17 @@ void test_fields() {
       computed({icegen::Field::quotient, 0, 1}, state, 3, {{0, 1, 0.5}, {1, 0, 0.5}, {2, 0, 1.0}});
   check(values[0] == 2.0f / 0.375f, "mean thickness over the ice of two cells, not the mean of their thicknesses");
   check(values[1] == 0, "0 without ice");
-  try {
-    icegen::field_named("siu_east", {"sic", "sit"});
-    check(false, "no velocity in this archive");
-  } catch (const icegen::Error &error) {
-    check(std::string(error.what()) == "unknown variable 'siu_east'; this archive has sic, sit, sit_ice, blend",
-          "the message lists what there is");
+  const icegen::Field increment = icegen::field_named("siu_east_increment", all);
+  check(increment.increment && increment.kind == icegen::Field::eastward, "an increment of what is east");
+  check(!east.increment && icegen::field_named("sic_increment", all).first == 2, "an increment of a variable");
+  for (const std::string name : {"siu_east", "blend_increment", "sic_increment_increment", "_increment"}) {
+    try {
+      icegen::field_named(name, {"sic", "sit"});
+      check(false, "no such field in this archive");
+    } catch (const icegen::Error &error) {
+      check(error.what() == "unknown variable '" + name + "'; this archive has sic, sit, sit_ice, blend",
+            "the message lists what there is");
+    }
   }
 }
 

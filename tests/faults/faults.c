@@ -101,6 +101,20 @@ static void test_exceptions(void) {
   expect(icegen_close(&ice, message, sizeof message), ICEGEN_SUCCESS, "", "close, which throws in the backend");
 }
 
+/* The backend generates, but has no function that perturbs. */
+static void test_no_perturbation(void) {
+  icegen_emulator *ice = opened("");
+  const double given = 0.5;
+  const signed char first = rank == 0;
+  double value;
+  expect(icegen_give_f64(ice, "pole", "sic", 1, &given, &first, message, sizeof message), ICEGEN_SUCCESS, "", "give");
+  expect(icegen_perturb(ice, 1, 1, 2, 0.5, 2001, 20, message, sizeof message), ICEGEN_SUCCESS, "", "perturb");
+  expect(receive(ice, 1, &value), ICEGEN_BACKEND_ERROR, "this backend cannot perturb", "no perturbation");
+  request(ice, 20);
+  expect(receive(ice, 2, &value), ICEGEN_SUCCESS, "", "the next request");
+  icegen_close(&ice, message, sizeof message);
+}
+
 /* The second of two models cannot be made; without its device, the next open works. */
 static void test_create(int threads) {
   char entries[2048];
@@ -126,6 +140,7 @@ int main(int argc, char **argv) {
   test_rank_is_named();
   if (ranks > 1) test_slow();
   test_exceptions();
+  test_no_perturbation();
   test_create(13);
   test_create(14);
   return host_end();

@@ -38,6 +38,8 @@ program short_of_memory
   if (n == 1) then
     lonlat8(:, 1) = 0
     lonlat4(:, 1) = 0
+    values8(:, 1) = 0
+    values4(:, 1) = 0
     cells(1) = 0
   else
     call limit_memory(little)
@@ -54,6 +56,12 @@ program short_of_memory
   call expect_short('a section to receive in single precision')
   call ice%receive('pole', 'sic', 1, values8(1, :1), valid, ierr, message)
   call expect_short('flags')
+  call ice%give('pole', 'sic', values8(1, :), ierr, message, valid(:1))
+  call expect_short('a section to give in double precision')
+  call ice%give('pole', 'sic', values4(1, :), ierr, message, valid(:1))
+  call expect_short('a section to give in single precision')
+  call ice%give('pole', 'sic', values8(1, :1), ierr, message, valid)
+  call expect_short('flags to give')
   call limit_memory(plenty)
 
   values8(1, 1) = -1

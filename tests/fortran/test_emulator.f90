@@ -29,6 +29,7 @@ program test_emulator
   call test_ensemble()
   call test_targets()
   call test_state()
+  call test_perturb()
   call test_categories()
 
   call MPI_Allreduce(MPI_IN_PLACE, failures, 1, MPI_INTEGER, MPI_SUM, MPI_COMM_WORLD, ierr)
@@ -409,6 +410,83 @@ contains
     call expect(1, 'is damaged', 'half a state')
     call other%close(ierr)
   end subroutine test_state
+
+  !> The host's own ice and states near it, on the model of the tiny archive.
+  subroutine test_perturb()
+    type(icegen_emulator) :: ice
+    integer, parameter :: n = 12
+    real(real64), parameter :: none = 0, all_of_it = 1
+    real(real64) :: lon(n), lat(n), own(2, n), sic(n), sit(n), near(n), increment(n), far(n)
+    real(real32) :: single(n)
+    logical :: halo(2, n), valid(n)
+    integer :: i
+
+    ! Each rank has its own circle of points; the last two lie on the first two again, as a halo does.
+    lon = [((i - 1)*36.0_real64, i=1, n)]
+    lat = 84.0_real64 + rank
+    own(1, :) = 0.9_real64 - 0.01_real64*[(i, i=1, n)]
+    own(2, :) = ieee_value(own(1, 1), ieee_quiet_nan)
+    own(2, 1:n - 2) = 1.5_real64
+    halo(:, :n - 2) = .true.
+    halo(:, n - 1:) = .false.
+
+    call ice%give('T', 'sic', own(1, :), ierr, errmsg)
+    call expect(1, 'not open', 'give before open')
+    call ice%perturb(1, 0.3_real64, 2001, 60, ierr, errmsg)
+    call expect(1, 'not open', 'perturb before open')
+    call ice%open(MPI_COMM_WORLD, trim(folder)//'/icegen.nml', ierr, errmsg)
+    call ice%add_target('T', lon, lat, ierr, errmsg)
+    call ice%give('T', 'sic', own(1, :), ierr, errmsg, valid=halo(1, :3))
+    call expect(1, "target 'T' has 12 points here; the arrays hold -1", 'validity of another size')
+    call ice%give('T', 'sit_ice', own(1, :), ierr, errmsg)
+    call expect(1, "variable 'sit_ice' cannot be given; wanted one of sic, sit", 'a derived field')
+    call ice%give('T', 'sit', own(2, :), ierr, errmsg)
+    call expect(1, 'sit of point 11 is', 'not a number')
+    call ice%give('T', 'sic', own(1, :), ierr, errmsg, halo(1, :))
+    call expect(0, '', 'give every second number of an array')
+    call ice%give('T', 'sit', own(2, :), ierr, errmsg, halo(2, :))
+    call expect(0, '', 'halos are left out')
+    call ice%perturb(2, 0.3_real64, 2001, 400, ierr, errmsg)
+    call expect(1, 'day_of_year is 400', 'no such day')
+    call ice%perturb(2, 0.3_real64, 2001, 60, ierr, errmsg, slot=3, first_member=5)
+    call expect(0, '', 'perturb')
+    call ice%receive('T', 'sic', 0, sic, valid, ierr, errmsg, slot=3)
+    call expect(0, '', 'the given state')
+    call ice%receive('T', 'sit', 0, sit, valid, ierr, errmsg, slot=3)
+    call check(all(sic >= 0 .and. sic <= 1 .and. sit >= 0), 'the given state within bounds')
+    call check(all(abs(sit(:n - 2) - 1.5_real64) < 1e-5_real64), 'the given thickness at the points')
+    call ice%receive('T', 'sic', 6, near, valid, ierr, errmsg, slot=3)
+    call expect(0, '', 'a member')
+    call ice%receive('T', 'sic_increment', 6, increment, valid, ierr, errmsg, slot=3)
+    call expect(0, '', 'an increment')
+    call check(any(abs(increment) > 0), 'a member differs from the given state')
+    call check(all(abs(increment - (near - sic)) <= 0), 'an increment is the difference')
+    call ice%receive('T', 'sic_increment', 6, single, valid, ierr, errmsg, slot=3)
+    call check(all(abs(single - increment) < 1e-6_real64), 'an increment in single precision')
+
+    ! The same ice in another precision and without slots, and what level 0 means.
+    call ice%give('T', 'sic', real(own(1, :), real32), ierr, errmsg, halo(1, :))
+    call expect(0, '', 'give in single precision')
+    call ice%give('T', 'sit', real(own(2, :), real32), ierr, errmsg, halo(2, :))
+    call ice%perturb(1, none, 2001, 60, ierr, errmsg)
+    call expect(0, '', 'level 0')
+    call ice%receive('T', 'sit_increment', 1, increment, valid, ierr, errmsg)
+    call check(all(abs(increment) <= 0), 'level 0 changes nothing')
+    call ice%give('T', 'sit', real(own(2, :), real32), ierr, errmsg, halo(2, :))
+    call ice%perturb(1, all_of_it, 2001, 60, ierr, errmsg)
+    call ice%receive('T', 'sit', 1, far, valid, ierr, errmsg)
+    call expect(0, '', 'level 1, and a variable that is not given')
+    call check(any(abs(far - sit) > 0), 'level 1 changes much')
+    call ice%close(ierr)
+
+    call write_namelist('&icegen_nml archive = "'//trim(folder)//'/first_contract.pt" /')
+    call ice%open(MPI_COMM_WORLD, scratch(), ierr, errmsg)
+    call ice%add_target('T', lon, lat, ierr, errmsg)
+    call ice%give('T', 'sic', own(1, :), ierr, errmsg)
+    call ice%perturb(1, 0.3_real64, 2001, 60, ierr, errmsg)
+    call expect(1, 'an archive of contract 1 cannot perturb', 'an archive of contract 1')
+    call ice%close(ierr)
+  end subroutine test_perturb
 
   subroutine test_categories()
     real(real64), parameter :: bounds(0:5) = [0.0_real64, 0.6445_real64, 1.3914_real64, 2.4702_real64, 4.5673_real64, &

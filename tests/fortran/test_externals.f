@@ -12,8 +12,8 @@ C     TEST_EXTERNALS FOLDER, a folder made by tests/tiny.py.
       COMMON /GRIDC/ XC, YC
       COMMON /SEAICE/ AREA, HEFF
       REAL*4 AREA4(0:NX+1, 0:NY+1)
-      REAL*8 AREA2(0:NX+1, 0:NY+1)
-      LOGICAL OK(0:NX+1, 0:NY+1), READY
+      REAL*8 AREA2(0:NX+1, 0:NY+1), DAREA(0:NX+1, 0:NY+1)
+      LOGICAL OK(0:NX+1, 0:NY+1), OWN(0:NX+1, 0:NY+1), READY
       CHARACTER*512 FOLDER, MSG
       CHARACTER*256 STATE
       REAL*8 BOUNDS(3), AICEN(2), VICEN(2)
@@ -92,6 +92,38 @@ C     TEST_EXTERNALS FOLDER, a folder made by tests/tiny.py.
         END DO
       END DO
       IF (.NOT. OK(1, NY)) CALL FAILED('ice at 88 N', NFAIL)
+C     The tile's own points are given, its halo is left out.
+      DO J = 0, NY + 1
+        DO I = 0, NX + 1
+          OWN(I, J) = I .GE. 1 .AND. I .LE. NX .AND.
+     &                J .GE. 1 .AND. J .LE. NY
+          AREA2(I, J) = 2.D0
+          IF (OWN(I, J)) AREA2(I, J) = 0.75D0
+          AREA4(I, J) = 1.5
+        END DO
+      END DO
+      CALL ICEGEN_PERTURB(IH, 1, 1, 1, .3D0, 2001, 60, IERR)
+      CALL ICEGEN_MESSAGE(IH, MSG)
+      IF (IERR .NE. 1 .OR. INDEX(MSG, 'no field was given') .EQ. 0)
+     &  CALL FAILED('perturb nothing', NFAIL)
+      CALL ICEGEN_GIVE(IH, 'T', 'sic', -1, AREA2, OWN, IERR)
+      IF (IERR .NE. 1) CALL FAILED('give a negative N', NFAIL)
+      CALL ICEGEN_GIVE(IH, 'T', 'sic', N, AREA2, OWN, IERR)
+      IF (IERR .NE. 0) CALL FAILED('give', NFAIL)
+      CALL ICEGEN_GIVE_R4(IH, 'T', 'sit', N, AREA4, OWN, IERR)
+      IF (IERR .NE. 0) CALL FAILED('give_r4', NFAIL)
+      CALL ICEGEN_PERTURB(IH, 1, 1, 1, .3D0, 2001, 60, IERR)
+      IF (IERR .NE. 0) CALL FAILED('perturb', NFAIL)
+      CALL ICEGEN_RECEIVE(IH, 'T', 'sic', 0, N, AREA2, OK, IERR)
+      IF (IERR .NE. 0) CALL FAILED('receive the given ice', NFAIL)
+      IF (ABS(AREA2(1, NY) - 0.75D0) .GT. 1.D-6)
+     &  CALL FAILED('the given ice', NFAIL)
+      CALL ICEGEN_RECEIVE(IH, 'T', 'sic', 1, N, AREA, OK, IERR)
+      CALL ICEGEN_RECEIVE(IH, 'T', 'sic_increment', 1, N, DAREA, OK,
+     &                    IERR)
+      IF (IERR .NE. 0) CALL FAILED('receive an increment', NFAIL)
+      IF (DAREA(1, NY) .NE. AREA(1, NY) - AREA2(1, NY))
+     &  CALL FAILED('an increment', NFAIL)
       CALL ICEGEN_ADD_TARGET_BY(IH, 'N', N, XC, YC, 'degrees',
      &                          'nearest', 50.D0, IERR)
       IF (IERR .NE. 0) CALL FAILED('add_target_by', NFAIL)

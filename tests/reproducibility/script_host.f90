@@ -5,7 +5,10 @@
 !>   ranks N                             the first N ranks do what follows; to be given before `open`
 !>   open NAMELIST
 !>   target NAME POINTS                  file of real64 pairs (lon, lat), dealt to the ranks in turn
+!>   blocks NAME POINTS                  the same, dealt in blocks that overlap by 3 points, their halos
 !>   request SLOT FIRST MEMBERS YEAR DAY
+!>   give TARGET VARIABLE FILE           real64 values in the order of POINTS, NaN where not valid; halos are left out
+!>   perturb SLOT FIRST MEMBERS LEVEL YEAR DAY
 !>   receive SLOT TARGET VARIABLE MEMBER
 !>   get_state FILE
 !>   set_state FILE
@@ -13,6 +16,7 @@
 !> OUT gets the field of each `receive`, real32 values in the order of POINTS, -1 where not valid.
 program script_host
   use, intrinsic :: iso_c_binding, only: c_int
+  use, intrinsic :: ieee_arithmetic, only: ieee_is_nan
   use, intrinsic :: iso_fortran_env, only: int64, real32, real64
   use mpi
   use icegen, only: icegen_emulator, icegen_state_length
@@ -29,11 +33,12 @@ program script_host
     character(len=64) :: name
     integer :: n !> on all ranks
     integer, allocatable :: mine(:) !> numbers of this rank's points
+    logical, allocatable :: own(:)  !> false for its halo
   end type points_t
 
   type(icegen_emulator) :: ice
   type(points_t), allocatable :: targets(:)
-  character(len=512) :: script, out, line, words(6), errmsg
+  character(len=512) :: script, out, line, words(7), errmsg
   integer :: comm, rank, world_rank, unit, out_unit, iostat, ierr
 
   call MPI_Init(ierr)
@@ -93,15 +98,21 @@ contains
 
   subroutine do_command()
     character(len=icegen_state_length) :: state
+    real(real64) :: level
     integer :: file
     select case (words(1))
     case ('open')
       targets = [points_t ::]
       call ice%open(comm, trim(words(2)), ierr, errmsg)
-    case ('target')
-      call add_target(trim(words(2)), trim(words(3)))
+    case ('target', 'blocks')
+      call add_target(trim(words(2)), trim(words(3)), in_blocks=words(1) == 'blocks')
     case ('request')
       call ice%request(number(4), number(5), number(6), ierr, errmsg, slot=number(2), first_member=number(3))
+    case ('give')
+      call give(trim(words(2)), trim(words(3)), trim(words(4)))
+    case ('perturb')
+      read (words(5), *) level
+      call ice%perturb(number(4), level, number(6), number(7), ierr, errmsg, slot=number(2), first_member=number(3))
     case ('receive')
       call receive(number(2), trim(words(3)), trim(words(4)), number(5))
     case ('get_state')
@@ -127,12 +138,14 @@ contains
     call MPI_Abort(MPI_COMM_WORLD, 1, ierr)
   end subroutine do_command
 
-  subroutine add_target(name, path)
+  subroutine add_target(name, path, in_blocks)
     character(len=*), intent(in) :: name, path
+    logical, intent(in) :: in_blocks
+    integer, parameter :: halo = 3
     real(real64), allocatable :: points(:, :)
     type(points_t) :: new
     integer(int64) :: bytes
-    integer :: file, ranks, i
+    integer :: file, ranks, first, last, i
     inquire (file=path, size=bytes)
     new%name = name
     new%n = int(bytes/16)
@@ -141,26 +154,56 @@ contains
     read (file) points
     close (file)
     call MPI_Comm_size(comm, ranks, ierr)
-    new%mine = [(i, i=rank + 1, new%n, ranks)]
+    if (in_blocks) then
+      first = rank*new%n/ranks + 1
+      last = (rank + 1)*new%n/ranks
+      new%mine = [(i, i=max(first - halo, 1), min(last + halo, new%n))]
+      new%own = new%mine >= first .and. new%mine <= last
+    else
+      new%mine = [(i, i=rank + 1, new%n, ranks)]
+      new%own = new%mine > 0
+    end if
     targets = [targets, new]
     call ice%add_target(name, points(1, new%mine), points(2, new%mine), ierr, errmsg)
   end subroutine add_target
+
+  !> The number of a target in the list.
+  integer function target_named(name)
+    character(len=*), intent(in) :: name
+    do target_named = 1, size(targets)
+      if (targets(target_named)%name == name) exit
+    end do
+  end function target_named
+
+  subroutine give(name, variable, path)
+    character(len=*), intent(in) :: name, variable, path
+    real(real64), allocatable :: values(:), mine(:)
+    logical, allocatable :: valid(:)
+    integer :: file
+    associate (target => targets(target_named(name)))
+      allocate (values(target%n))
+      open (newunit=file, file=path, access='stream', form='unformatted', status='old', action='read')
+      read (file) values
+      close (file)
+      mine = values(target%mine)
+      valid = target%own .and. .not. ieee_is_nan(mine)
+      where (.not. valid) mine = huge(1.0_real64)
+      call ice%give(name, variable, mine, ierr, errmsg, valid)
+    end associate
+  end subroutine give
 
   subroutine receive(slot, name, variable, member)
     integer, intent(in) :: slot, member
     character(len=*), intent(in) :: name, variable
     real(real32), allocatable :: values(:), field(:), whole(:)
     logical, allocatable :: valid(:)
-    integer :: i, ignored
-    do i = 1, size(targets)
-      if (targets(i)%name == name) exit
-    end do
-    associate (target => targets(i))
+    integer :: ignored
+    associate (target => targets(target_named(name)))
       allocate (values(size(target%mine)), valid(size(target%mine)), field(target%n), whole(target%n))
       values = -1
       call ice%receive(name, variable, member, values, valid, ierr, errmsg, slot=slot)
       field = 0
-      field(target%mine) = values
+      field(pack(target%mine, target%own)) = pack(values, target%own)
       call MPI_Reduce(field, whole, target%n, MPI_REAL, MPI_SUM, 0, comm, ignored)
     end associate
     if (rank == 0) write (out_unit) whole

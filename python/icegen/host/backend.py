@@ -28,6 +28,9 @@ class _Functions(ctypes.Structure):
             ctypes.c_int, _handle, ctypes.c_int64, ctypes.c_int64, _int64s, ctypes.c_int64, _int64s, ctypes.c_int64,
             ctypes.c_int, ctypes.c_int64, _floats, _size, _text, _size)),
         ("destroy", ctypes.CFUNCTYPE(None, _handle)),
+        ("perturb", ctypes.CFUNCTYPE(
+            ctypes.c_int, _handle, _floats, _floats, _size, ctypes.c_double, ctypes.c_int64, ctypes.c_int64, _int64s,
+            ctypes.c_int64, _int64s, ctypes.c_int64, ctypes.c_int, ctypes.c_int64, _floats, _size, _text, _size)),
     )  # fmt: skip
 
 
@@ -85,6 +88,37 @@ class Backend:
             self._functions.generate, self._model, seed, len(numbers), numbers.ctypes.data_as(_int64s), len(seen),
             seen.ctypes.data_as(_int64s), time, int(history), steps or self.metadata["sampler"]["steps"],
             states.ctypes.data_as(_floats), states.size,
+        )  # fmt: skip
+        return states
+
+    def perturb(
+        self,
+        given: np.ndarray,
+        weight: np.ndarray,
+        level: float,
+        members: Sequence[int],
+        *,
+        seed: int = 0,
+        condition: Sequence[int] = (),
+        time: int = 1025,
+        history: bool = False,
+        steps: int = 0,
+    ) -> np.ndarray:
+        """States of members near a given one, float32 [member, variable, y, x]; member 0 is the given one, completed.
+
+        given: [variable, y, x], physical units, taken where ``weight`` (the same shape) is above 0.
+        level: 0 to 1, how far the members lie from it.  The other arguments are those of `generate`.
+        """
+        fields = [np.ascontiguousarray(field, np.float32) for field in (given, weight)]
+        for name, field in zip(("given", "weight"), fields, strict=True):
+            if field.shape != self.shape:
+                raise ValueError(f"{name} has shape {field.shape}; wanted {self.shape}")
+        numbers, seen = (np.array(values, np.int64) for values in (members, condition))
+        states = np.empty((len(numbers), *self.shape), np.float32)
+        self._call(
+            self._functions.perturb, self._model, *(field.ctypes.data_as(_floats) for field in fields), fields[0].size,
+            level, seed, len(numbers), numbers.ctypes.data_as(_int64s), len(seen), seen.ctypes.data_as(_int64s), time,
+            int(history), steps or self.metadata["sampler"]["steps"], states.ctypes.data_as(_floats), states.size,
         )  # fmt: skip
         return states
 

@@ -68,6 +68,30 @@ class Emulator:
         """Ask for a sample; returns at once. It takes the place of the request before it in its slot."""
         _call("request", self._open, members, year, day_of_year, slot, first_member)
 
+    def give(self, target: str, variable: str, values: ArrayLike, valid: ArrayLike | None = None) -> None:
+        """Give one field of the host's own ice, near which `perturb` generates states.
+
+        target: as given to `add_target`.
+        variable: of the archive, such as ``sic``; each is given once for a perturbation.
+        values: in the archive's units and within its bounds, of the shape of the target's points.
+        valid: false where a point is left out, such as a halo's or one on land; by default, points with NaN are.
+        All ranks together give each point once.
+        """
+        values = np.ascontiguousarray(values, np.float64).ravel()
+        given = ~np.isnan(values) if valid is None else np.asarray(valid, bool).ravel()
+        _call("give", self._open, target, variable, values, given.astype(np.int32))
+
+    def perturb(
+        self, members: int, level: float, year: int, day_of_year: int, *, slot: int = 1, first_member: int = 1
+    ) -> None:
+        """Ask for states near the ice that was given since the last perturbation; returns at once, as `request` does.
+
+        level: 0, the given state, to 1, where members are as far from it as those of `request` from each other.
+        Member 0 is the given state as the archive's grid has it; a variable such as ``sic_increment`` is the difference
+        to it.
+        """
+        _call("perturb", self._open, members, level, year, day_of_year, slot, first_member)
+
     def ready(self, slot: int = 1) -> bool:
         """Whether the request in a slot is done, without waiting for it."""
         return bool(_call("test", self._open, slot))

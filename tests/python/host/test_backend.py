@@ -8,6 +8,7 @@ import icegen
 from compiled import BUILD, require_built
 from icegen.archive.dates import time_of
 from icegen.host.backend import Backend, BackendError
+from perturbations import near, own_ice
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +27,24 @@ def test_the_same_bits_as_the_archive(tiny):
         free = model.generate([1], seed=7)
     np.testing.assert_array_equal(free, icegen.load(tiny / "tiny.pt").generate([1], seed=7).numpy())
     model.close()
+
+
+def test_the_same_bits_near_a_state(tiny):
+    archive = icegen.load(tiny / "tiny.pt")
+    weight = np.broadcast_to(archive.grid.lonlat[0] > 0, (2, *archive.grid.shape)).astype(np.float32)
+    given = np.stack(list(own_ice(*archive.grid.lonlat).values())) * weight
+    wanted = near(archive, given, weight, [0, 3, 2], 0.6, 7, 2001, 75)
+    key = {"seed": 7, "condition": (2001, 75), "time": time_of(2001, 75, "continuous"), "history": True}
+    with Backend(tiny / "tiny.pt") as model:
+        np.testing.assert_array_equal(model.perturb(given, weight, 0.6, [0, 3, 2], **key), wanted)
+        for member in model.perturb(given, weight, 0.0, [0, 3], **key):
+            np.testing.assert_array_equal(member, wanted[0])
+        with pytest.raises(ValueError, match=r"given has shape \(40, 56\); wanted \(2, 40, 56\)"):
+            model.perturb(given[0], weight, 0.6, [1], **key)
+        with pytest.raises(BackendError, match="level must be above 0 and at most 1"):
+            model.perturb(given, weight, 1.5, [1], **key)
+    with Backend(tiny / "first_contract.pt") as model, pytest.raises(BackendError, match="this archive cannot perturb"):
+        model.perturb(given, weight, 0.6, [1], **key)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 
 import icegen
 from compiled import BUILD, ENVIRONMENT, require_built
+from perturbations import as_taken, near, own_ice
 
 EXTENSION = BUILD / "lib" / f"_icegen_flat{sysconfig.get_config_var('EXT_SUFFIX')}"
 
@@ -59,6 +60,33 @@ def test_slots_and_first_member(ice, tiny):
         assert ice.ready(slot)
 
 
+def test_perturb(bridge, ice, tiny):
+    """The bits of the module at the archive's own cells, where NaN and what is not valid are not given."""
+    archive = icegen.load(tiny / "tiny.pt")
+    lon, lat = archive.grid.lonlat
+    own = own_ice(lon, lat)
+    away = lon < -90
+    ice.add_target("cells", lon, lat)
+    ice.give("cells", "sic", np.where(away, np.nan, own["sic"]))
+    ice.give("cells", "sit", own["sit"], valid=~away)
+    ice.perturb(2, 0.3, 2001, 75, slot=4, first_member=8)
+    weight = np.broadcast_to(~away & archive.grid.ocean, (2, *lat.shape))
+    given = np.where(weight, as_taken(np.stack([own["sic"], own["sit"]])), 0)
+    states = near(archive, given, weight, [0, 9], 0.3, 7, 2001, 75)
+    wanted = np.where(archive.grid.ocean, states, np.nan).astype(np.float64)
+    for i, variable in enumerate(("sic", "sit")):
+        for member, state in zip((0, 9), wanted, strict=True):
+            received = ice.receive("cells", variable, member, slot=4).reshape(lat.shape)
+            np.testing.assert_array_equal(received, state[i])
+        increment = ice.receive("cells", f"{variable}_increment", 9, slot=4).reshape(lat.shape)
+        np.testing.assert_array_equal(increment, wanted[1, i] - wanted[0, i])
+    with pytest.raises(bridge.BridgeError, match="no field was given since the last perturbation"):
+        ice.perturb(1, 0.3, 2001, 75)
+    ice.request(1, 2001, 75)
+    with pytest.raises(bridge.BridgeError, match="sic_increment is known after perturb"):
+        ice.receive("cells", "sic_increment", 1)
+
+
 def test_no_points(ice):
     ice.add_target("none", [], [])
     ice.request(1, 2001, 75)
@@ -85,6 +113,9 @@ def test_a_target_that_is_removed(bridge, ice):
         (lambda ice: ice.request(1, 1066, 75), "1066"),
         (lambda ice: ice.add_target("T", [0.0, 1.0], [80.0]), "T"),
         (lambda ice: ice.receive("nowhere", "sic", 1), "nowhere"),
+        (lambda ice: ice.give("nowhere", "sic", [0.5]), "nowhere"),
+        (lambda ice: ice.perturb(1, 0.5, 2001, 75), "no field was given"),
+        (lambda ice: ice.perturb(1, 1.01, 2001, 75), "level is 1.01; wanted 0 to 1"),
     ],
 )
 def test_refusals_are_exceptions_and_leave_it_usable(bridge, ice, call, words):
