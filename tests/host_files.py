@@ -9,7 +9,6 @@ import numpy as np
 from icegen.ensemble import host_grid, icepack
 
 ROWS, COLUMNS, CATEGORIES, LAYERS = 22, 30, 5, 3
-LAYERED = {"qice": LAYERS, "sice": LAYERS, "qsno": 1}
 
 
 def corners() -> tuple[np.ndarray, np.ndarray]:
@@ -17,6 +16,41 @@ def corners() -> tuple[np.ndarray, np.ndarray]:
     latitude = np.concatenate([np.arange(-76.0, -60.0, 4.0), np.arange(20.0, 92.0, 4.0)])
     longitude = 12.0 * np.arange(1, COLUMNS + 1)
     return tuple(np.meshgrid(longitude, latitude))
+
+
+def tripole(back: float, up: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """A grid whose rows north of 64 N, six, fold onto a line between two poles, at 84 E and 96 W; degrees [y, x].
+
+    back: 0 for the upper right corners, 0.5 for the centres.  up: moves the rows of the cap towards the line; 0.5: the
+    centres of the last row lie on it.
+    """
+    lon, lat = corners()
+    lon, lat = lon - 12 * back, lat - 4 * back
+    pole, cap, radius = 84.0, 6, np.tan(np.radians(90 - 64) / 2)
+    width = 1 - (np.arange(1, cap + 1)[:, None] - back + up) / cap
+    x, y = radius * np.cos(np.radians(lon[-cap:] - pole)), radius * width * np.sin(np.radians(lon[-cap:] - pole))
+    lon[-cap:] = pole + np.degrees(np.arctan2(y, x))
+    lat[-cap:] = 90 - 2 * np.degrees(np.arctan(np.hypot(x, y)))
+    return lon, lat
+
+
+def write_tripole(path: Path, up: float = 0.0) -> Path:
+    """A grid file with TLON, TLAT and tmask of that grid; land at the poles of the fold."""
+    lon, lat = tripole(0.5, up)
+    ocean = np.ones(lat.shape)
+    ocean[:, [6, 7, 21, 22]] = 0
+    with netCDF4.Dataset(path, "w") as nc:
+        nc.createDimension("nj", ROWS)
+        nc.createDimension("ni", COLUMNS)
+        for name, values, units in (
+            ("TLON", lon, "degrees_east"),
+            ("TLAT", lat, "degrees_north"),
+            ("tmask", ocean, "1"),
+        ):
+            variable = nc.createVariable(name, "f8", ("nj", "ni"))
+            variable.units = units
+            variable[:] = values
+    return path
 
 
 def write_pop_grid(path: Path, **changes: np.ndarray) -> Path:
@@ -52,7 +86,10 @@ def write_cice(path: Path, grid: Path, *, leave_out: str = "", categories: int =
         fields[f"qice{k + 1:03d}"] = np.where(area > 0, np.stack([q[k] for q in enthalpy]), 0)
     fields["qsno001"] = np.where(area > 0, icepack.snow_enthalpy(surface), 0)
     fields |= {name: rng.standard_normal((ROWS, COLUMNS)) for name in ("uvel", "vvel", "stressp_1", "sst")}
-    fields["alvl"] = rng.random(area.shape)
+    fields |= {"alvl": 0.8 * (area > 0), "vlvl": 0.7 * (area > 0), "iage": 1e6 * (area > 0), "FY": 0.5 * (area > 0)}
+    fields |= {"apnd": 0.1 * (area > 0), "hpnd": 0.2 * (area > 0), "ipnd": 1.0 * (surface < 0)}
+    fields |= {name: np.where(area > 0, 250.0, 0.0) for name in ("smice001", "rhos001", "rsnw001")}
+    fields |= {"smliq001": 0 * area, "isoice001": 0.1 * (area > 0)}
     with netCDF4.Dataset(path, "w", format=format) as nc:
         nc.setncatts({"istep1": 120, "myear": 2007, "mmonth": 9, "mday": 15, "msec": 0, "history": "made up"})
         for name, size in (("ni", COLUMNS), ("nj", ROWS), ("ncat", categories)):

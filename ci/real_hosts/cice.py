@@ -10,7 +10,7 @@ import numpy as np
 import pyproj
 from scipy.spatial import cKDTree
 
-from real_hosts import common
+from real_hosts import cice_restarts, common
 
 CELLS, SPACING = 40, 100e3  # along a side; m
 YEAR = 2007
@@ -44,25 +44,27 @@ SETTINGS = {
     "dyn_area_min": "1.e-3", "dyn_mass_min": "1.e-2",
     "restore_data": "'icegen'", "restore_mask": "'all'", "print_points": ".false.",
 }  # fmt: skip
-MEMBERS, MEMBERS_DAYS = 4, 5  # of an ensemble of restarts
-SMALLEST_SPREAD = 0.5  # of the volume at the end of their runs, as part of that at the beginning
 LARGEST_STEP = 0.05  # of the volume from day to day, as part of its mean
 THICKEST = 20.0  # m, of the ice of a cell
 
 
-def check(checkout: Path, archive: Path, out: Path, checks: common.Checks, days: int) -> None:
-    """Build and run, and compare the runs."""
+def check(checkout: Path, archive: Path, out: Path, checks: common.Checks, days: int, restarts: bool) -> None:
+    """Build and run, and compare the runs.  restarts: only those from restarts of members."""
     common.require(checkout, "cicecore", "https://github.com/CICE-Consortium/CICE")
     common.require(checkout, "icepack/columnphysics", "https://github.com/CICE-Consortium/CICE with its submodules")
     stock = build(checkout, out / "stock", guest=False)
+    off = {"restore_ice": ".false."}
+    bare = run_model(checkout, stock, archive, out / "runs/stock", **off)
+    debug_stock = build(checkout, out / "debug_stock", guest=False, flags="debug")
+    cice_restarts.check(checkout, stock, debug_stock, archive, bare, out / "runs/restarts", checks)
+    if restarts:
+        return
     guest = build(checkout, out / "guest")
     debug = build(checkout, out / "debug", flags="debug")
 
     def run(name: str, program: Path = guest, **how: object) -> Path:
         return run_model(checkout, program, archive, out / "runs" / name, **how)  # type: ignore[arg-type]
 
-    off = {"restore_ice": ".false."}
-    bare = run("stock", stock, **off)
     compare(checks, bare, run("off", **off), "the stock run and the guest's, switched off")
     one = run("tasks_1", tasks=1)
     for tasks in (2, 3):
@@ -72,48 +74,8 @@ def check(checkout: Path, archive: Path, out: Path, checks: common.Checks, days:
     compare(checks, one, half, "a run and one restarted half-way")
     run("debug", debug, days=2)
     checks.add(True, "CICE: bounds checks and traps for floating point: clean")
-    check_restarts(checkout, debug, archive, out / "runs", bare, checks)
     for name, timescale in (("replace", 0), ("relax", 5)):
         judge(checks, run(f"{name}_long", days=days, restore_timescale=timescale, tasks=2), f"{name}, {days} days")
-
-
-def check_restarts(
-    checkout: Path, program: Path, archive: Path, runs: Path, stock: Path, checks: common.Checks
-) -> None:
-    """Runs from restarts of members, which `icegen restart` makes from that of the stock run."""
-    from icegen.archive import describe
-    from icegen.ensemble.cice import CICETemplate, settings_of
-    from icegen.ensemble.points import PointRequest
-    from icegen.ensemble.ranks import Ranks
-    from icegen.ensemble.restarts import write_restarts
-
-    template = CICETemplate(last_restart(stock), stock / "grid.nc", **settings_of(stock / "ice_in"))
-    request = PointRequest(archive, YEAR, SHORT_DAYS + 1)
-    made = write_restarts(template, describe(archive), request, MEMBERS, common.fresh(runs / "restarts"), Ranks())
-    ends = []
-    for path in made:
-        folder = common.fresh(runs / path.parent.name)
-        (folder / "history").mkdir()
-        for file in (path, stock / "grid.nc", stock / "icegen.nml"):
-            shutil.copy(file, folder)
-        (folder / "ice.restart_file").write_text(f"./{path.name}\n")
-        run_model(checkout, program, archive, folder, days=MEMBERS_DAYS, goes_on=True, restore_ice=".false.")
-        ends.append(last_restart(folder))
-    checks.add(
-        True, f"CICE: {MEMBERS} restarts of members, {MEMBERS_DAYS} days each with bounds checks and traps: clean"
-    )
-    first, last = (np.std([volume(path) for path in paths], ddof=1) for paths in (made, ends))
-    checks.add(
-        last >= SMALLEST_SPREAD * first,
-        f"CICE: spread of the members' volume {first:.3f} thousand km3 at first, {last:.3f} after {MEMBERS_DAYS} days; "
-        f"wanted at least {SMALLEST_SPREAD:.0%} of it",
-    )
-
-
-def volume(restart: Path) -> float:
-    """Of the ice in a restart with ghost cells, thousand km3."""
-    with netCDF4.Dataset(restart) as nc:
-        return float(nc["vicen"][:, 1:-1, 1:-1].sum()) * SPACING**2 / 1e12
 
 
 def build(checkout: Path, folder: Path, guest: bool = True, flags: str = "release") -> Path:

@@ -9,8 +9,11 @@ import numpy as np
 
 from real_hosts import common
 
+YEAR = 1979
 STEP, DAY = 3600, 86400  # s
 DAYS = 10
+THICKEST = 20.0  # m
+MEMBERS = 2  # of an ensemble of pickups
 EXPERIMENT = "verification/lab_sea"
 TILES = {1: (2, 2, 1), 2: (1, 2, 2)}  # nSx, nSy, nPx by number of tasks: the same four tiles
 NAMELIST = """ &ICEGEN_PARM01
@@ -18,19 +21,25 @@ NAMELIST = """ &ICEGEN_PARM01
  icegenWeight = {weight},
  &
 """
-FEWEST_CHANGED = 10  # cells that the guest changes, so that the checks see it
+FEWEST_CHANGED = 10  # cells whose ice differs between two runs, so that the checks see icegen
 
 
-def check(checkout: Path, archive: Path, out: Path, checks: common.Checks, days: int) -> None:
-    """Build and run, and compare the runs. days: not used; lab_sea's forcing lasts for a month."""
+def check(checkout: Path, archive: Path, out: Path, checks: common.Checks, days: int, restarts: bool) -> None:
+    """Build and run, and compare the runs. days: not used; lab_sea's forcing lasts for a month.
+
+    restarts: only the runs from pickups of members.
+    """
     common.require(checkout, EXPERIMENT, "https://github.com/MITgcm/MITgcm")
     stock = build(checkout, out / "stock", 2, guest=False)
+    bare = run_model(checkout, stock, archive, out / "runs/stock", 2)
+    check_pickups(checkout, stock, archive, bare, out / "runs", checks)
+    if restarts:
+        return
     programs = {tasks: build(checkout, out / f"guest_{tasks}", tasks) for tasks in TILES}
 
     def run(name: str, tasks: int = 2, **how: object) -> Path:
         return run_model(checkout, programs[tasks], archive, out / "runs" / name, tasks, **how)  # type: ignore[arg-type]
 
-    bare = run_model(checkout, stock, archive, out / "runs/stock", 2)
     compare(checks, bare, run("off", weight=0.0), "the stock run and the guest's with weight 0")
     two = run("tasks_2", weight=0.1)
     compare(checks, run("tasks_1", 1, weight=0.1), two, "1 and 2 tasks, weight 0.1")
@@ -39,7 +48,32 @@ def check(checkout: Path, archive: Path, out: Path, checks: common.Checks, days:
     compare(checks, two, half, "a run and one restarted half-way, weight 0.1")
     changed, thickest = changes(bare, two)
     checks.add(changed >= FEWEST_CHANGED, f"MITgcm: weight 0.1 for {DAYS} days changes the ice of {changed} cells")
-    checks.add(thickest <= 20, f"MITgcm: thickest ice {thickest:.2f} m; wanted at most 20")
+    checks.add(thickest <= THICKEST, f"MITgcm: thickest ice {thickest:.2f} m; wanted at most {THICKEST:g}")
+
+
+def check_pickups(checkout: Path, program: Path, archive: Path, stock: Path, runs: Path, checks: common.Checks) -> None:
+    """Runs from pickups of members, which `icegen restart` makes from that of the stock run half-way."""
+    from icegen.archive import describe
+    from icegen.ensemble.mitgcm import MITgcmTemplate
+    from icegen.ensemble.points import PointRequest
+    from icegen.ensemble.ranks import Ranks
+    from icegen.ensemble.restarts import write_restarts
+
+    start = DAYS // 2
+    template = MITgcmTemplate(final(stock, "pickup_seaice", start), stock)
+    request = PointRequest(archive, YEAR, start + 1)
+    made = write_restarts(template, describe(archive), request, MEMBERS, common.fresh(runs / "pickups"), Ranks())
+    for path in made:
+        folder = runs / f"pickup_{path.parent.name}"
+        shutil.copytree(stock, folder, dirs_exist_ok=True)
+        for file in path.parent.iterdir():
+            shutil.copy(file, folder)
+        changed, thickest = changes(stock, run_model(checkout, program, archive, folder, 2, start=start))
+        checks.add(
+            changed >= FEWEST_CHANGED and thickest <= THICKEST,
+            f"MITgcm: {path.parent.name}, {DAYS - start} days from its pickup: normal end; ice of {changed} cells "
+            f"differs from the stock run's; thickest ice {thickest:.2f} m, wanted at most {THICKEST:g}",
+        )
 
 
 def build(checkout: Path, folder: Path, tasks: int, guest: bool = True) -> Path:
@@ -106,9 +140,9 @@ def run_model(
     return folder
 
 
-def final(folder: Path, kind: str) -> Path:
-    """A pickup of the last day."""
-    return folder / f"{kind}.{DAYS * DAY // STEP:010d}.data"
+def final(folder: Path, kind: str, day: int = DAYS) -> Path:
+    """A pickup of the last day, or of another."""
+    return folder / f"{kind}.{day * DAY // STEP:010d}.data"
 
 
 def compare(checks: common.Checks, one: Path, other: Path, what: str) -> None:

@@ -2,8 +2,9 @@
 """Restarts of CICE: the ice of a member in the group's own file, over its categories and on its grid.
 
 Area, volume and snow of the categories are replaced. Enthalpy, salinity and surface temperature belong to the ice, so
-those of a category stay where it had ice; elsewhere they are the means of the cell, or those of new ice. All other
-fields, and all cells that the archive does not know, keep their bits.
+those of a category stay where it had ice; elsewhere they are the means of the cell, or those of new ice. So it is with
+age, level ice, ponds and the state of snow, if the file has them. All other fields, and all cells that the archive does
+not know, keep their bits.
 """
 
 import re
@@ -22,6 +23,11 @@ from icegen.ensemble.restarts import edited_copy, replace_values
 
 NEEDED = ("aicen", "vicen", "vsnon", "Tsfcn", "qice001", "sice001", "qsno001")
 NOT_ZERO = ("fbrn", "fsd001")  # tracers of which new ice needs values that only the model can give
+# Tracers of the ice: what weighs them in the mean of a cell, and their value where a cell had no ice: new and level.
+OF_ICE = {"iage": ("vicen", 0.0), "FY": ("aicen", 1.0), "alvl": ("aicen", 1.0), "vlvl": ("vicen", 1.0)}
+OF_PONDS = ("apnd", "hpnd", "ipnd", "dhs", "ffrac")  # zero on new ice
+OF_SNOW = {"smice": icepack.RHO_SNOW, "smliq": 0.0, "rhos": icepack.RHO_SNOW, "rsnw": icepack.NEW_GRAIN}  # of layers
+LAYERED = ("qice", "sice", "qsno", *OF_SNOW)
 MISPLACED = 0.01  # part of the template's ice that may lie on land or outside of the bounds of its category
 COLDEST_NEW, WARMEST_NEW = -40.0, 0.0  # surface of new ice, degrees Celsius
 
@@ -82,24 +88,31 @@ class CICETemplate:
             snow = categories.snow_by_fifth(area, volume)
         fresh = {"aicen": area, "vicen": volume, "vsnon": snow}
         new = {name: blended(old[name], values, ice.weight) for name, values in fresh.items()}
-        return new | self._contents(new)
+        new |= self._contents(new)
+        return {name: values for name, values in new.items() if not np.array_equal(values, old[name])}
 
     def _contents(self, new: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Temperature, enthalpy and salinity of the new categories."""
+        """What belongs to the ice and to the snow of the new categories."""
         old = self._fields
         had = (old["aicen"] > PUNY) & (old["vicen"] > PUNY)
         gets_ice, gets_snow = (new["vicen"] > 0) & ~had, (new["vsnon"] > 0) & ~(had & (old["vsnon"] > PUNY))
         iced = had.any(0)
-        surface = np.where(iced, _mean(old["Tsfcn"], np.where(had, old["aicen"], 0)), self._surface_nearby)
+        weights = {name: np.where(had, old[name], 0) for name in ("aicen", "vicen")}
+        surface = np.where(iced, _mean(old["Tsfcn"], weights["aicen"]), self._surface_nearby)
         layers = self._names["qice"]
         fresh = dict(zip(layers, icepack.ice_enthalpy(surface, len(layers), self.ktherm), strict=True))
         salt = icepack.salinity(len(layers))
         fresh |= {name: np.full_like(surface, s) for name, s in zip(self._names["sice"], salt, strict=True)}
-        fresh = {name: np.where(iced, _mean(old[name], np.where(had, old["vicen"], 0)), v) for name, v in fresh.items()}
-        result = {"Tsfcn": np.where(gets_ice, surface, old["Tsfcn"])}
-        result |= {name: np.where(gets_ice, values, old[name]) for name, values in fresh.items()}
-        snow = icepack.snow_enthalpy(surface)
-        return result | {name: np.where(gets_snow, snow, old[name]) for name in self._names["qsno"]}
+        fresh = {name: np.where(iced, _mean(old[name], weights["vicen"]), v) for name, v in fresh.items()}
+        fresh |= {
+            name: np.where(iced, _mean(old[name], weights[weight]), value)
+            for name, (weight, value) in OF_ICE.items() if name in old
+        }  # fmt: skip
+        fresh |= {name: np.zeros_like(surface) for name in OF_PONDS if name in old}
+        snow = dict.fromkeys(self._names["qsno"], icepack.snow_enthalpy(surface))
+        snow |= {name: np.full_like(surface, value) for kind, value in OF_SNOW.items() for name in self._names[kind]}
+        result = {name: np.where(gets_ice, values, old[name]) for name, values in ({"Tsfcn": surface} | fresh).items()}
+        return result | {name: np.where(gets_snow, values, old[name]) for name, values in snow.items()}
 
     @cached_property
     def _surface_nearby(self) -> np.ndarray:
@@ -165,12 +178,12 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, list[str]]]:
                     raise ValueError(
                         f"{path} has {name}, of which new ice would need values; wanted a restart without it"
                     )
-            kinds = ("qice", "sice", "qsno")
-            names = {kind: sorted(n for n in file.variables if re.fullmatch(rf"{kind}\d\d\d", n)) for kind in kinds}
+            names = {kind: sorted(n for n in file.variables if re.fullmatch(rf"{kind}\d\d\d", n)) for kind in LAYERED}
+            wanted = {*NEEDED, *OF_ICE, *OF_PONDS, *(name for group in names.values() for name in group)}
             host_grid.require_whole(path, file)
             for name, variable in file.variables.items():
                 values = variable[...]  # all, so that a file that was cut is found out
-                if name in NEEDED or any(name in group for group in names.values()):
+                if name in wanted:
                     fields[name] = np.asarray(values, np.float64)
     except (OSError, RuntimeError) as error:
         raise ValueError(f"{path} cannot be read as NetCDF: {error}") from None
@@ -188,4 +201,6 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, list[str]]]:
 def _mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Over categories, [point]; 0 where there is no weight."""
     total = weights.sum(0)
-    return np.divide((values * weights).sum(0), total, out=np.zeros(total.shape), where=total > 0)
+    return np.divide(
+        (np.where(weights > 0, values, 0) * weights).sum(0), total, out=np.zeros(total.shape), where=total > 0
+    )

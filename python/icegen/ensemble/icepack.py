@@ -14,6 +14,7 @@ FREEZING = -1.8  # of sea water, degrees Celsius
 SALTIEST, FRESHEST = 3.2, 0.1  # of the profile of salinity, ppt
 THINNEST = 0.01  # of ice in the thermodynamics, m
 ENDLESS = 999.9  # upper bound of the last category, m
+NEW_GRAIN = 54.526  # radius of grains of new snow, micrometres
 WMO = (0.10, 0.15, 0.30, 0.70, 1.20, 2.00)
 
 

@@ -12,7 +12,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -73,9 +73,14 @@ def write_restarts(
     if len(todo) < members and ranks.rank == 0:
         log.info("%d of %d members exist already", members - len(todo), members)
     mine = todo[ranks.rank :: ranks.size]
-    with ranks.agreeing():
-        if mine:
-            _write(template, archive, request, mine, out, report)
+    try:
+        with ranks.agreeing():
+            if mine:
+                _write(template, archive, request, mine, out, report)
+    except Exception:
+        if ranks.rank == 0:
+            _release(out)
+        raise
     paths = [folder_of(out, m) / template.files[0].name for m in numbers]
     with ranks.agreeing():
         if ranks.rank == 0:
@@ -137,14 +142,14 @@ def _claim(out: Path, identity: dict[str, Any]) -> None:
     for abandoned in out.glob(".member_*.partial"):
         shutil.rmtree(abandoned)
     path = out / REQUEST_FILE
-    try:
-        there = json.loads(path.read_text())
-    except FileNotFoundError:
-        if any(out.glob("member_*")):
-            raise ValueError(f"{out} holds members, but not {REQUEST_FILE}; choose another folder") from None
+    if not any(out.glob("member_*")):
         with replacing(path) as partial:
             partial.write_text(json.dumps(identity, indent=1) + "\n")
         return
+    try:
+        there = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise ValueError(f"{out} holds members, but not {REQUEST_FILE}; choose another folder") from None
     except ValueError as error:
         raise ValueError(f"{path} cannot be read as JSON: {error}") from None
     for name in identity | there:
@@ -153,6 +158,14 @@ def _claim(out: Path, identity: dict[str, Any]) -> None:
                 f"{out} holds another request: its {name} is {there.get(name)}, wanted {identity.get(name)}; "
                 "remove it, or choose another folder"
             )
+
+
+def _release(out: Path) -> None:
+    """Leave nothing of a request that failed before its first member."""
+    if not any(out.glob("member_*")):
+        (out / REQUEST_FILE).unlink(missing_ok=True)
+        with suppress(OSError):  # it holds other files
+            out.rmdir()
 
 
 @contextmanager

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import icegen
-from host_files import COLUMNS, ROWS, corners, write_cice, write_pop_grid
+from host_files import COLUMNS, ROWS, corners, write_cice, write_pop_grid, write_tripole
 from icegen.archive import describe
 from icegen.ensemble.cice import CICETemplate, settings_of
-from icegen.ensemble.points import PointRequest
+from icegen.ensemble.points import PointIce, PointRequest
 from icegen.ensemble.ranks import Ranks
 from icegen.ensemble.restarts import write_restarts
 
@@ -25,6 +25,13 @@ CHANGED = {
     "sice002",
     "sice003",
     "qsno001",
+    "alvl",
+    "vlvl",
+    "iage",
+    "FY",
+    "smice001",
+    "rhos001",
+    "rsnw001",
 }
 
 
@@ -118,6 +125,35 @@ def test_categories_hold_their_bounds_and_contents(made, files):
     np.testing.assert_array_equal(snow[:, ~iced & template.grid.ocean] > 0, area[:, ~iced & template.grid.ocean] > 0)
 
 
+def test_new_ice_has_tracers_that_the_model_takes(made, files):
+    """Level, young and without ponds where the cell had no ice; the mean of the cell in a category without ice."""
+    template, _, paths = made
+    before, after = read(files[0]), read(paths[0])
+    had, there = before["aicen"] > 0, after["aicen"] > 0
+    iced = had.any(0)
+    of_cell, of_new = there & ~had & iced, there & ~had & ~iced & template.grid.ocean
+    for name, mean, new in (("alvl", 0.8, 1), ("vlvl", 0.7, 1), ("FY", 0.5, 1), ("iage", 1e6, 0)):
+        np.testing.assert_allclose(after[name][of_cell], mean, err_msg=name)
+        np.testing.assert_array_equal(after[name][of_new], new, err_msg=name)
+    snowy = of_new & (after["vsnon"] > 0)
+    assert snowy.any()
+    for name, new in (("smice001", 330), ("rhos001", 330), ("rsnw001", 54.526), ("smliq001", 0)):
+        np.testing.assert_array_equal(after[name][snowy], new, err_msg=name)
+
+
+def test_new_ice_has_no_ponds(files, tmp_path):
+    """Not even those that the file has left where there is no ice."""
+    path = write_cice(tmp_path / "iced.nc", files[1])
+    with netCDF4.Dataset(path, "a") as nc:
+        nc["apnd"][:] = 0.3
+    template = CICETemplate(path, files[1])
+    ones = np.ones(template.points[0].shape)
+    ponds = template.with_ice(PointIce(0.9 * ones, 1.8 * ones, ones))["apnd"]
+    had = read(path)["aicen"][:, template.grid.ocean] > 0
+    np.testing.assert_array_equal(ponds[had], 0.3)
+    assert ponds[~had].min() == 0
+
+
 def test_snow_and_distribution_of_the_template(bridge, made, files):
     template = made[0]
     ice = next(iter_ice(template, made[1]))
@@ -130,6 +166,29 @@ def test_snow_and_distribution_of_the_template(bridge, made, files):
     thickness = np.divide(like["vicen"], like["aicen"], out=np.zeros_like(like["aicen"]), where=like["aicen"] > 0)
     assert np.all(thickness <= template.bounds[1:, None] + 1e-12)
     assert not np.allclose(like["aicen"], other["aicen"])
+
+
+@pytest.mark.parametrize("up", [0.0, 0.5])
+def test_tripole(bridge, tiny, tmp_path, up):
+    """Cells beside the fold take the ice at their own centres; cells of a row on it are two and two the same place."""
+    grid = write_tripole(tmp_path / "grid.nc", up)
+    iced = write_cice(tmp_path / "iced.nc", grid)
+    template, archive = CICETemplate(iced, grid), describe(tiny / "tiny.pt")
+    request = PointRequest(archive.path, 2001, 75, seed=7, steps=2)
+    (path,) = write_restarts(template, archive, request, 1, tmp_path / "out", Ranks())
+    ice = next(iter_ice(template, request))
+    weight, area, volume = (np.zeros(template.grid.ocean.shape) for _ in range(3))
+    for whole, values in ((weight, ice.weight), (area, ice.area), (volume, ice.volume)):
+        whole[template.grid.ocean] = values
+    before, after = read(iced), read(path)
+    assert (weight[-1] == 1).sum() > 12  # of the 26 ocean cells at the fold
+    for name, wanted in (("aicen", area), ("vicen", volume)):
+        np.testing.assert_allclose(after[name].sum(0)[weight == 1], wanted[weight == 1], atol=1e-12)
+        np.testing.assert_array_equal(after[name][:, weight == 0], before[name][:, weight == 0])
+    assert np.ptp(volume[-1]) > 0.1
+    partner = (13 - np.arange(COLUMNS)) % COLUMNS  # across the fold
+    difference = np.abs(after["vicen"].sum(0)[-1] - after["vicen"].sum(0)[-1, partner])[weight[-1] == 1].max()
+    assert (difference < 1e-9) == (up == 0.5)
 
 
 def iter_ice(template, request):

@@ -5,7 +5,7 @@ import netCDF4
 import numpy as np
 import pytest
 
-from host_files import corners, write_pop_grid
+from host_files import corners, tripole, write_pop_grid
 from icegen.ensemble import host_grid
 
 SHAPE = (3, 4)
@@ -69,6 +69,18 @@ def test_centres_from_corners_of_an_open_grid():
     lon, lat = host_grid.centres_from_corners(LON, LAT)
     np.testing.assert_allclose(lon, LON - 5, atol=0.1)
     np.testing.assert_allclose(lat, LAT - 2.5, atol=0.25)
+
+
+def test_centres_from_corners_of_a_tripole():
+    """The last corners lie on the fold, so the last centres lie beside it, each on its own side."""
+    found, wanted = (unit(lon, lat) for lon, lat in (host_grid.centres_from_corners(*tripole(0)), tripole(0.5)))
+    away = np.degrees(np.arccos(np.clip((found * wanted).sum(-1), -1, 1)))[5:]  # not the seam between the two parts
+    assert away.max() < 0.2
+
+
+def unit(lon, lat):
+    lon, lat = np.radians(lon), np.radians(lat)
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], -1)
 
 
 def test_refusals(tmp_path):
