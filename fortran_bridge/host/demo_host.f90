@@ -66,8 +66,15 @@ program demo_host
 
   if (rank == 0) call print_header()
   do month = 1, 12
-    call ice%request(config%members, config%year, days_before_month(config%year, month) + middle, ierr, errmsg)
-    call stop_on_error(ierr, errmsg)
+    if (config%level < 0) then
+      call ice%request(config%members, config%year, day_of(month), ierr, errmsg)
+      call stop_on_error(ierr, errmsg)
+    else
+      call give('sic')
+      call give('sit')
+      call ice%perturb(config%members, config%level, config%year, day_of(month), ierr, errmsg)
+      call stop_on_error(ierr, errmsg)
+    end if
 
     ! The host's own physics would run here, while the sea ice is generated.
 
@@ -90,6 +97,29 @@ program demo_host
   call MPI_Finalize(status)
 
 contains
+
+  !> The day of the year on which a month's ice is asked for.
+  integer function day_of(month)
+    integer, intent(in) :: month
+    day_of = days_before_month(config%year, month) + middle
+  end function day_of
+
+  !> Gives one field of the host's own ice to icegen. A model has computed its own; here, another member stands for it.
+  subroutine give(name)
+    character(len=*), intent(in) :: name
+    integer, parameter :: slot = 2
+    integer :: other
+    real(real64) :: own(grid%points)
+    logical :: valid(grid%points)
+
+    other = config%members + 1
+    call ice%request(1, config%year, day_of(month), ierr, errmsg, slot, first_member=other)
+    call stop_on_error(ierr, errmsg)
+    call ice%receive(target_name, name, other, own, valid, ierr, errmsg, slot)
+    call stop_on_error(ierr, errmsg)
+    call ice%give(target_name, name, own, ierr, errmsg, valid)
+    call stop_on_error(ierr, errmsg)
+  end subroutine give
 
   !> Takes one member's field of this month from icegen and passes it on to the file.
   subroutine receive(name, member, values)

@@ -1,7 +1,7 @@
 ! SPDX-License-Identifier: MIT
 !> What the user of the demonstration host may choose: the namelist group &host_nml.
 module host_config
-  use, intrinsic :: iso_fortran_env, only: iostat_end
+  use, intrinsic :: iso_fortran_env, only: iostat_end, real64
   use mpi
   implicit none
   private
@@ -21,6 +21,8 @@ module host_config
     integer :: year = 2007
     !> Ensemble members of the sea ice
     integer :: members = 3
+    !> 0 to 1: the members lie this far from the host's own ice; below 0: they are generated from the date alone
+    real(real64) :: level = -1.0_real64
     !> NetCDF file to write
     character(len=path_length) :: output = 'demo_host.nc'
     !> File that holds &icegen_nml; blank: the file that holds &host_nml
@@ -55,6 +57,7 @@ contains
     config%nlat = numbers(3)
     config%year = numbers(4)
     config%members = numbers(5)
+    call MPI_Bcast(config%level, 1, MPI_DOUBLE_PRECISION, 0, comm, status)
     call MPI_Bcast(config%output, path_length, MPI_CHARACTER, 0, comm, status)
     call MPI_Bcast(config%icegen_config, path_length, MPI_CHARACTER, 0, comm, status)
   end subroutine read_config
@@ -66,15 +69,17 @@ contains
     integer, intent(out) :: ierr
     character(len=*), intent(inout) :: errmsg
     integer :: nlon, nlat, year, members, unit, status
+    real(real64) :: level
     ! One character more than a path may have, to notice one that is cut off.
     character(len=path_length + 1) :: output, icegen_config
     character(len=message_length) :: reason
-    namelist /host_nml/ nlon, nlat, year, members, output, icegen_config
+    namelist /host_nml/ nlon, nlat, year, members, level, output, icegen_config
 
     nlon = config%nlon
     nlat = config%nlat
     year = config%year
     members = config%members
+    level = config%level
     output = config%output
     icegen_config = config%icegen_config
 
@@ -102,6 +107,7 @@ contains
     config%nlat = nlat
     config%year = year
     config%members = members
+    config%level = level
     config%output = output(:path_length)
     config%icegen_config = icegen_config(:path_length)
     if (len_trim(icegen_config) == 0) config%icegen_config = path
@@ -123,6 +129,8 @@ contains
       write (reason, '(a, i0, a, i0, a, i0)') 'year = ', config%year, ', wanted ', first_year, ' to ', last_year
     else if (config%members < 1) then
       write (reason, '(a, i0, a)') 'members = ', config%members, ', wanted at least 1'
+    else if (.not. config%level <= 1) then
+      write (reason, '(a, g0.4, a)') 'level = ', config%level, ', wanted 0 to 1, or less than 0'
     else if (len_trim(config%output) == 0) then
       reason = 'output is blank, wanted the path of the NetCDF file'
     end if

@@ -124,8 +124,8 @@ ICEGEN_API int icegen_request_slot(icegen_emulator *emulator, int slot, int firs
 
 /*
  * Give the host's own ice, near which icegen_perturb generates states.
- * A cell of the archive's grid takes the mean of the points that are interpolated from it, weighted as there. Cells that
- * no point reaches, and variables that are not given, take what the archive tells from the date and from the cells
+ * A cell of the archive's grid takes the mean of the points that are interpolated from it, weighted as there. Cells
+ * that no point reaches, and variables that are not given, take what the archive tells from the date and from the cells
  * around. The sums do not depend on the host's decomposition.
  * target: a set of points, as given to icegen_add_target.
  * variable: id of a variable of the archive, such as "sic" or "sit". Each variable is given once for a perturbation.

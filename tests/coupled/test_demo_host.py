@@ -48,6 +48,21 @@ def test_writes_a_year_of_sea_ice(run):
         assert [(t.year, t.month, t.day) for t in times] == [(2001, month, 15) for month in range(1, 13)]
 
 
+def test_perturbs_its_own_ice(run):
+    """At level 0 all members are the host's ice, as the archive's grid has it; their spread grows with the level."""
+    ice = {}
+    for level in (0.0, 0.2, 1.0):
+        process, path = run(ranks=2, host=f", level = {level}", name=f"{level}.nc")
+        assert process.returncode == 0, process.stdout + process.stderr
+        with netCDF4.Dataset(path) as nc:
+            ice[level] = nc["sic"][:]
+    np.testing.assert_array_equal(ice[0.0][:, 0], ice[0.0][:, 1])
+    spread = [np.abs(sic[:, 0] - sic[:, 1]).mean() for sic in ice.values()]
+    assert 0 == spread[0] < spread[1] < spread[2]
+    departure = np.abs(ice[0.2] - ice[0.0]).mean()
+    assert 0 < departure < np.abs(ice[1.0] - ice[0.0]).mean()
+
+
 def contents(path):
     """All variables of a file, with fill values where they are missing."""
     with netCDF4.Dataset(path) as nc:
@@ -78,6 +93,8 @@ def test_any_number_of_ranks_and_any_compiler_options_write_the_same_file(run):
         ({"icegen": ", device = 'cuda'"}, "CUDA"),
         ({"host": ", mambers = 3"}, "mambers"),
         ({"host": ", members = 0"}, "members"),
+        ({"host": ", level = 1.5"}, "level = 1.500, wanted 0 to 1, or less than 0"),
+        ({"host": ", level = 0.5", "archive": "first_contract.pt"}, "an archive of contract 1 cannot perturb"),
         ({"host": ", year = 1900"}, "year is 1900; this archive takes 2000 to 2002"),
         ({"name": "no/folder/seaice.nc"}, "seaice.nc"),
     ],

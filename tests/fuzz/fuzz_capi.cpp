@@ -4,6 +4,7 @@
 #include <fuzzer/FuzzedDataProvider.h>
 #include <icegen.h>
 
+#include <algorithm>
 #include <climits>
 #include <cmath>
 #include <cstring>
@@ -17,17 +18,26 @@ namespace {
 constexpr const char *kTargets[] = {"T", "U", "V", "", nullptr};
 constexpr const char *kUnits[] = {"degrees", "radians", "gons", nullptr};
 constexpr const char *kMethods[] = {"bilinear", "nearest", "cubic", nullptr};
-constexpr const char *kVariables[] = {"sic", "sit_ice", "siu_east", "snow", nullptr};
+constexpr const char *kVariables[] = {"sic", "sic_increment", "sit_ice", "siu_east", "snow", nullptr};
+constexpr const char *kGiven[] = {"sic", "sit", "snow", nullptr};
+
+struct Given {  // concentration, the same at each point that is given
+  double value = 0;
+  std::string target;  // the one of which all points are given
+};
 
 struct Request {
   int first_member, members, day;
+  double level = -1;  // of a perturbation
+  Given near = {};
 };
 
 struct Record {  // of one emulator
   icegen_emulator *handle = nullptr;
   std::map<std::string, std::int64_t> targets;  // how many points they have
   std::map<int, Request> slots;
-  bool by_date = false;
+  std::map<std::string, Given> given;  // since the last perturbation, by variable
+  bool by_date = false, perturbs = false;
 };
 
 class Caller {
@@ -40,7 +50,7 @@ class Caller {
   void run() {
     for (int calls = 0; calls < 40 && fuzz_.remaining_bytes() > 0; ++calls) {
       Record &record = records_[fuzz_.ConsumeBool()];
-      const int choice = whole(0, 15);
+      const int choice = whole(0, 20);
       if (choice == 0)
         open(record);
       else if (choice == 1)
@@ -53,6 +63,10 @@ class Caller {
         add_target(record);
       else if (choice < 11)
         request(record);
+      else if (choice < 14)
+        give(record);
+      else if (choice < 16)
+        perturb(record);
       else
         receive(record);
     }
@@ -87,7 +101,7 @@ class Caller {
     call(icegen_open(whole(INT_MIN, INT_MAX), namelist.path().c_str(), &record.handle, message_, sizeof message_),
          fine);
     require((record.handle != nullptr) == fine, "a handle where open succeeded");
-    record.by_date = projected && date;
+    record.by_date = projected && date, record.perturbs = projected;
   }
 
   void add_target(Record &record) {
@@ -119,7 +133,12 @@ class Caller {
     if (fine) record.targets[name] = n;
   }
 
-  void request(Record &record) {
+  // What is asked for, in a request or a perturbation.
+  struct Asked {
+    int slot, first_member, members, year, day;
+    bool fine;
+  };
+  Asked asked(const Record &record) {
     const int slot = whole(0, 3), first_member = seldom() ? whole(INT_MIN, INT_MAX) : whole(1, 9);
     const int members = seldom() ? whole(1000001, INT_MAX) : whole(0, 5);
     const int year = seldom() ? whole(INT_MIN, INT_MAX) : 2001;
@@ -130,11 +149,60 @@ class Caller {
         year >= (record.by_date ? 1979 : 1) && year <= (record.by_date ? 2020 : 9999) && day >= 1 && day <= 365 + leap;
     const bool fine = record.handle != nullptr && slot >= 1 && members >= 1 && members <= 1000000 &&
                       first_member >= 1 && first_member <= INT_MAX - 1000000 && date;
-    call(icegen_request_slot(record.handle, slot, first_member, members, year, day, message_, sizeof message_), fine);
-    if (fine)
-      record.slots[slot] = {first_member, members, record.by_date ? day : 0};
+    return {slot, first_member, members, year, day, fine};
+  }
+
+  void request(Record &record) {
+    const Asked a = asked(record);
+    call(
+        icegen_request_slot(record.handle, a.slot, a.first_member, a.members, a.year, a.day, message_, sizeof message_),
+        a.fine);
+    if (a.fine)
+      record.slots[a.slot] = {a.first_member, a.members, record.by_date ? a.day : 0};
     else
-      record.slots.erase(slot);  // a refused request empties its slot
+      record.slots.erase(a.slot);  // a refused request empties its slot
+  }
+
+  void give(Record &record) {
+    const char *target = one_of(kTargets), *variable = one_of(kGiven);
+    const auto points = target == nullptr ? record.targets.end() : record.targets.find(target);
+    const bool known = record.handle != nullptr && points != record.targets.end();
+    const std::int64_t n = known && !seldom() ? points->second : whole(-1, 6);
+    Given given = {whole(0, 8) / 8.0, target == nullptr ? "" : target};
+    std::vector<double> values(std::max<std::int64_t>(n, 0), given.value);
+    std::vector<signed char> valid(values.size(), 1);
+    const bool no_valid = fuzz_.ConsumeBool(), no_values = seldom(), single = fuzz_.ConsumeBool();
+    bool fine = known && n == points->second && !(no_values && n > 0) && variable != nullptr;
+    fine = fine && (std::strcmp(variable, "sic") == 0 || (std::strcmp(variable, "sit") == 0 && record.perturbs)) &&
+           record.given.count(variable) == 0;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (seldom()) valid[i] = 0;
+      if (!no_valid && valid[i] == 0) given.target.clear();
+      if (!seldom()) continue;
+      values[i] = fuzz_.ConsumeBool() ? std::nan("") : 1e9;
+      fine = fine && !no_valid && valid[i] == 0;
+    }
+    const std::vector<float> singles(values.begin(), values.end());
+    const signed char *mask = no_valid ? nullptr : valid.data();
+    call(single ? icegen_give_f32(record.handle, target, variable, n, no_values ? nullptr : singles.data(), mask,
+                                  message_, sizeof message_)
+                : icegen_give_f64(record.handle, target, variable, n, no_values ? nullptr : values.data(), mask,
+                                  message_, sizeof message_),
+         fine);
+    if (fine) record.given[variable] = given;
+  }
+
+  void perturb(Record &record) {
+    const Asked a = asked(record);
+    const double level = seldom() ? (fuzz_.ConsumeBool() ? std::nan("") : 1.5) : whole(0, 4) / 4.0;
+    const bool fine = a.fine && level <= 1 && record.perturbs && !record.given.empty();
+    call(icegen_perturb(record.handle, a.slot, a.first_member, a.members, level, a.year, a.day, message_,
+                        sizeof message_),
+         fine);
+    record.slots.erase(a.slot);
+    if (!fine) return;  // what was given stays
+    record.slots[a.slot] = {a.first_member, a.members, record.by_date ? a.day : 0, level, record.given["sic"]};
+    record.given.clear();
   }
 
   void test(Record &record) {
@@ -162,9 +230,13 @@ class Caller {
                                          null ? nullptr : singles.data(), valid.data(), message_, sizeof message_)
                : icegen_receive_slot_f64(record.handle, slot, target, variable, member, n,
                                          null ? nullptr : values.data(), valid.data(), message_, sizeof message_);
-    bool fine = known && variable != nullptr && n == points->second && !(null && n > 0) &&
-                member >= request->second.first_member &&
-                member < request->second.first_member + request->second.members && request->second.day != 13;
+    const bool increment = variable != nullptr && std::strcmp(variable, "sic_increment") == 0;
+    const bool perturbed = known && request->second.level >= 0;
+    bool fine =
+        known && variable != nullptr && n == points->second && !(null && n > 0) &&
+        ((member >= request->second.first_member && member < request->second.first_member + request->second.members) ||
+         (perturbed && member == 0)) &&
+        request->second.day != 13 && (perturbed || !increment);
     // Which variables there are, the record does not know.
     if (fine && status == ICEGEN_BAD_ARGUMENT && std::strstr(message_, "unknown variable") != nullptr) fine = false;
     call(status, fine);
@@ -173,7 +245,13 @@ class Caller {
       const double value = single ? singles[i] : values[i];
       require(fine ? valid[i] == 0 || valid[i] == 1 : valid[i] == -7, "validity is written where a call succeeds");
       require(valid[i] == 1 || value == -7, "values are written where valid alone");
-      if (valid[i] == 1 && state)
+      if (valid[i] == 1 && perturbed && (state || increment)) {
+        const Given &near = request->second.near;
+        const double less = request->second.level * member / 1000, most = near.value * (increment ? -less : 1 - less);
+        require(value >= std::min(most, 0.0) - 1e-5 && value <= std::max(most, 0.0) + 1e-5,
+                "values near the given ones", std::to_string(value));
+        if (near.target == target) require(std::abs(value - most) < 1e-5, "the given ones", std::to_string(value));
+      } else if (valid[i] == 1 && state)
         require(std::abs(value - (100 * member + request->second.day) / 1e5) < 1e-6, "the values of the member",
                 std::to_string(value));
     }

@@ -22,13 +22,14 @@ MAPPING = {
 PROJECTED = {"x0": -1.5e6, "dx": 5e5, "y0": 1e6, "dy": -5e5, "mapping": MAPPING}
 
 
-def metadata(grid: dict, variables: tuple[str, ...], conditional: bool) -> bytes:
+def metadata(grid: dict, variables: tuple[str, ...], conditional: bool, contract: int) -> bytes:
     """The part of an archive's description that the bridge reads."""
+    bounds = {"sic": {"lower": 0.0, "upper": 1.0}}
     ranges = {"year": [1979, 2020], "day_of_year": [1, 366]} if conditional else {}
     description = {
         "format": "icegen-archive",
-        "contract": 1,
-        "variables": [{"id": variable} for variable in variables],
+        "contract": contract,
+        "variables": [{"id": variable} | bounds.get(variable, {}) for variable in variables],
         "condition": [{"id": name, "range": values} for name, values in ranges.items()],
         "sampler": {"steps": 4},
         "grid": {"shape": [ROWS, COLUMNS]} | grid,
@@ -54,12 +55,32 @@ def zipped(entries: dict[str, bytes]) -> bytes:
     return content.getvalue()
 
 
+def perturbations() -> bytes:
+    """Choices of fuzz_capi.cpp that lead to members near given ice, which any bytes seldom do."""
+    first, rest = [0], 1  # the first of two emulators; a 1 keeps what seldom happens from happening
+    name = [rest, 0]  # the first of the words
+    opened = [*first, 0, 1, rest, 1, 1, 1, 0, 0, 0, 0]
+    points = [byte for _ in range(4) for byte in (4, 55, 170, rest)]  # lon 0, lat 80
+    target = [*first, 5, 4, *name, *[rest, 0], *[rest, 0], *points, rest, rest, rest, 0]
+    given = [[*first, 11, *name, rest, which, rest, 4, 1, rest, 0, *[rest] * 8] for which in (0, 1)]
+    perturbed = [[*first, 14, 1, rest, 0, rest, 3, rest, rest, 1, rest, level] for level in (2, 0)]
+    received = [
+        [*first, 16, *name, rest, which, 1, member, rest, rest, single]
+        for which in (0, 1, 2)
+        for member, single in ((0, 0), (2, 1))
+    ]
+    calls = [opened, target]
+    for request in perturbed:
+        calls += [*given, request, *received]
+    return bytes(byte for call in calls for byte in call)[::-1]  # read from the back
+
+
 def main(folder: Path) -> None:
     """Write all."""
     archives = {
-        "projected": {"icegen.json": metadata(PROJECTED, ("sic", "sit"), True), "ocean.u1": OCEAN},
+        "projected": {"icegen.json": metadata(PROJECTED, ("sic", "sit"), True, 2), "ocean.u1": OCEAN},
         "curvilinear": {
-            "icegen.json": metadata({}, ("sic", "siu", "siv"), False),
+            "icegen.json": metadata({}, ("sic", "siu", "siv"), False, 1),
             "ocean.u1": OCEAN,
             "lonlat.f8": lonlat(),
         },
@@ -81,7 +102,9 @@ def main(folder: Path) -> None:
     }
     # Read from the back by FuzzedDataProvider: any bytes do.
     seeds["weights"] = {f"{step}": bytes(step * i % 256 for i in range(400)) for step in (1, 3, 7)}
-    seeds["capi"] = {f"{step}": bytes(step * i % 256 for i in range(600)) for step in (1, 5, 11, 13)}
+    seeds["capi"] = {f"{step}": bytes(step * i % 256 for i in range(600)) for step in (1, 5, 11, 13)} | {
+        "near": perturbations()
+    }
     for target, files in seeds.items():
         (folder / "seeds" / target).mkdir(parents=True, exist_ok=True)
         for name, data in files.items():

@@ -57,6 +57,22 @@ def test_bare_line(outside, year, source, wrapper):
     compare(outside.year("example"), year)
 
 
+def test_perturbing_host(outside):
+    """The example with ice of its own: members are that ice at level 0, and spread more at each further level."""
+    if not outside.mpi:
+        pytest.skip("a build without MPI")
+    flags = outside.pkg_config("--cflags", "--libs")
+    outside.run(configured("MPI_Fortran_COMPILER"), EXAMPLES / "perturb.f90", "-o", "perturb", *flags)
+    told = [mpirun(ranks, outside.folder / "perturb", outside.namelist, 2001) for ranks in (1, 2)]
+    assert all(run.returncode == 0 for run in told), told[1].stdout + told[1].stderr
+    areas = np.array([[line.split()[2:] for line in run.stdout.splitlines()] for run in told], float)
+    assert areas.shape == (2, 4, 4)
+    np.testing.assert_allclose(areas[0], areas[1], atol=0.0011)  # sums differ in their last bits
+    spread = np.ptp(areas[0], axis=1)
+    assert spread[0] == 0
+    assert (np.diff(spread) > 0).all()
+
+
 def test_python_host(outside, year, monkeypatch):
     """The example in Python, through icegen.bridge."""
     if configured("ICEGEN_PYTHON") != "ON":

@@ -57,9 +57,13 @@ def perturb(level: float = LEVEL, members: int = 3) -> str:
 
 # Ranks, generators, how points are dealt, and further entries of the namelist.
 WAYS = [
-    *((ranks, min(ranks, 2), dealt, {}) for ranks in (1, 2, 3, 5, 8) for dealt in ("target", "blocks")),
+    (1, 1, "target", {}),
+    (2, 1, "target", {"batch": 3}),
+    (2, 2, "blocks", {}),
+    (3, 2, "target", {}),
     (3, 1, "blocks", {"batch": 2}),
-    (8, 5, "target", {}),
+    (5, 3, "blocks", {}),
+    (8, 2, "target", {}),
 ]
 
 

@@ -39,7 +39,7 @@ def receive(slot: int, members: Iterable[int], name: str = CELLS) -> list[str]:
 def play(lines: list[str], ranks: int, folder: Path) -> np.ndarray:
     """Run a script on that many ranks; returns the field of each `receive`, float32 [receive, point]."""
     (folder / "script").write_text("".join(f"{line}\n" for line in lines))
-    finished = mpirun(ranks, "script_host", folder / "script", folder / "out.bin")
+    finished = mpirun(ranks, "script_host", folder / "script", folder / "out.bin", timeout=300)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return np.fromfile(folder / "out.bin", np.float32).reshape(count_received(lines), -1)
 

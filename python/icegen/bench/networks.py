@@ -6,12 +6,14 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import torch
 
 from icegen.archive import Archive, load
 from icegen.bench.eager import eager
 from icegen.bench.limits import waiting_for
 from icegen.bench.rows import Row, Work, paired
+from icegen.host.backend import Backend
 from icegen.model.denoiser import CONDITION_INPUTS, DenoiserConfig, UViT, ocean_inputs
 from icegen.model.sampler import SamplerName
 from icegen.validation.generated import BridgeSampleSource, SampleKey
@@ -32,6 +34,19 @@ def through_bridge(archive: Archive, pairs: int) -> Row:
             *("a sample through the bridge, received at every cell", lambda: host.sample(SampleKey(next(members)))),
             *("the archive's `generate` in a Python process", lambda: archive.generate([next(members)])),
             *(pairs, 1.02),
+        )
+
+
+def perturbation(archive: Archive, level: float, pairs: int) -> Row:
+    """Time of a member near a given state, over that of a sample. Raises ValueError if the archive cannot perturb,
+    FileNotFoundError without the compiled backend."""
+    with Backend(archive.path, threads=torch.get_num_threads()) as model:
+        given = model.generate([1])[0]
+        weight = np.broadcast_to(archive.grid.ocean, given.shape)
+        return paired(
+            *(f"a member near given ice, at level {level:g}", lambda: model.perturb(given, weight, level, [1])),
+            *("a sample of the same backend", lambda: model.generate([1])),
+            *(pairs, 2.0),
         )
 
 
