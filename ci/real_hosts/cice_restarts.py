@@ -17,7 +17,7 @@ from real_hosts import cice, common
 MEMBERS, DAYS = 20, 5
 DEBUGGED = {"winter": 1, "summer": 2}  # the member whose run has bounds checks and traps
 SMALLEST_SPREAD = 0.5  # at the end, as part of that at first
-QUANTITIES = {"vicen": ("volume", "thousand km3", "m"), "aicen": ("area", "million km2", "1")}
+QUANTITIES = {"vicen": ("volume", "thousand km3", " m"), "aicen": ("area", "million km2", "")}
 FREEZES_UP = ("winter", "aicen")  # its spread is the forcing's to take away
 SETTINGS = {"restore_ice": ".false.", "ndtd": "1"}
 
@@ -47,7 +47,7 @@ def check(
                 checks.say(
                     f"{season}, {quantity}, {kind}: standard deviation of the total {total[0]:.4f} {of_all}, "
                     f"after {DAYS} days {total[1]:.4f} ({total[1] / total[0]:.2f}); "
-                    f"in a cell {cell[0]:.3f} {of_cells}, {cell[1]:.3f} ({cell[1] / cell[0]:.2f})"
+                    f"in a cell {cell[0]:.3f}{of_cells}, {cell[1]:.3f} ({cell[1] / cell[0]:.2f})"
                 )
             if (season, name) != FREEZES_UP:
                 ratio = spreads["icegen"][1][name][0] / spreads["icegen"][0][name][0]
