@@ -35,6 +35,8 @@ WRITING = (
     click.option("--members", type=int, default=1, show_default=True,
                  help="Number of members; they are numbered from 1."),
     click.option("--out", type=path_type, required=True, help="Folder of the members' folders, member_001 and so on."),
+    click.option("--perturb", "level", type=float, metavar="LEVEL",
+                 help="Perturb the template's own ice instead: 0 keeps it, 1 has the spread of independent members."),
     click.option("--blend-km", type=float, default=200.0, show_default=True,
                  help="Width over which the template's ice takes over towards the end of the archive's grid."),
 )  # fmt: skip

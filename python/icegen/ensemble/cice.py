@@ -71,6 +71,14 @@ class CICETemplate:
         self._fields = {name: values[..., self.grid.ocean] for name, values in self._fields.items()}
         self._require_bounds()
 
+    @property
+    def own(self) -> tuple[np.ndarray, np.ndarray]:
+        """Area and volume of the template's ice, float64 [point]."""
+        area, volume = (
+            np.where(self._fields["aicen"] > PUNY, self._fields[name], 0).sum(0) for name in ("aicen", "vicen")
+        )
+        return np.minimum(area, 1), volume
+
     def write(self, folder: Path, ice: PointIce, note: str) -> None:
         """Write the restart into a folder under the template's name. note: a line for its history."""
         with edited_copy(self.path, folder, note) as file:
@@ -80,7 +88,7 @@ class CICETemplate:
         """The fields that change by name, float64 [category, point]."""
         old = self._fields
         area, volume = categories.fill(ice.area, ice.volume, self.bounds)
-        if self.distribution == "template":
+        if ice.near_own or self.distribution == "template":
             area, volume = categories.like(area, volume, old["aicen"], old["vicen"], self.bounds)
         if self.snow == "template":
             snow = categories.snow_like(area, volume, old["aicen"], old["vsnon"])

@@ -73,6 +73,11 @@ class MITgcmTemplate:
         if not all(np.isfinite(field).all() for field in self._old):
             raise ValueError(f"{self.files[0]} has values of {', '.join(names)} that are not finite")
 
+    @property
+    def own(self) -> tuple[np.ndarray, np.ndarray]:
+        """Area and volume of the template's ice, float64 [point]."""
+        return np.minimum(self._old[0].sum(0), 1), self._old[1].sum(0)
+
     def write(self, folder: Path, ice: PointIce, note: str) -> None:
         """Write the pickup into a folder under the template's names. note: goes into the .meta, as a comment."""
         data, meta = (folder / path.name for path in self.files)
@@ -89,6 +94,8 @@ class MITgcmTemplate:
         """The fields that change by name, float64 [category, point]."""
         old_area, old_volume, old_snow = self._old
         area, volume = categories.fill(ice.area, ice.volume, self.bounds)
+        if ice.near_own:
+            area, volume = categories.like(area, volume, old_area, old_volume, self.bounds)
         if self.snow == "template":
             snow = categories.snow_like(area, volume, old_area, old_snow)
         else:

@@ -48,6 +48,12 @@ class NextSIMTemplate:
             raise ValueError(f"{grid or path} has coordinates of {seen} cells; the template is of {of}")
         self.points = self.grid.points
 
+    @property
+    def own(self) -> tuple[np.ndarray, np.ndarray]:
+        """Area and volume of the template's ice, float64 [point]."""
+        area, volume = (self._fields[name][0, self.grid.ocean] for name in AMOUNTS[:2])
+        return area.clip(0, 1), volume.clip(min=0)
+
     def write(self, folder: Path, ice: PointIce, note: str) -> None:
         """Write the restart into a folder under the template's name. note: a line for its history."""
         with edited_copy(self.path, folder, note) as file:

@@ -18,6 +18,7 @@ class PointRequest:
     history, years, device, precision, threads: as of the namelist of the bridge.
     distance: km within which a point on the archive's land takes its nearest ocean cell.
     blend_km: width over which the weight of the ice falls to 0 towards the end of the archive's grid.
+    level: of the perturbation of the host's own ice, see `icegen.archive.Archive.perturb`; None: independent members.
     """
 
     archive: Path
@@ -32,12 +33,13 @@ class PointRequest:
     threads: int = 1
     distance: float = 50.0
     blend_km: float = 200.0
+    level: float | None = None
 
     @property
     def namelist(self) -> str:
         """The group of the bridge's namelist."""
         keys = asdict(self)
-        for name in ("year", "day_of_year", "distance"):
+        for name in ("year", "day_of_year", "distance", "level"):
             del keys[name]
         return "&icegen_nml\n" + "".join(f"  {name} = {_literal(value)}\n" for name, value in keys.items()) + "/\n"
 
@@ -48,26 +50,32 @@ class PointIce:
 
     area: part of the cell;  volume: over the area of the cell, m;  weight: 1 where this ice replaces the host's,
     less towards the end of the archive's grid, 0 where the archive has none to give.
+    near_own: whether it is the host's own ice, perturbed; its distribution over categories then stays.
     """
 
     area: np.ndarray
     volume: np.ndarray
     weight: np.ndarray
+    near_own: bool = False
 
 
 class PointSource:
     """Generates members at points, one ahead of the one that is used; a context manager.
 
     lon, lat: degrees, float64 [point].
+    own: area and volume of the host's ice, as of `PointIce`, which a request with a level perturbs.
     Raises ValueError for a request the archive cannot honour, and if icegen was installed without its bridge.
     """
 
-    def __init__(self, request: PointRequest, lon: np.ndarray, lat: np.ndarray):
+    def __init__(
+        self, request: PointRequest, lon: np.ndarray, lat: np.ndarray, own: tuple[np.ndarray, np.ndarray] | None = None
+    ):
         try:
             from icegen.host import bridge
         except ImportError as error:
             raise ValueError(str(error)) from None
         self.request = request
+        self._own = own
         with tempfile.NamedTemporaryFile("w", suffix=".nml") as file:
             file.write(request.namelist)
             file.flush()
@@ -91,15 +99,31 @@ class PointSource:
                 self._ask(member, slot=1)
             if i + 1 < len(numbers):
                 self._ask(numbers[i + 1], slot=1 + (i + 1) % 2)
-            area, volume, weight = (
-                np.nan_to_num(self._emulator.receive("T", name, member, slot=1 + i % 2))
-                for name in ("sic", "sit", "blend")
-            )
-            yield PointIce(area, volume, weight)
+            yield self._ice(member, slot=1 + i % 2)
 
     def _ask(self, member: int, slot: int) -> None:
-        request = self.request
-        self._emulator.request(1, request.year, request.day_of_year, slot=slot, first_member=member)
+        date = self.request.year, self.request.day_of_year
+        if self.request.level is None:
+            self._emulator.request(1, *date, slot=slot, first_member=member)
+            return
+        assert self._own is not None
+        for name, values in zip(("sic", "sit"), self._own, strict=True):
+            self._emulator.give("T", name, values)
+        self._emulator.perturb(1, self.request.level, *date, slot=slot, first_member=member)
+
+    def _ice(self, member: int, slot: int) -> PointIce:
+        """A member, when it is generated."""
+
+        def receive(name: str) -> np.ndarray:
+            return np.nan_to_num(self._emulator.receive("T", name, member, slot=slot))
+
+        if self.request.level is None:
+            return PointIce(receive("sic"), receive("sit"), receive("blend"))
+        assert self._own is not None
+        area = (self._own[0] + receive("sic_increment")).clip(0, 1)
+        volume = (self._own[1] + receive("sit_increment")).clip(min=0)
+        there = (area > 0) & (volume > 0)
+        return PointIce(np.where(there, area, 0), np.where(there, volume, 0), receive("blend"), near_own=True)
 
 
 def _literal(value: object) -> str:

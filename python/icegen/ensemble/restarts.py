@@ -36,6 +36,7 @@ class Template(Protocol):
 
     files: those that make up the template.  settings: what else its ice depends on.
     points: longitude and latitude of the cells whose ice it takes, degrees, float64 [point].
+    own: area and volume of its ice there, over the area of the cell, 1 and m, float64 [point].
     """
 
     @property
@@ -44,6 +45,8 @@ class Template(Protocol):
     def settings(self) -> dict[str, Any]: ...
     @property
     def points(self) -> tuple[np.ndarray, np.ndarray]: ...
+    @property
+    def own(self) -> tuple[np.ndarray, np.ndarray]: ...
     def write(self, folder: Path, ice: PointIce, note: str) -> None:
         """Write the restart into a folder under the template's names. note: where the ice comes from, one line."""
 
@@ -98,13 +101,15 @@ def _write(
     template: Template, archive: Description, request: PointRequest, members: list[int], out: Path,
     report: Callable[[int, int], None],
 ) -> None:  # fmt: skip
-    with PointSource(request, *template.points) as source:
+    own = None if request.level is None else template.own
+    with PointSource(request, *template.points, own) as source:
         for done, (member, ice) in enumerate(zip(members, source.members(members), strict=True), start=1):
             partial = out / f".member_{member:03d}.partial"
             partial.mkdir()
             note = (
                 f"icegen {__version__}: ice of {request.year}, day {request.day_of_year}, of member {member}, "
                 f"seed {request.seed}, archive {archive.metadata['name']} {archive.sha256[:12]}"
+                + ("" if request.level is None else f", near the template's own at level {request.level:g}")
             )
             try:
                 template.write(partial, ice, note)
@@ -128,7 +133,7 @@ def _identity(template: Template, archive: Description, request: PointRequest) -
         "steps": request.steps,
     }
     keys |= {"history": request.history, "years": request.years, "precision": request.precision}
-    keys |= {"distance": request.distance, "blend_km": request.blend_km}
+    keys |= {"distance": request.distance, "blend_km": request.blend_km, "perturb": request.level}
     digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in template.files}
     return {"archive": archive.sha256, **keys, **template.settings, "template": digests}
 

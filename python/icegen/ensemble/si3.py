@@ -59,6 +59,11 @@ class SI3Template:
         self._fields = {name: values[..., self.grid.ocean] for name, values in self._fields.items()}
         self._nearest = self._nearest_ice()
 
+    @property
+    def own(self) -> tuple[np.ndarray, np.ndarray]:
+        """Area and volume of the template's ice, float64 [point]."""
+        return np.minimum(self._fields["a_i"].sum(0), 1), self._fields["v_i"].sum(0)
+
     def write(self, folder: Path, ice: PointIce, note: str) -> None:
         """Write the restart into a folder under the template's name. note: a line for its history."""
         with edited_copy(self.path, folder, note) as file:
@@ -68,6 +73,8 @@ class SI3Template:
         """The fields that change by name, float64 [category, point]."""
         old = self._fields
         area, volume = categories.fill(ice.area, ice.volume, self.bounds)
+        if ice.near_own:
+            area, volume = categories.like(area, volume, old["a_i"], old["v_i"], self.bounds)
         if self.snow == "template":
             snow = categories.snow_like(area, volume, old["a_i"], old["v_s"])
         else:
