@@ -46,7 +46,7 @@ def perturbation(archive: Archive, level: float, pairs: int) -> Row:
         return paired(
             *(f"a member near given ice, at level {level:g}", lambda: model.perturb(given, weight, level, [1])),
             *("a sample of the same backend", lambda: model.generate([1])),
-            *(pairs, 2.0),
+            *(pairs, 3.0),
         )
 
 
