@@ -74,7 +74,7 @@ def bench(
             "a sample of the archive": lambda: networks.against_eager(archive, pairs),
             "a sampler of few evaluations": lambda: networks.few_evaluations(archive, pairs),
             "half the precision": lambda: networks.half_precision(archive, pairs),
-            "a perturbation": lambda: [networks.perturbation(archive, 0.3, pairs)],
+            "a perturbation": lambda: networks.perturbation(archive, 0.3, pairs),
             "the latent space": lambda: networks.against_data_space(archive, pairs),
             "waiting in `receive`": lambda: coupling.waiting(launcher, pairs),
             "bytes of a request": lambda: coupling.traffic(launcher, ranks),
