@@ -230,6 +230,7 @@ int perturb(void *handle, const float *given, const float *weight, size_t given_
   return guarded(message, size, [&] {
     auto &model = *static_cast<Model *>(handle);
     TORCH_CHECK(model.module.find_method("near").has_value(), "this archive cannot perturb; export it again");
+    TORCH_CHECK(level >= 0 && level <= 1, "level is ", level, "; wanted 0 to 1");
     c10::InferenceMode inference;
     const c10::StreamGuard guard(model.stream);
     const auto date = torch::from_blob(const_cast<int64_t *>(condition), {1, conditions}, torch::kLong);
