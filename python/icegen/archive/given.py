@@ -31,7 +31,7 @@ def state_of(source: xr.Dataset | str | Path, archive: Description, time: int = 
     if not isinstance(source, xr.Dataset):
         return _read(Path(source), archive, time)
     dated = "time" in source.coords
-    dataset = source.squeeze(drop=True) if dated is False else source.squeeze()
+    dataset = source.squeeze()
     dataset = dataset.drop_vars([name for name in dataset.coords if name != "time" and dataset[name].ndim == 0])
     if "time" not in dataset.dims:
         when = dataset.time.values if dated else np.datetime64("2000-01-01", "ns")

@@ -107,7 +107,7 @@ class Backend:
         """States of members near a given one, float32 [member, variable, y, x]; member 0 is the given one, completed.
 
         given: [variable, y, x], physical units, taken where ``weight`` (the same shape) is above 0.
-        level: 0 to 1, how far the members lie from it.  The other arguments are those of `generate`.
+        level: 0 to 1, the spread of the members over that of `generate`.  The other arguments are those of `generate`.
         """
         fields = [np.ascontiguousarray(field, np.float32) for field in (given, weight)]
         for name, field in zip(("given", "weight"), fields, strict=True):

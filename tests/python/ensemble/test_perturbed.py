@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Restarts near the template's own ice: level 0 keeps it, more level spreads the members; for each host."""
 
+import netCDF4
 import numpy as np
 import pytest
 
@@ -75,9 +76,7 @@ def test_at_level_0_a_restart_keeps_its_ice(bridge, tiny, tmp_path):
     made = CICETemplate(path, tmp_path / "grid.nc")
     for one, other in zip(made.own, template.own, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-9)
-    from netCDF4 import Dataset
-
-    with Dataset(path) as file:
+    with netCDF4.Dataset(path) as file:
         assert "near the template's own at level 0" in file.history
 
 
