@@ -41,7 +41,7 @@ def test_the_same_bits_near_a_state(tiny):
             np.testing.assert_array_equal(member, wanted[0])
         with pytest.raises(ValueError, match=r"given has shape \(40, 56\); wanted \(2, 40, 56\)"):
             model.perturb(given[0], weight, 0.6, [1], **key)
-        with pytest.raises(BackendError, match="level is 1.5; wanted 0 to 1"):
+        with pytest.raises(BackendError, match=r"level is 1.5; wanted 0 to 1"):
             model.perturb(given, weight, 1.5, [1], **key)
     with Backend(tiny / "first_contract.pt") as model, pytest.raises(BackendError, match="this archive cannot perturb"):
         model.perturb(given, weight, 0.6, [1], **key)
