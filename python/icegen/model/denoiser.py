@@ -14,7 +14,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from icegen.model.eofs import Ranks, States, leading_eofs
+from icegen.model.eofs import Readers, States, leading_eofs
 from icegen.model.layers import ModulatedConvBlock, TransformerBlock, zero_init
 from icegen.settings import STRICT
 
@@ -132,20 +132,20 @@ class UViT(nn.Module):
         self.up = nn.ModuleList([convolutions(i) for i in fine])
         self.head = zero_init(nn.Conv2d(w[0], channels, 3, padding=1))
 
-    def forward(self, z: Tensor, gamma: Tensor, features: Tensor, ocean: Tensor) -> Tensor:
+    def forward(self, z: Tensor, gamma: Tensor, date: Tensor, mask: Tensor) -> Tensor:
         """Predict v.
 
-        z [n, channel, y, x]: noisy state;  gamma [n]: log-SNR;  features [n, 6]: see `condition_inputs`;
-        ocean [1, ocean channel, y, x]: see `ocean_inputs`.  Returns v [n, channel, y, x].
+        z [n, channel, y, x]: noisy state;  gamma [n]: log-SNR;  date [n, 6]: see `condition_inputs`;
+        mask [1, ocean channel, y, x]: see `ocean_inputs`.  Returns v [n, channel, y, x].
         """
         n, _, ny, nx = z.shape
         angles = gamma[:, None] * self.frequencies
-        inputs = [torch.sin(angles), torch.cos(angles), features]
+        inputs = [torch.sin(angles), torch.cos(angles), date]
         alpha2, sigma2 = torch.sigmoid(gamma)[:, None], torch.sigmoid(-gamma)[:, None]
         if self.eof_count > 0:
             inputs.append(z.flatten(1) @ self.eofs.t() / torch.sqrt(alpha2 * self.eof_variance + sigma2))
         e = self.embed(torch.cat(inputs, 1))
-        h = torch.cat([z, ocean.expand(n, -1, -1, -1), self.position.expand(n, -1, -1, -1)], 1)
+        h = torch.cat([z, mask.expand(n, -1, -1, -1), self.position.expand(n, -1, -1, -1)], 1)
         h = self.stem(F.pad(h, [0, self.pad_x, 0, self.pad_y]))
         skips: list[Tensor] = []
         for level, coarsen in zip(self.down, self.coarsen):  # noqa: B905 - TorchScript has no strict
@@ -163,7 +163,7 @@ class UViT(nn.Module):
             v = v + (along.to(self.eofs.dtype) @ self.eofs).reshape(v.shape)
         return v
 
-    def set_eofs(self, states: States, times: Tensor | None = None, ranks: Ranks | None = None) -> None:
+    def set_eofs(self, states: States, times: Tensor | None = None, ranks: Readers | None = None) -> None:
         """Set the EOFs and their variances to those of states [time, channel, y, x], whose mean is 0.
 
         times, ranks: as `icegen.model.eofs.leading_eofs` takes them.

@@ -24,7 +24,7 @@ class States(Protocol):
     def __getitem__(self, times: Tensor) -> Tensor: ...
 
 
-class Ranks(Protocol):
+class Readers(Protocol):
     """Ranks that share the reading of a record."""
 
     rank: int
@@ -35,7 +35,7 @@ class Ranks(Protocol):
 
 
 def leading_eofs(
-    states: States, count: int, times: Tensor | None = None, ranks: Ranks | None = None
+    states: States, count: int, times: Tensor | None = None, ranks: Readers | None = None
 ) -> tuple[Tensor, Tensor]:
     """Orthonormal EOFs [count, values] of states [time, ...], and their variances [count], largest first.
 
@@ -58,7 +58,7 @@ def leading_eofs(
     return eofs.float(), variance.clamp(min=0.0).float()
 
 
-def _by_iteration(states: States, count: int, times: Tensor, ranks: Ranks | None) -> tuple[Tensor, Tensor]:
+def _by_iteration(states: States, count: int, times: Tensor, ranks: Readers | None) -> tuple[Tensor, Tensor]:
     """The same of a long record, in some passes over it."""
     values = states[times[:1]].numel()
     width = min(count + max(count // 2, 16), values)
@@ -73,7 +73,7 @@ def _by_iteration(states: States, count: int, times: Tensor, ranks: Ranks | None
     return eofs.float(), variance.flip(0)[:count].clamp(min=0.0).float()
 
 
-def _covariance_times(states: States, times: Tensor, basis: Tensor, ranks: Ranks | None) -> Tensor:
+def _covariance_times(states: States, times: Tensor, basis: Tensor, ranks: Readers | None) -> Tensor:
     """The covariance [values, values] of the states, times patterns [values, n]."""
     mine = times if ranks is None else times[ranks.rank :: ranks.size]
     total = torch.zeros_like(basis)

@@ -292,39 +292,39 @@ class GenerativeModel(nn.Module):
 
     def descend(self, y: Tensor, s: Tensor, condition: Tensor) -> Tensor:
         """The denoised latents to which the sampler leads from y at noise s[0]."""
-        features = condition_inputs(condition, self.year_mean, self.year_scale)
-        ocean = ocean_inputs(self.ocean, self.factor)[0]
+        date = condition_inputs(condition, self.year_mean, self.year_scale)
+        mask = ocean_inputs(self.ocean, self.factor)[0]
         if self.uses_multistep:
-            return self.dpmpp_2m(y, s, features, ocean)
-        return self.heun(y, s, features, ocean)
+            return self.dpmpp_2m(y, s, date, mask)
+        return self.heun(y, s, date, mask)
 
-    def heun(self, y: Tensor, s: Tensor, features: Tensor, ocean: Tensor) -> Tensor:
+    def heun(self, y: Tensor, s: Tensor, date: Tensor, mask: Tensor) -> Tensor:
         """Heun's method (Karras et al. 2022, algorithm 1) from noise s[0] down to s[-1], then the denoised state."""
         for i in range(len(s) - 1):
             now, after = float(s[i]), float(s[i + 1])
-            slope = (y - self.denoise(y, now, features, ocean)) / now
+            slope = (y - self.denoise(y, now, date, mask)) / now
             predicted = y + (after - now) * slope
-            corrected = (predicted - self.denoise(predicted, after, features, ocean)) / after
+            corrected = (predicted - self.denoise(predicted, after, date, mask)) / after
             y = y + (after - now) * 0.5 * (slope + corrected)
-        return self.denoise(y, float(s[-1]), features, ocean)
+        return self.denoise(y, float(s[-1]), date, mask)
 
-    def dpmpp_2m(self, y: Tensor, s: Tensor, features: Tensor, ocean: Tensor) -> Tensor:
+    def dpmpp_2m(self, y: Tensor, s: Tensor, date: Tensor, mask: Tensor) -> Tensor:
         """DPM-Solver++(2M) from noise s[0] down to s[-1], then the denoised state. The first step is of first order."""
         earlier = y
         for i in range(len(s) - 1):
-            denoised = self.denoise(y, float(s[i]), features, ocean)
+            denoised = self.denoise(y, float(s[i]), date, mask)
             if i == 0:
                 y = multistep(y, denoised, denoised, 2.0 * float(s[0]), float(s[0]), float(s[1]))
             else:
                 y = multistep(y, denoised, earlier, float(s[i - 1]), float(s[i]), float(s[i + 1]))
             earlier = denoised
-        return self.denoise(y, float(s[-1]), features, ocean)
+        return self.denoise(y, float(s[-1]), date, mask)
 
-    def denoise(self, y: Tensor, s: float, features: Tensor, ocean: Tensor) -> Tensor:
+    def denoise(self, y: Tensor, s: float, date: Tensor, mask: Tensor) -> Tensor:
         """D(y; s): the denoised latent, zero where there is no ocean."""
         gamma = torch.full([len(y)], s, dtype=torch.float64, device=y.device).log().mul(-2.0).to(torch.float32)
         z = y * torch.sigmoid(gamma).sqrt()[:, None, None, None]  # alpha y
-        return denoised_from_v(z, self.denoiser(z, gamma, features, ocean), gamma) * self.ocean_cells
+        return denoised_from_v(z, self.denoiser(z, gamma, date, mask), gamma) * self.ocean_cells
 
     @torch.jit.export
     def noise(self, seed: int, member: Tensor, time: Tensor, history: bool) -> Tensor:

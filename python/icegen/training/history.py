@@ -72,7 +72,7 @@ Pairs = dict[int, tuple[np.ndarray, np.ndarray]]  # indices of times that lie a 
 
 
 @dataclasses.dataclass(frozen=True)
-class Bands:
+class BandedCombinations:
     """Combinations in bands, longest memory first, and the memory of each band: correlation [band, lag]."""
 
     combinations: Tensor
@@ -182,7 +182,7 @@ def memory_of(values: Tensor, lags: Pairs) -> np.ndarray:
     return np.array(found)
 
 
-def by_memory(values: Tensor, lags: Pairs, means: Tensor | None = None) -> Bands:
+def by_memory(values: Tensor, lags: Pairs, means: Tensor | None = None) -> BandedCombinations:
     """Orthogonal combinations of the components of values [time, component, place], in bands.
 
     means [time, mean]: quantities that the components of one place determine. The first combinations are the directions
@@ -212,11 +212,11 @@ def by_memory(values: Tensor, lags: Pairs, means: Tensor | None = None) -> Bands
     edges = [0, *(2**i for i in range(count.bit_length()) if 2**i < count), count]
     sizes = (*[1] * len(directions), *(last - first for first, last in pairwise(edges) if last > first))
     memory = np.stack([memory_of(band.flatten(1), lags) for band in combined.split(sizes, 1)])
-    return Bands(combinations.float(), sizes, memory)
+    return BandedCombinations(combinations.float(), sizes, memory)
 
 
-def _no_bands(lags: int) -> Bands:
-    return Bands(torch.eye(0), (), np.zeros((0, lags)))
+def _no_bands(lags: int) -> BandedCombinations:
+    return BandedCombinations(torch.eye(0), (), np.zeros((0, lags)))
 
 
 def shares_of_bands(model: GenerativeModel, data: PreparedData, times: np.ndarray) -> np.ndarray:

@@ -9,8 +9,9 @@ from operator import itemgetter
 import numpy as np
 
 from icegen.thinning import evenly
-from icegen.validation import calibration, local, scores, spectra
+from icegen.validation import local, scores, spectra
 from icegen.validation.evidence import TREND_PERIODS, Evidence
+from icegen.validation.members import fair_crps, outside, spread_over_error
 from icegen.validation.tally import BIN_STD, Tally
 from icegen.validation.trio import Trio
 
@@ -193,9 +194,9 @@ def ensemble(evidence: Evidence, table: Table) -> None:
         truth = sets.real[members[:, 0]]
         drawn = Trio(sets.generated[members], floor=None if sets.floor is None else sets.floor[members])
         for score, formula, of_what, error in (
-            ("crps", calibration.fair_crps, "CRPS of the members of a date", True),
-            ("spread_error", calibration.spread_over_error, "spread of members / error of their mean", False),
-            ("outside", calibration.outside, "truth outside of all members / expected", False),
+            ("crps", fair_crps, "CRPS of the members of a date", True),
+            ("spread_error", spread_over_error, "spread of members / error of their mean", False),
+            ("outside", outside, "truth outside of all members / expected", False),
         ):
             figure = drawn.map(partial(formula, truth=truth))
             table.add("generation", f"{name}_{score}", f"{label}: {of_what}", figure, units if error else "1", error)

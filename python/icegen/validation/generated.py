@@ -68,9 +68,9 @@ class SampleSource:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
 
-    def sample(self, request: SampleKey) -> tuple[np.ndarray, np.ndarray | None]:
+    def sample(self, key: SampleKey) -> tuple[np.ndarray, np.ndarray | None]:
         """The state, and the state before it is cut to its bounds; each float32 [variable, y, x], physical units."""
-        latent = torch.from_numpy(self._load_or_make(request, self._latent))[None].to(self.device)
+        latent = torch.from_numpy(self._load_or_make(key, self._latent))[None].to(self.device)
         with torch.inference_mode():
             state, mean = (
                 _array(decode(latent, self.model.latent_noise)[0])
@@ -99,21 +99,21 @@ class SampleSource:
     def _batch(self, state: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.array(state, np.float32))[None].to(self.device)
 
-    def _latent(self, request: SampleKey) -> np.ndarray:
-        date = (request.year, request.day_of_year)
+    def _latent(self, key: SampleKey) -> np.ndarray:
+        date = (key.year, key.day_of_year)
         latent = sample_latent(
-            self.model, self.contract, self.device, self.precision, seed=self.seed, member=request.member,
+            self.model, self.contract, self.device, self.precision, seed=self.seed, member=key.member,
             condition=[day for day in date if day is not None], date=date,
             history=history_named(None, self.contract), steps=self.steps,
         )  # fmt: skip
         return _array(latent[0])
 
-    def _load_or_make(self, request: SampleKey, make: Callable[[SampleKey], np.ndarray]) -> np.ndarray:
+    def _load_or_make(self, key: SampleKey, make: Callable[[SampleKey], np.ndarray]) -> np.ndarray:
         """The array of a request from its file; made, and written there, if the file does not exist."""
-        path = self.folder / f"{request.name}.npy" if self.folder else None
+        path = self.folder / f"{key.name}.npy" if self.folder else None
         if path is not None and path.exists():
             return np.load(path)
-        made = make(request)
+        made = make(key)
         if path is not None:
             with replacing(path) as partial, partial.open("wb") as file:
                 np.save(file, made)
@@ -132,18 +132,18 @@ class BridgeSampleSource(SampleSource):
         self._hosts: dict[str, bridge.Emulator] = {}
         self._namelists = TemporaryDirectory(prefix="icegen_")
 
-    def sample(self, request: SampleKey) -> tuple[np.ndarray, np.ndarray | None]:
-        return self._load_or_make(request, self._received), None
+    def sample(self, key: SampleKey) -> tuple[np.ndarray, np.ndarray | None]:
+        return self._load_or_make(key, self._received), None
 
     def close(self) -> None:
         for host in self._hosts.values():
             host.close()
         self._namelists.cleanup()
 
-    def _received(self, request: SampleKey) -> np.ndarray:
-        host = self._host("none" if request.year is None else "date")
-        host.request(1, request.year or 1, request.day_of_year or 1, first_member=request.member)
-        fields = [host.receive("cells", v.id, request.member) for v in self.archive.variables]
+    def _received(self, key: SampleKey) -> np.ndarray:
+        host = self._host("none" if key.year is None else "date")
+        host.request(1, key.year or 1, key.day_of_year or 1, first_member=key.member)
+        fields = [host.receive("cells", v.id, key.member) for v in self.archive.variables]
         return np.nan_to_num(np.stack(fields).astype(np.float32).reshape(-1, *self.archive.grid.shape))
 
     def _host(self, condition: str) -> "bridge.Emulator":

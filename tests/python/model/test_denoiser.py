@@ -26,18 +26,18 @@ def network(shape, config=CONFIG):
 
 def inputs(shape, n=2):
     generator = torch.Generator().manual_seed(1)
-    ocean = (torch.rand(1, 1, 8 * shape[0], 8 * shape[1], generator=generator) < 0.5).float()
+    mask = (torch.rand(1, 1, 8 * shape[0], 8 * shape[1], generator=generator) < 0.5).float()
     condition = torch.tensor([[2000 + i, 40 * i + 1] for i in range(n)])
     z = torch.randn(n, 3, *shape, generator=generator)
-    return z, torch.linspace(-3, 3, n), condition_inputs(condition, 2000.0, 10.0), ocean_inputs(ocean, 8)[0]
+    return z, torch.linspace(-3, 3, n), condition_inputs(condition, 2000.0, 10.0), ocean_inputs(mask, 8)[0]
 
 
 def test_condition_is_two_harmonics_year_and_flag():
-    features = condition_inputs(torch.tensor([[2010, 91], [1990, 365]]), 2000.0, 20.0)
-    assert features.dtype == torch.float32
+    date = condition_inputs(torch.tensor([[2010, 91], [1990, 365]]), 2000.0, 20.0)
+    assert date.dtype == torch.float32
     phase = 2 * math.pi * np.array([91, 365]) / 365.25
     wanted = [np.sin(phase), np.cos(phase), np.sin(2 * phase), np.cos(2 * phase), [0.5, -0.5], [1, 1]]
-    np.testing.assert_allclose(features, np.transpose(wanted), atol=1e-5)
+    np.testing.assert_allclose(date, np.transpose(wanted), atol=1e-5)
 
 
 def test_condition_has_no_jump_at_new_year():
@@ -78,7 +78,7 @@ def test_fresh_network_predicts_zero():
     assert torch.equal(model(*inputs((8, 12))), torch.zeros(2, 3, 8, 12))
 
 
-@pytest.mark.parametrize("index", range(4), ids=["z", "gamma", "features", "ocean"])
+@pytest.mark.parametrize("index", range(4), ids=["z", "gamma", "date", "mask"])
 def test_network_listens_to_each_input(index):
     model, arguments = network((5, 7)), list(inputs((5, 7)))
     before = model(*arguments)
@@ -87,18 +87,18 @@ def test_network_listens_to_each_input(index):
 
 
 def test_network_listens_to_each_feature():
-    model, (z, gamma, features, ocean) = network((5, 7)), inputs((5, 7))
-    features.requires_grad_()
-    model(z, gamma, features, ocean).square().sum().backward()
-    assert (features.grad.abs() > 0).all()
+    model, (z, gamma, date, mask) = network((5, 7)), inputs((5, 7))
+    date.requires_grad_()
+    model(z, gamma, date, mask).square().sum().backward()
+    assert (date.grad.abs() > 0).all()
 
 
 def test_network_sees_the_whole_grid_and_its_own_case_only():
     """One corner's latent reaches the opposite corner (attention), but no other case of the batch."""
-    model, (z, gamma, features, ocean) = network((16, 24)), inputs((16, 24))
+    model, (z, gamma, date, mask) = network((16, 24)), inputs((16, 24))
     changed = z.clone()
     changed[0, :, 0, 0] += 5
-    difference = (model(changed, gamma, features, ocean) - model(z, gamma, features, ocean)).abs()
+    difference = (model(changed, gamma, date, mask) - model(z, gamma, date, mask)).abs()
     assert difference[0, :, -1, -1].max() > 1e-6
     assert difference[1].max() == 0
 
@@ -115,9 +115,9 @@ def test_every_parameter_learns():
 
 
 def test_network_ocean():
-    ocean = torch.zeros(1, 1, 16, 24)
-    ocean[0, 0, 3, 17] = 1
-    unshuffled, cells = ocean_inputs(ocean, 8)
+    mask = torch.zeros(1, 1, 16, 24)
+    mask[0, 0, 3, 17] = 1
+    unshuffled, cells = ocean_inputs(mask, 8)
     assert unshuffled.shape == (1, 64, 2, 3)
     assert unshuffled.sum() == 1
     assert unshuffled[0, 3 * 8 + 1, 0, 2] == 1  # row 3, column 1 of the block in row 0, column 2

@@ -20,7 +20,7 @@ DRIFT = {"siu": "eastward_sea_ice_velocity", "siv": "northward_sea_ice_velocity"
 
 
 @dataclass(frozen=True)
-class Found:
+class FileVariable:
     """A variable of the file, the factor to the unit of icegen, and for drift whether it is along east and north."""
 
     values: netCDF4.Variable
@@ -162,7 +162,7 @@ def _same_points(a: Grid | CurvilinearGrid, b: Grid | CurvilinearGrid) -> bool:
     return a.shape == b.shape and np.allclose(a.lonlat, b.lonlat, atol=1e-3)  # degrees
 
 
-def _find_variable(nc: netCDF4.Dataset, wanted: Variable, dimensions: tuple[str, ...], path: Path) -> Found:
+def _find_variable(nc: netCDF4.Dataset, wanted: Variable, dimensions: tuple[str, ...], path: Path) -> FileVariable:
     names = [name for name in (wanted.standard_name, DRIFT.get(wanted.id)) if name]
     named = [v for name in names for v in nc.variables.values() if getattr(v, "standard_name", "") == name]
     found = nc.variables.get(wanted.id, named[0] if named else None)
@@ -171,4 +171,4 @@ def _find_variable(nc: netCDF4.Dataset, wanted: Variable, dimensions: tuple[str,
     factor = unit_factor(found, wanted, path)
     if found.dimensions != ("time", *dimensions):
         raise ValueError(f"{path}: {found.name} has dimensions {found.dimensions}; wanted {('time', *dimensions)}")
-    return Found(found, factor, getattr(found, "standard_name", "") == DRIFT.get(wanted.id))
+    return FileVariable(found, factor, getattr(found, "standard_name", "") == DRIFT.get(wanted.id))

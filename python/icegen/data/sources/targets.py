@@ -23,8 +23,8 @@ MOMENTS = {
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A figure of the states, its target, and the range in which it should be."""
+class Target:
+    """A figure of the states, the value it aims at, and the range in which it should be."""
 
     name: str
     value: float
@@ -39,7 +39,7 @@ class Figure:
 
 def figures(
     state: np.ndarray | StatesOnDisk, grid: Grid, month: np.ndarray, times: Sequence[int], ids: list[str]
-) -> list[Figure]:
+) -> list[Target]:
     """The figures of some ``times`` of states [time, variable, y, x] on a projected grid.
 
     Figures of one thickness field are means over the times in January. They are left out if there is no such time, or
@@ -62,7 +62,7 @@ def figures(
     return rows
 
 
-def thickness_figures(sit: np.ndarray, ocean: np.ndarray, spacing: float) -> list[Figure]:
+def thickness_figures(sit: np.ndarray, ocean: np.ndarray, spacing: float) -> list[Target]:
     """The figures of one thickness field [y, x] in m, on cells of ``spacing`` metres."""
     x = sit[ocean]
     rows = [
@@ -99,14 +99,14 @@ def block_loss(field: np.ndarray, ocean: np.ndarray, size: int) -> float:
     return float(np.sqrt(np.mean((blocks - means)[sea] ** 2)) / field[ocean].std())
 
 
-def _within_share(name: str, value: float, target: float, share: float) -> Figure:
+def _within_share(name: str, value: float, target: float, share: float) -> Target:
     ends = sorted((target * (1 - share), target * (1 + share)))
-    return Figure(name, float(value), target, *ends)
+    return Target(name, float(value), target, *ends)
 
 
-def _within_points(name: str, value: float, target: float) -> Figure:
-    return Figure(name, float(value), target, target - 0.05, target + 0.05)
+def _within_points(name: str, value: float, target: float) -> Target:
+    return Target(name, float(value), target, target - 0.05, target + 0.05)
 
 
-def _within_factor(name: str, value: float, target: float, factor: float) -> Figure:
-    return Figure(name, float(value), target, target / factor, target * factor)
+def _within_factor(name: str, value: float, target: float, factor: float) -> Target:
+    return Target(name, float(value), target, target / factor, target * factor)

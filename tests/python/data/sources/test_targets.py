@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from icegen.data.sources.targets import Figure, block_loss, thickness_figures, variance_share
+from icegen.data.sources.targets import Target, block_loss, thickness_figures, variance_share
 
 
 def test_variance_share_of_two_waves():
@@ -42,6 +42,6 @@ def test_figures_of_one_field():
 
 
 def test_a_figure_holds_within_its_ends():
-    assert Figure("x", 0.2, 0.2, 0.1, 0.3).holds
-    assert not Figure("x", 0.31, 0.2, 0.1, 0.3).holds
-    assert not Figure("x", float("nan"), 0.2, 0.1, 0.3).holds
+    assert Target("x", 0.2, 0.2, 0.1, 0.3).holds
+    assert not Target("x", 0.31, 0.2, 0.1, 0.3).holds
+    assert not Target("x", float("nan"), 0.2, 0.1, 0.3).holds

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from icegen.validation.calibration import fair_crps, outside, spread_over_error
+from icegen.validation.members import fair_crps, outside, spread_over_error
 
 
 def draws(dates, members, spread=1.0, seed=0):
