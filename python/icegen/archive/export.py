@@ -32,6 +32,7 @@ from icegen.training.checkpoints import (
     load_features,
 )
 from icegen.training.config import Config
+from icegen.training.covariance import fit_covariance
 from icegen.training.history import fit_history
 from icegen.version import __version__, git_revision
 
@@ -50,7 +51,8 @@ def build_model(
 ) -> tuple[GenerativeModel, Config]:
     """Put the trained parts of ``folder`` together, in evaluation mode, weights rounded to half precision.
 
-    settings: where calibration, history and sampler are taken from; by default the training's configuration.
+    settings: where calibration, history, observations and sampler are taken from; by default the configuration of the
+        training.
     ema_decay: of the diffusion's averaged weights to take; by default that of the training.
     device: where calibration and history are fitted, and where the model is afterwards.
     Raises ValueError if a checkpoint is missing or does not belong to the data.
@@ -59,9 +61,7 @@ def build_model(
     trainings = trainings_of(folder)
     config = configuration_as_run(trainings)
     if settings is not None:
-        config = dataclasses.replace(
-            config, calibration=settings.calibration, history=settings.history, sampler=settings.sampler
-        )
+        config = dataclasses.replace(config, calibration=settings.calibration, **_fitted_without_calibration(settings))
     autoencoder = None
     factor = 1
     if config.space == "latent":
@@ -100,6 +100,7 @@ def build_model(
     model = model.to(device).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]  # undeclared form
     if config.space == "latent":
         calibrate(model, data, config.calibration)
+    fit_covariance(model, data, config.observations)
     fit_history(model, data, config.history)
     return model, config
 
@@ -135,25 +136,35 @@ def export_again(
     out: Path,
     name: str,
     commands: str = "",
+    settings: Config | None = None,
     score: Score | None = None,
     device: torch.device | str = "cpu",
 ) -> str:
-    """Write the networks of an archive as a new archive, with the constraints, calibration and history of the data.
+    """Write the networks of an archive as a new archive, with the constraints, covariance and history of the data.
 
-    An archive of an earlier contract becomes one of the newest. Arguments and result are those of `export`.
+    An archive of an earlier contract becomes one of the newest. Arguments and result are those of `export`; of the
+    settings, the calibration is not used, because the archive keeps its own.
     Raises ValueError if archive and data do not fit each other.
     """
     require_folder(out)
     if [v.id for v in source.variables] != [v.id for v in data.variables] or source.grid.shape != data.grid.shape:
         raise ValueError(f"{source.path} and the data differ in variables or grid; wanted the same")
-    model, config = rebuild(source)
+    model, config = rebuild(source, settings.sampler if settings else None)
+    if settings is not None:
+        config = dataclasses.replace(config, **_fitted_without_calibration(settings))
     model = model.to(device)
     if data.thickness is not None:
         model.constrain_thickness(**thickness_constraint(data.variables, data.thickness))
+    fit_covariance(model, data, config.observations)
     fit_history(model, data, config.history)
     kept = source.metadata["provenance"]
     commands = "\n".join(text for text in (kept.get("commands", ""), commands) if text)
     return _write(out, model, config, data, name, kept | {"commands": commands}, score)
+
+
+def _fitted_without_calibration(settings: Config) -> dict[str, Any]:
+    """The parts of a configuration that any export may change."""
+    return {"history": settings.history, "observations": settings.observations, "sampler": settings.sampler}
 
 
 def _write(
@@ -187,6 +198,7 @@ def _write(
         },
         "consistency": describe_consistency(data),
         "history": describe_history(model),
+        "observations": describe_observations(model),
         "weights": "float16",
         "reference": {"extent": extent_climatology(data)},
         "provenance": {
@@ -238,6 +250,15 @@ def describe_history(model: GenerativeModel) -> dict[str, Any]:
             for size, scales, shares in zip(noise.sizes, noise.scales, noise.shares, strict=True)
         ]
     }
+
+
+def describe_observations(model: GenerativeModel) -> dict[str, Any]:
+    """What the metadata say of the covariance through which observations act."""
+    covariance = model.covariance
+    if covariance is None:
+        return {}
+    return {"states": len(covariance.anomalies), "block": covariance.block, "length": covariance.length,
+            "window": covariance.window}  # fmt: skip
 
 
 def describe_variable(v: Variable) -> dict:

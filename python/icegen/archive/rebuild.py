@@ -7,6 +7,7 @@ import torch
 
 from icegen.archive.archive import Archive
 from icegen.archive.assemble import assemble
+from icegen.model.analysis import ClimateCovariance
 from icegen.model.autoencoder import Autoencoder
 from icegen.model.generative_model import GenerativeModel, Normalisation
 from icegen.model.history import Band, HistoryNoise
@@ -56,6 +57,9 @@ def rebuild(archive: Archive, sampler: SamplerConfig | None = None) -> tuple[Gen
             state |= {f"history.{name}": tensor for name, tensor in model.history.state_dict().items()}
         else:
             model.history = _history(module.history, archive.metadata["latent"]["shape"])
+        state["inflation"] = model.inflation  # follows from the configuration
+        if hasattr(module, "covariance") and module.covariance is not None:
+            model.covariance = _covariance(module.covariance)
         model.load_state_dict(state)
     except (KeyError, AttributeError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:120]
@@ -72,3 +76,9 @@ def _history(module: torch.jit.ScriptModule, shape: list[int]) -> HistoryNoise:
     ]
     channels, patterns = bands[: module.in_channels], bands[module.in_channels :]
     return HistoryNoise((z, y, x), module.rotation, channels, module.patterns, patterns)
+
+
+def _covariance(module: torch.jit.ScriptModule) -> ClimateCovariance:
+    """The covariance of an archive that takes observations."""
+    tensors = dict(module.state_dict())
+    return ClimateCovariance(module.block, module.length, module.window, **tensors)

@@ -14,9 +14,11 @@ from icegen.command.options import changes_option, device_option, out_option, pa
 from icegen.command.terminal import Bar, show_archive
 
 if TYPE_CHECKING:
+    from icegen.archive import Archive
     from icegen.training.config import Config
 
-CHANGEABLE = ("sampler", "calibration", "history")  # the rest of a configuration is fixed by training
+FITTED = ("sampler", "history", "observations")
+CHANGEABLE = (*FITTED, "calibration")  # the rest of a configuration is fixed by training
 
 
 @click.command()
@@ -24,7 +26,7 @@ CHANGEABLE = ("sampler", "calibration", "history")  # the rest of a configuratio
 @click.option("--data", type=path_type, help="Prepared NetCDF file or Zarr folder; needed unless RUN is an archive.")
 @out_option
 @click.option("--name", default="", help="Name in the archive's metadata; default: that of the file.")
-@click.option("--config", help="Configuration with calibration, history and sampler; default: that of the training.")
+@click.option("--config", help="Configuration of what export sets; default: that of the training.")
 @changes_option
 @click.option(
     "--samples", type=click.IntRange(0), default=1, show_default=True, help="Members for each validation time."
@@ -55,8 +57,9 @@ def export(
 ) -> None:
     """Score the models of folder RUN on the validation times and write them as one TorchScript archive.
 
-    RUN may also be an archive. With --data, the command exports its networks again: with the constraints of the data, a
-    history that is fitted to them, and the newest contract. With --backend aoti, a copy also holds compiled networks.
+    RUN may also be an archive. With --data, the command exports its networks again: with the constraints of the data,
+    the covariance and the history that are fitted to them, and the newest contract. With --backend aoti, a copy also
+    holds compiled networks.
 
     Example: icegen export runs/observed --data prepared.nc --out torchscript/arctic_observed.pt
     """
@@ -70,13 +73,15 @@ def export(
 
     if backend == "torch" and precision:
         raise click.UsageError("--precision is for --backend aoti; a host chooses it in its namelist.")
-    if run.is_file() and (config or changes or ema):
-        raise click.UsageError(f"{run} is an archive, which takes no --config, no --set and no --ema.")
+    if run.is_file() and (config or ema or (changes and data is None)):
+        raise click.UsageError(f"{run} is an archive, which takes no --config, no --ema, and --set only with --data.")
     if run.is_file() and data is None and (backend == "torch" or name):
         raise click.UsageError(f"{run} is an archive, which takes --data, or --backend aoti without --name.")
+    changeable = FITTED if run.is_file() else CHANGEABLE
     for change in changes:
-        if not change.startswith(tuple(f"{part}." for part in CHANGEABLE)):
-            raise click.UsageError(f"--set {change} is fixed by training; wanted sampler.*, calibration.* or history.*")
+        if not change.startswith(tuple(f"{part}." for part in changeable)):
+            wanted = ", ".join(f"{part}.*" for part in changeable)
+            raise click.UsageError(f"--set {change} is fixed by training; wanted one of {wanted}")
     command = shlex.join(["icegen", *sys.argv[1:]])
     with tempfile.TemporaryDirectory() as folder, Bar() as bar:
         written = run
@@ -89,7 +94,9 @@ def export(
             score = partial(validation.score, samples=samples, progress=bar.wrap("scoring"), times=times, device=on)
             scoring = score if samples else None
             if run.is_file():
-                exporting.export_again(archive.load(run), prepared, written, name or out.stem, command, scoring, on)
+                source = archive.load(run)
+                settings = _settings_of_archive(source, changes) if changes else None
+                exporting.export_again(source, prepared, written, name or out.stem, command, settings, scoring, on)
             else:
                 settings = _settings(run, config, changes)
                 exporting.export(run, prepared, written, name or out.stem, command, settings, scoring, ema, on)
@@ -99,8 +106,16 @@ def export(
 
 
 def _settings(run: Path, config: str | None, changes: tuple[str, ...]) -> "Config":
-    """The configuration with calibration, history and sampler: the one that is named, or the training's."""
+    """The configuration with what export fits: the one that is named, or the training's."""
     from icegen.training import config_file
     from icegen.training.checkpoints import trained_config
 
     return config_file.load_config(config, changes) if config else config_file.change(trained_config(run), changes)
+
+
+def _settings_of_archive(source: "Archive", changes: tuple[str, ...]) -> "Config":
+    """The configuration of an archive, changed."""
+    from icegen.training import config_file
+    from icegen.training.config import from_stored
+
+    return config_file.change(from_stored(source.metadata["provenance"]["configuration"], source.path), changes)

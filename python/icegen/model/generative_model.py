@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from icegen.model.analysis import ClimateCovariance
 from icegen.model.denoiser import UViT, condition_inputs, ocean_inputs
 from icegen.model.gaps import spread_into_gaps
 from icegen.model.history import Band, HistoryNoise
@@ -69,7 +70,8 @@ class GenerativeModel(nn.Module):
     gain: float32 [variable, y, x], factor of the decoder's mu, minus one: it corrects the constant error of a cell.
     """
 
-    LATENT_STREAM: Final[int] = 0  # stream of the noise of latents; a decoder that draws noise would take another
+    LATENT_STREAM: Final[int] = 0  # of the noise of latents
+    OBSERVATION_STREAM: Final[int] = 1  # of the errors that are drawn for observations
     ROUNDING: Final[float] = 1e-6
     LEAST_ICE: Final[float] = 1e-20  # smaller concentrations become 0: float32 has no number for their thickness
     OPEN_WATER: Final[float] = 0.01  # below this concentration, variables that exist only on ice fade out
@@ -85,6 +87,7 @@ class GenerativeModel(nn.Module):
     on_ice_only: Tensor
     latent_mean: Tensor
     latent_std: Tensor
+    inflation: Tensor
 
     def __init__(
         self,
@@ -130,6 +133,7 @@ class GenerativeModel(nn.Module):
             patterns=torch.eye(0),
             pattern_bands=[],
         )
+        self.covariance: ClimateCovariance | None = None  # `icegen.training.covariance` fits it
         self.conditional = conditional
         self.year_mean = normalisation.year_mean
         self.year_scale = normalisation.year_scale
@@ -138,6 +142,12 @@ class GenerativeModel(nn.Module):
         self.gamma_high = sampler.gamma_high
         self.rho = sampler.rho
         self.latent_noise = sampler.latent_noise
+        self.inflation_noise = sampler.inflation_noise
+        factors = torch.ones(len(denoiser.eofs))
+        for k, factor in enumerate(sampler.inflation):
+            factors[k:] = factor
+        self.inflates = bool(sampler.inflation)
+        self.register_buffer("inflation", factors)
 
     @torch.jit.unused
     def constrain_thickness(self, thickness: int, thinnest: float, thickest: float) -> None:
@@ -257,6 +267,35 @@ class GenerativeModel(nn.Module):
         increment = self.decode(mixed, self.latent_noise) - self.decode(latent, self.latent_noise)
         return self.limit(state + increment)
 
+    @torch.jit.export
+    def kalman_gain(self, precision: Tensor, condition: Tensor) -> Tensor:
+        """The gain of observations, float64, which `analyse` takes.
+
+        precision: float32 [1, variable, y, x], one over the variance of the error of what was observed in a cell, 0 for
+        nothing;  condition: int64 [1, 2] or [1, 0].
+        """
+        if self.covariance is None:
+            raise ValueError("this archive takes no observations")
+        day_of_year = float(condition[0, 1]) if condition.shape[1] > 0 else 0.0
+        return self.covariance(precision[0] * self.ocean[0], self.ocean[0], day_of_year)
+
+    @torch.jit.export
+    def analyse(
+        self, state: Tensor, observed: Tensor, precision: Tensor, gain: Tensor, seed: int, member: int, time: int
+    ) -> Tensor:
+        """The state [1, variable, y, x] of a sample, changed such that it agrees with observations.
+
+        observed: float32 [1, variable, y, x], physical units, used where precision > 0;
+        precision, gain: see `kalman_gain`;
+        seed, member, time: key of the errors that are drawn for this member's observations.
+        """
+        if self.covariance is None:
+            raise ValueError("this archive takes no observations")
+        weight = precision[0] * self.ocean[0]
+        count = self.covariance.anomalies[0].numel()
+        draws = standard_normal(count, seed, member, time, self.OBSERVATION_STREAM, state.device)
+        return self.limit(state + self.covariance.increment(state[0], observed[0], weight, gain, draws)[None])
+
     def mean_latent(self, condition: Tensor) -> Tensor:
         """The mean latent [1, z, y/f, x/f] of a date: pure noise holds no information on the state, so the denoised one
         is the mean."""
@@ -300,25 +339,56 @@ class GenerativeModel(nn.Module):
 
     def heun(self, y: Tensor, s: Tensor, date: Tensor, mask: Tensor) -> Tensor:
         """Heun's method (Karras et al. 2022, algorithm 1) from noise s[0] down to s[-1], then the denoised state."""
-        for i in range(len(s) - 1):
-            now, after = float(s[i]), float(s[i + 1])
-            slope = (y - self.denoise(y, now, date, mask)) / now
+        mean = y
+        for i in range(len(s)):
+            now = float(s[i])
+            denoised = self.denoise(y, now, date, mask)
+            if i == 0:
+                mean = denoised
+            if self.inflates_at(s, i):
+                change = self.inflated(denoised - mean)
+                y, denoised = y + change, denoised + change
+            if i == len(s) - 1:
+                return denoised
+            after = float(s[i + 1])
+            slope = (y - denoised) / now
             predicted = y + (after - now) * slope
             corrected = (predicted - self.denoise(predicted, after, date, mask)) / after
             y = y + (after - now) * 0.5 * (slope + corrected)
-        return self.denoise(y, float(s[-1]), date, mask)
+        return y
 
     def dpmpp_2m(self, y: Tensor, s: Tensor, date: Tensor, mask: Tensor) -> Tensor:
         """DPM-Solver++(2M) from noise s[0] down to s[-1], then the denoised state. The first step is of first order."""
-        earlier = y
-        for i in range(len(s) - 1):
-            denoised = self.denoise(y, float(s[i]), date, mask)
+        mean, earlier = y, y
+        for i in range(len(s)):
+            now = float(s[i])
+            denoised = self.denoise(y, now, date, mask)
             if i == 0:
-                y = multistep(y, denoised, denoised, 2.0 * float(s[0]), float(s[0]), float(s[1]))
+                mean = denoised
+            if self.inflates_at(s, i):
+                change = self.inflated(denoised - mean)
+                y, denoised, earlier = y + change, denoised + change, earlier + change
+            if i == len(s) - 1:
+                return denoised
+            if i == 0:
+                y = multistep(y, denoised, denoised, 2.0 * now, now, float(s[1]))
             else:
-                y = multistep(y, denoised, earlier, float(s[i - 1]), float(s[i]), float(s[i + 1]))
+                y = multistep(y, denoised, earlier, float(s[i - 1]), now, float(s[i + 1]))
             earlier = denoised
-        return self.denoise(y, float(s[-1]), date, mask)
+        return y
+
+    def inflates_at(self, s: Tensor, i: int) -> bool:
+        """Whether level i is the first one, after the start, whose noise is below that of the inflation."""
+        return self.inflates and i > 0 and float(s[i]) < self.inflation_noise <= float(s[i - 1])
+
+    def inflated(self, departure: Tensor) -> Tensor:
+        """What inflation adds to latents whose departure from the mean of their date is given, [n, z, y/f, x/f].
+
+        The denoised state of pure noise is that mean, see `mean_latent`.
+        """
+        eofs = self.denoiser.eofs
+        along = (departure.flatten(1) @ eofs.t()) * (self.inflation - 1.0)
+        return (along @ eofs).reshape(departure.shape) * self.ocean_cells
 
     def denoise(self, y: Tensor, s: float, date: Tensor, mask: Tensor) -> Tensor:
         """D(y; s): the denoised latent, zero where there is no ocean."""

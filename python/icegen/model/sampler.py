@@ -9,7 +9,7 @@ import math
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, NonNegativeFloat
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
@@ -33,6 +33,16 @@ class SamplerConfig:
     gamma_low: float = Field(default=-13.8, description="log-SNR at which sampling starts: pure noise, sigma 1000")
     gamma_high: float = Field(default=12.0, description="log-SNR of the last level before the denoised state")
     rho: float = Field(default=7.0, gt=0, description="spacing of the noise levels (Karras et al. 2022, eq. 5)")
+    inflation: tuple[NonNegativeFloat, ...] = Field(
+        default=(),
+        description="factors of the departures from the date's mean along the leading EOFs, the last one for all "
+        "further EOFs; a network that explains too little leaves samples too little variance. Empty: none",
+    )
+    inflation_noise: float = Field(
+        default=0.7,
+        gt=0,
+        description="noise below which the sampler inflates, once; the levels after it fit small scales to the change",
+    )
     latent_noise: float = Field(
         default=0.0,
         ge=0,

@@ -13,6 +13,7 @@ from icegen.model.denoiser import DenoiserConfig
 from icegen.model.sampler import SamplerConfig
 from icegen.settings import STRICT, from_dict, require_increasing_gamma
 from icegen.training.calibration import CalibrationConfig
+from icegen.training.covariance import ObservationsConfig
 from icegen.training.history import HistoryConfig
 
 # Settings that icegen no longer has, with the value at which they changed nothing.
@@ -99,6 +100,7 @@ class Config:
     diffusion_training: DiffusionTrainingConfig = Field(default_factory=DiffusionTrainingConfig)
     calibration: CalibrationConfig = Field(default_factory=CalibrationConfig)
     history: HistoryConfig = Field(default_factory=HistoryConfig)
+    observations: ObservationsConfig = Field(default_factory=ObservationsConfig)
     sampler: SamplerConfig = Field(default_factory=SamplerConfig)
 
     def __post_init__(self) -> None:

@@ -159,18 +159,21 @@ def quantities(model: GenerativeModel, states: Tensor) -> list[tuple[Tensor, ...
 
 
 def anomalies(values: Tensor, days: np.ndarray) -> Tensor:
-    """Values [time, ...] less what the date tells: a quadratic trend of the mean and of each harmonic of the year.
+    """Values [time, ...] less what the date tells. What is left of the season would pass for memory."""
+    basis = season_and_trend(days)
+    flat = values.flatten(1)
+    return (flat - basis @ (basis.t() @ flat)).reshape(values.shape)
 
-    Six harmonics tell months apart; a short record gets fewer. What is left of the season would pass for memory.
-    """
+
+def season_and_trend(days: np.ndarray) -> Tensor:
+    """Orthonormal functions of time, float32 [time, function]: a quadratic trend of the mean and of each harmonic of
+    the year. Six harmonics tell months apart; a short record gets fewer."""
     phase = 2 * np.pi * days / DAYS
     trend = (days - days.mean()) / max(days.std(), 1.0)
     season = [np.ones_like(days), *(f(n * phase) for n in range(1, HARMONICS + 1) for f in (np.sin, np.cos))]
     terms = np.stack([trend**power * term for term in season for power in range(3)], 1)
     left, singular_values, _ = np.linalg.svd(terms[:, : max(3, len(days) // LEAST_TIMES)], full_matrices=False)
-    basis = torch.from_numpy(left[:, singular_values > 1e-3 * singular_values[0]]).float()
-    flat = values.flatten(1)
-    return (flat - basis @ (basis.t() @ flat)).reshape(values.shape)
+    return torch.from_numpy(left[:, singular_values > 1e-3 * singular_values[0]]).float()
 
 
 def memory_of(values: Tensor, lags: Pairs) -> np.ndarray:
