@@ -16,6 +16,7 @@ from icegen.archive.cf_dataset import Origin, to_dataset
 from icegen.archive.dates import condition_of, history_named, time_of
 from icegen.archive.format import CONTRACT, Description, read, require_sha256
 from icegen.archive.given import state_of
+from icegen.archive.observations import Observations, Table, observations_of
 from icegen.data.consistency import ThicknessRange
 
 PRECISIONS = ("float32", "bfloat16")
@@ -39,6 +40,7 @@ class Archive:
         self.module = module
         self.device = device
         self.precision = precision
+        self._gain: tuple[Observations, list[int], Tensor] | None = None
 
     @property
     def contract(self) -> int:
@@ -64,6 +66,7 @@ class Archive:
         steps: int | None = None,
         history: str | None = None,
         years: str | int = "given",
+        observations: Table | None = None,
     ) -> xr.Dataset:
         """Generate states as a CF-compliant xarray.Dataset with dimensions (realization, y, x).
 
@@ -75,18 +78,31 @@ class Archive:
             samples without a date.
         years: ``given``: a year outside the archive's range is refused; ``held``: it is taken as the range's first or
             last; a number: this year is taken for all dates.
+        observations: what was observed at the date, see `icegen.archive.observations.observations_of`: the states are
+            samples of the climate of the date, given these observations.
         Raises ValueError for a request the archive cannot honour.
         """
         numbers = list(range(1, members + 1)) if isinstance(members, int | np.integer) else [int(m) for m in members]
+        observed = None if observations is None else observations_of(observations, self.description)
         states = self.generate(
-            numbers, seed=seed, year=year, day_of_year=day_of_year, steps=steps, history=history, years=years
-        )
-        origin = self.origin(seed, self.default_steps if steps is None else steps, history, years)
+            numbers, seed=seed, year=year, day_of_year=day_of_year, steps=steps, history=history, years=years,
+            observations=observed,
+        )  # fmt: skip
+        origin = self.origin(seed, self.default_steps if steps is None else steps, history, years, observed)
         return to_dataset(states.cpu().numpy(), origin, numbers, year, day_of_year)
 
-    def origin(self, seed: int, steps: int, history: str | None = None, years: str | int = "given") -> Origin:
+    def origin(
+        self,
+        seed: int,
+        steps: int,
+        history: str | None = None,
+        years: str | int = "given",
+        observations: Observations | None = None,
+    ) -> Origin:
         """What a dataset of this archive's states says of where they come from."""
-        return Origin(self.description, seed, steps, self.precision, history_named(history, self.contract), str(years))
+        history = history_named(history, self.contract)
+        digest = observations.digest if observations else "none"
+        return Origin(self.description, seed, steps, self.precision, history, str(years), digest)
 
     def generate(
         self,
@@ -98,14 +114,39 @@ class Archive:
         steps: int | None = None,
         history: str | None = None,
         years: str | int = "given",
+        observations: Observations | None = None,
     ) -> Tensor:
         """The states themselves: float32 [member, variable, y, x], physical units, 0 on land."""
+        latents = self.latents(members, seed, year, day_of_year, steps, history, years)
         # One by one, so that the bits of a member do not depend on its companions.
         with torch.inference_mode():
+            if observations is None:
+                return torch.cat([self.module.decode(latent, self.module.latent_noise) for latent in latents])
+            condition = condition_of(self.metadata["condition"], year, day_of_year, years)
+            self.require_observable(condition)
+            time = time_of(year, day_of_year, history_named(history, self.contract))
+            value, precision = (
+                torch.from_numpy(field)[None].to(self.device) for field in (observations.value, observations.precision)
+            )
+            gain = self._gain_of(observations, precision, condition)
             return torch.cat([
-                self.module.decode(latent, self.module.latent_noise)
-                for latent in self.latents(members, seed, year, day_of_year, steps, history, years)
+                self.module.analyse(latent, value, precision, gain, seed, member, time)
+                for member, latent in zip(members, latents, strict=True)
             ])  # fmt: skip
+
+    def _gain_of(self, observations: Observations, precision: Tensor, condition: list[int]) -> Tensor:
+        """The gain of observations at a date; that of the last ones is kept for further members."""
+        if self._gain is None or self._gain[:2] != (observations, condition):
+            gain = self.module.kalman_gain(precision, torch.tensor([condition], dtype=torch.int64).reshape(1, -1))
+            self._gain = observations, condition, gain
+        return self._gain[2]
+
+    def require_observable(self, condition: list[int]) -> None:
+        """Raise ValueError if the archive takes no observations with a condition."""
+        if not hasattr(self.module, "kalman_gain"):
+            raise ValueError(f"{self.path} takes no observations; export it again with this version of icegen")
+        if self.metadata["condition"] and not condition:
+            raise ValueError("observations belong to a date; wanted year and day_of_year")
 
     def latents(
         self,

@@ -25,7 +25,8 @@ class Origin:
     """What states were generated with.
 
     seed: key of the noise;  steps: of the sampler;  precision: of its networks;  history: how dates hang together;
-    years: what becomes of years outside the archive's range.
+    years: what becomes of years outside the archive's range;
+    observations: digest of those that the states agree with, "none" without any.
     """
 
     archive: Description
@@ -34,6 +35,7 @@ class Origin:
     precision: str
     history: str
     years: str
+    observations: str = "none"
 
 
 def to_dataset(
@@ -119,6 +121,7 @@ def header(origin: Origin, members: Sequence[int], times: np.ndarray | np.dateti
         "icegen_precision": origin.precision,
         "icegen_history": origin.history,
         "icegen_years": origin.years,
+        "icegen_observations": origin.observations,
     }
     for name, variable in dataset.variables.items():
         variable.encoding["_FillValue"] = None  # CF: none on coordinates

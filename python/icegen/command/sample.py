@@ -36,6 +36,9 @@ from icegen.command.terminal import Bar
     help="Years outside the archive's range: given refuses them, held takes the first or last year of the range, "
     "a year takes the place of all years.",
 )
+@click.option("--observations", type=path_type,
+              help="Table (.csv or .nc) of what was observed at the one date, which the members shall agree with: "
+              "longitude, latitude, variable, value, error, radius.")  # fmt: skip
 @click.option("--single", is_flag=True, help="Write one file instead of one for each year.")
 @device_option
 @precision_option
@@ -50,6 +53,7 @@ def sample(
     steps: int | None,
     history: str | None,
     condition_years: str,
+    observations: Path | None,
     single: bool,
     device: str | None,
     precision: str,
@@ -66,16 +70,20 @@ def sample(
     Example: icegen sample --members 3 --years 2007 --out ensemble
              mpirun -n 8 icegen sample --members 100 --years 1990:2000 --out ensemble
     """
+    from icegen.archive.observations import observations_of
     from icegen.ensemble.generation import UNDATED, EnsembleRequest, dates_of, write_ensemble
     from icegen.ensemble.ranks import join
 
     days = UNDATED if years is None else dates_of(years, dates)
+    if observations is not None and len(days) != 1:
+        raise ValueError(f"observations belong to one date; --years and --dates give {len(days)}")
     ranks = join()
     with ranks.agreeing():
         loaded = load_archive(archive, device, precision, threads, ranks.local_rank)
         if years is None and loaded.metadata["condition"]:
             first, last = loaded.metadata["condition"][0]["range"]
             raise ValueError(f"there is no year; wanted --years within {first}:{last}, which the archive takes")
+        observed = None if observations is None else observations_of(observations, loaded.description)
     request = EnsembleRequest(
         members,
         days,
@@ -83,6 +91,7 @@ def sample(
         loaded.default_steps if steps is None else steps,
         history,
         int(condition_years) if condition_years.isdecimal() else condition_years,
+        observed,
     )
     if ranks.rank > 0:
         write_ensemble(loaded, request, out, ranks, single=single)

@@ -11,7 +11,7 @@ import logging
 import shutil
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date as calendar_date
 from itertools import product
 from pathlib import Path
@@ -21,6 +21,7 @@ import numpy as np
 import xarray as xr
 
 from icegen.archive import cf_dataset
+from icegen.archive.observations import Observations
 from icegen.ensemble.ranks import RankError, Ranks
 from icegen.files import replacing
 
@@ -37,7 +38,7 @@ UNDATED: list[Date] = [(None, None)]  # the dates of a request without any
 class EnsembleRequest:
     """What to generate: members 1 to ``members`` for each of the dates, or without a date, see `UNDATED`.
 
-    history, years: as of `icegen.archive.Archive.sample`.
+    history, years: as of `icegen.archive.Archive.sample`;  observations: of the one date.
     """
 
     members: int
@@ -46,6 +47,7 @@ class EnsembleRequest:
     steps: int
     history: str | None = None
     years: str | int = "given"
+    observations: Observations | None = None
 
     @property
     def numbers(self) -> list[int]:
@@ -79,17 +81,7 @@ def files_of(request: EnsembleRequest, folder: Path, single: bool) -> dict[Path,
     if single:
         name = f"seaice_{years[0]}.nc" if len(years) == 1 else f"seaice_{years[0]}-{years[-1]}.nc"
         return {folder / name: request}
-    return {
-        folder / f"seaice_{y}.nc": EnsembleRequest(
-            request.members,
-            [d for d in request.dates if d[0] == y],
-            request.seed,
-            request.steps,
-            request.history,
-            request.years,
-        )
-        for y in years
-    }
+    return {folder / f"seaice_{y}.nc": replace(request, dates=[d for d in request.dates if d[0] == y]) for y in years}
 
 
 def write_ensemble(
@@ -150,9 +142,7 @@ def _finished(path: Path, request: EnsembleRequest, archive: "Archive") -> bool:
     """Whether the file exists. Raises ValueError if it holds anything but this request."""
     if not path.exists():
         return False
-    wanted = cf_dataset.header(
-        archive.origin(request.seed, request.steps, request.history, request.years), request.numbers, _times(request)
-    )
+    wanted = cf_dataset.header(origin_of(request, archive), request.numbers, _times(request))
     try:
         with xr.open_dataset(path, engine="netcdf4") as there:
             for name in (
@@ -162,6 +152,7 @@ def _finished(path: Path, request: EnsembleRequest, archive: "Archive") -> bool:
                 "icegen_precision",
                 "icegen_history",
                 "icegen_years",
+                "icegen_observations",
             ):
                 if there.attrs.get(name) != wanted.attrs[name]:
                     raise ValueError(
@@ -186,6 +177,11 @@ def _range(values: np.ndarray) -> str:
     return f"{first} to {last} ({len(values)})"
 
 
+def origin_of(request: EnsembleRequest, archive: "Archive") -> cf_dataset.Origin:
+    """What the files of a request say of where their states come from."""
+    return archive.origin(request.seed, request.steps, request.history, request.years, request.observations)
+
+
 def _times(request: EnsembleRequest) -> np.ndarray | None:
     return cf_dataset.times_of(request.dates)
 
@@ -208,6 +204,7 @@ def _states(
                     steps=request.steps,
                     history=request.history,
                     years=request.years,
+                    observations=request.observations,
                 )
                 state = np.ascontiguousarray(generated[0].cpu().numpy())
             except RuntimeError as error:  # torch: out of memory, a lost device
@@ -221,7 +218,7 @@ def _states(
 def _write(path: Path, request: EnsembleRequest, archive: "Archive", states: Iterator[np.ndarray]) -> Iterator[None]:
     """Write one file, and yield after each state."""
     try:
-        origin = archive.origin(request.seed, request.steps, request.history, request.years)
+        origin = origin_of(request, archive)
         with replacing(path) as partial, cf_dataset.create(partial, origin, request.numbers, request.dates) as file:
             for time, realization in np.ndindex(len(request.dates), request.members):
                 cf_dataset.put(file, archive.description, time, realization, next(states))

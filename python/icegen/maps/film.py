@@ -93,7 +93,9 @@ def stage(scene: Scene) -> tuple[Figure, Callable[[int], None]]:
     date = figure.text(0.5, 1 - 0.27 / height, "", ha="center", va="center", fontsize=13, fontweight="bold", color=INK)
     reach = None
     if scene.extent is not None:
-        reach = draw_extent(axes(MARGIN + 0.4, 0.3, width - 2 * MARGIN - 0.4, curve - 0.4), scene.extent[:, 0], days)
+        reach = draw_extent(
+            axes(MARGIN + 0.4, 0.3, width - 2 * MARGIN - 0.4, curve - 0.4), scene.extent[:, 0], list(days)
+        )
 
     def show(t: int) -> None:
         for name, mesh in meshes.items():

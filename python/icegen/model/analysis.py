@@ -6,10 +6,10 @@ Each sample is a prior state x. Observations y with errors of covariance R chang
     x + P H^T (H P H^T + R)^-1 (y + eps - H x),   eps ~ N(0, R),
 
 so if all were normally distributed, the changed samples would be draws of the distribution given the observations
-(Burgers et al. 1998, doi:10.1175/1520-0493(1998)126<1719:ASITEK>2.0.CO;2). P is the covariance of the record's anomalies
-around the day of the year, as in ensemble optimal interpolation (Evensen 2003, doi:10.1007/s10236-003-0036-9). It is
-damped with distance (Gaspari and Cohn 1999, doi:10.1002/qj.49712555417), because some hundred anomalies tell nothing of
-weak correlations between far places.
+(Burgers et al. 1998, doi:10.1175/1520-0493(1998)126<1719:ASITEK>2.0.CO;2). P is the covariance of the record's
+anomalies around the day of the year, as in ensemble optimal interpolation (Evensen 2003,
+doi:10.1007/s10236-003-0036-9). It is damped with distance (Gaspari and Cohn 1999, doi:10.1002/qj.49712555417), because
+some hundred anomalies tell nothing of weak correlations between far places.
 
 P holds for the means of blocks of cells. Observations in the same block count as one, by their mean innovation.
 """
@@ -44,6 +44,7 @@ class ClimateCovariance(nn.Module):
     scatter: Tensor
     RADIUS: Final[float] = EARTH_RADIUS
     DAYS: Final[float] = YEAR
+    REFINEMENTS: Final[int] = 4
 
     def __init__(
         self, block: int, length: float, window: float, anomalies: Tensor, day_of_year: Tensor, place: Tensor,
@@ -101,28 +102,37 @@ class ClimateCovariance(nn.Module):
         cosine = (self.direction.double() @ self.direction[places].double().t()).clamp(-1.0, 1.0)
         r = torch.arccos(cosine) * (self.RADIUS / self.length)
         near = 1.0 + r * r * (-5.0 / 3.0 + r * (5.0 / 8.0 + r * (0.5 - 0.25 * r)))
-        far = 4.0 + r * (-5.0 + r * (5.0 / 3.0 + r * (5.0 / 8.0 + r * (-0.5 + r / 12.0)))) - 2.0 / (3.0 * r.clamp(min=1e-6))
+        far = 4.0 + r * (-5.0 + r * (5.0 / 3.0 + r * (5.0 / 8.0 + r * (-0.5 + r / 12.0)))) - 2.0 / (3.0 * r)
         return torch.where(r < 1.0, near, torch.where(r < 2.0, far, 0.0)).clamp(min=0.0)
 
-    def increment(self, state: Tensor, observed: Tensor, precision: Tensor, gain: Tensor, draws: Tensor) -> Tensor:
+    def increment(
+        self, state: Tensor, observed: Tensor, precision: Tensor, ocean: Tensor, gain: Tensor, draws: Tensor
+    ) -> Tensor:
         """What to add to a state such that it agrees with observations, float32 [variable, y, x].
 
-        state, observed: float32 [variable, y, x];  precision, gain: of `forward`;
+        state, observed: float32 [variable, y, x];  precision, ocean, gain: of `forward`;
         draws: standard normal numbers [variable place], for the errors of the observations.
         """
         seen = self.observed(precision)
         innovation = self.sums(precision * (observed - state)).flatten() / self.sums(precision).flatten()
         innovation = innovation[seen] + self.errors(precision)[seen].sqrt() * draws.double()[seen]
         change = (gain @ innovation).to(torch.float32).reshape(len(state), -1)
-        by = (state.shape[1] + self.block - 1) // self.block
-        bx = (state.shape[2] + self.block - 1) // self.block
-        blocks = torch.zeros(len(state), by * bx, device=state.device)
+        fine = torch.zeros_like(state)
+        for _ in range(self.REFINEMENTS):  # interpolated values have other block means than those that they come from
+            missing = change - (self.sums(fine * ocean) / self.sums(ocean)).to(torch.float32)
+            fine = fine + self.interpolated(missing, state.shape[1], state.shape[2])
+        return fine
+
+    def interpolated(self, means: Tensor, ny: int, nx: int) -> Tensor:
+        """Block means [variable, place], interpolated between the centres of blocks to [variable, ny, nx]."""
+        by, bx = (ny + self.block - 1) // self.block, (nx + self.block - 1) // self.block
+        blocks = torch.zeros(len(means), by * bx, device=means.device)
         known = torch.zeros_like(blocks)
-        blocks[:, self.place] = change
+        blocks[:, self.place] = means
         known[:, self.place] = 1.0
         whole = spread_into_gaps(blocks.reshape(1, -1, by, bx), known.reshape(1, -1, by, bx))
         fine = F.interpolate(whole, scale_factor=float(self.block), mode="bilinear", align_corners=False)
-        return fine[0, :, : state.shape[1], : state.shape[2]]
+        return fine[0, :, :ny, :nx]
 
 
 def block_sums(field: Tensor, block: int) -> Tensor:

@@ -197,7 +197,10 @@ class GenerativeModel(nn.Module):
         noise: noise level of the latents, in standard deviations of the encoder's latents: ``latent_noise`` for sampled
         latents, 0 for encoded ones.
         """
-        mu = self.decode_mean(latent, noise)
+        return self.cut(self.decode_mean(latent, noise))
+
+    def cut(self, mu: Tensor) -> Tensor:
+        """The state [n, variable, y, x] of the decoder's mu: within the bounds, consistent, and 0 on land."""
         # Above the threshold, the state grows twice as fast until it is mu. Rounding would move cells across a step.
         state = torch.where(
             mu < 2.0 * self.zero_threshold - self.lower, self.lower + 2.0 * (mu - self.zero_threshold), mu
@@ -281,20 +284,23 @@ class GenerativeModel(nn.Module):
 
     @torch.jit.export
     def analyse(
-        self, state: Tensor, observed: Tensor, precision: Tensor, gain: Tensor, seed: int, member: int, time: int
+        self, latent: Tensor, observed: Tensor, precision: Tensor, gain: Tensor, seed: int, member: int, time: int
     ) -> Tensor:
-        """The state [1, variable, y, x] of a sample, changed such that it agrees with observations.
+        """The state [1, variable, y, x] of a sampled latent [1, z, y/f, x/f], changed to agree with observations.
 
         observed: float32 [1, variable, y, x], physical units, used where precision > 0;
         precision, gain: see `kalman_gain`;
         seed, member, time: key of the errors that are drawn for this member's observations.
+        The change is added before the decoder's mu is cut to its bounds, so that open water mostly stays open.
         """
         if self.covariance is None:
             raise ValueError("this archive takes no observations")
+        mu = self.decode_mean(latent, self.latent_noise)
         weight = precision[0] * self.ocean[0]
         count = self.covariance.anomalies[0].numel()
-        draws = standard_normal(count, seed, member, time, self.OBSERVATION_STREAM, state.device)
-        return self.limit(state + self.covariance.increment(state[0], observed[0], weight, gain, draws)[None])
+        draws = standard_normal(count, seed, member, time, self.OBSERVATION_STREAM, latent.device)
+        state = self.cut(mu)[0]
+        return self.cut(mu + self.covariance.increment(state, observed[0], weight, self.ocean[0], gain, draws)[None])
 
     def mean_latent(self, condition: Tensor) -> Tensor:
         """The mean latent [1, z, y/f, x/f] of a date: pure noise holds no information on the state, so the denoised one
