@@ -235,7 +235,49 @@ COMMANDS = [
     Case("usage: unknown device", "sample --device tpu --years 2001 --out x", ("Usage: icegen", "'tpu' is not one of 'cpu', 'cuda'"), status=2),
 ]  # fmt: skip
 
-CASES = [*ARCHIVES, *REQUESTS, *NETCDF, *PREPARE, *YAML, *COMMANDS]
+HEADER = "longitude,latitude,variable,value,error"
+
+
+def observation(name: str, table: str, *words: str, arguments: str = "--years 2001 --dates 03-15") -> Case:
+    """A table of observations, of which {sea} and {land} are places."""
+
+    def write(tiny: Path) -> None:
+        grid = archive.describe(tiny / "tiny.pt").grid
+        lon, lat = grid.lonlat
+        places = {key: f"{lon[mask][0]},{lat[mask][0]}" for key, mask in (("sea", grid.ocean), ("land", ~grid.ocean))}
+        Path("table.csv").write_text(table.format(**places))
+
+    return Case(
+        f"observations: {name}",
+        f"sample --archive {{tiny}}/tiny.pt {arguments} --observations table.csv --out x",
+        words,
+        write,
+    )
+
+
+OBSERVATIONS = [
+    observation("none", f"{HEADER}\n", "there are 0 observations; wanted 1 to 1000000"),
+    observation("empty file", "", "table.csv cannot be read: No columns"),
+    observation("no error", "longitude,latitude,variable,value\n{sea},sic,.5", "the observations lack the column error; wanted longitude, latitude"),
+    observation("on land", f"{HEADER}\n{{land}},sic,.5,.1", "all 1 observations lie on land or outside of the archive's grid"),
+    observation("outside", f"{HEADER}\n0,-60,sic,.5,.1", "all 1 observations lie on land or outside"),
+    observation("a value that is no number", f"{HEADER}\n{{sea}},sic,.5,.1\n{{sea}},sic,nan,.1", "value of observation 2 is nan; wanted a finite number"),
+    observation("a value in words", f"{HEADER}\n{{sea}},sic,much,.1", "value of observation 1 is much; wanted a finite number"),
+    observation("an endless value", f"{HEADER}\n{{sea}},sic,inf,.1", "value of observation 1 is inf; wanted a finite number"),
+    observation("beyond the bounds", f"{HEADER}\n{{sea}},sic,95,5", "value (sic) of observation 1 is 95.0; wanted 0 to 1"),
+    observation("negative error", f"{HEADER}\n{{sea}},sic,.5,-.1", "error of observation 1 is -0.1; wanted 0.001 to 10"),
+    observation("no error at all", f"{HEADER}\n{{sea}},sic,.5,0", "error of observation 1 is 0.0; wanted 0.001 to 10"),
+    observation("another variable", f"{HEADER}\n{{sea}},snow,.5,.1", "variable of observation 1 is snow; wanted one of sic, sit"),
+    observation("latitude", f"{HEADER}\n0,100,sic,.5,.1", "latitude of observation 1 is 100.0; wanted -90 to 90"),
+    observation("longitude", f"{HEADER}\n1000,80,sic,.5,.1", "longitude of observation 1 is 1000.0; wanted -360 to 360"),
+    observation("negative radius", f"{HEADER},radius\n{{sea}},sic,.5,.1,-1", "radius of observation 1 is -1.0; wanted 0 or more"),
+    observation("of many dates", f"{HEADER}\n{{sea}},sic,.5,.1", "observations belong to one date; --years and --dates give 12", arguments="--years 2001"),
+    Case("observations: missing", "sample --archive {tiny}/tiny.pt --years 2001 --dates 03-15 --observations no.csv --out x", ("no.csv does not exist",)),
+    Case("observations: of another kind", "sample --archive {tiny}/tiny.pt --years 2001 --dates 03-15 --observations {tiny}/tiny.pt --out x", ("tiny.pt is no table of observations; wanted a file .csv or .nc",)),
+    Case("observations: fields", "sample --archive {tiny}/tiny.pt --years 2001 --dates 03-15 --observations {tiny}/source.nc --out x", ("the observations have the dimensions", "wanted one")),
+]  # fmt: skip
+
+CASES = [*ARCHIVES, *REQUESTS, *OBSERVATIONS, *NETCDF, *PREPARE, *YAML, *COMMANDS]
 
 
 def test_each_case_has_its_own_name():

@@ -85,10 +85,10 @@ def observations_of(source: Table, archive: Description) -> Observations:
     _require(np.isin(names, list(observable)), "variable", names, f"one of {', '.join(observable)}")
 
     cells, rows, left_out = _cells_of(numbers, archive)
-    if left_out:
-        log.warning("%d of %d observations lie on land or outside of the archive's grid", left_out, len(table))
     if len(rows) == 0:
         raise ValueError(f"all {len(table)} observations lie on land or outside of the archive's grid")
+    if left_out:
+        log.warning("%d of %d observations lie on land or outside of the archive's grid", left_out, len(table))
     share = 1.0 / np.bincount(rows, minlength=len(table))[rows]
     shape = (len(archive.variables), *archive.grid.shape)
     sums = np.zeros((2, shape[0], shape[1] * shape[2]), np.int64)
@@ -115,6 +115,8 @@ def _read(source: Table) -> pd.DataFrame:
     path = Path(source)
     if path.suffix not in (".csv", ".nc"):
         raise ValueError(f"{path} is no table of observations; wanted a file .csv or .nc")
+    if not path.exists():
+        raise ValueError(f"{path} does not exist")
     try:
         if path.suffix == ".csv":
             return pd.read_csv(path, skipinitialspace=True)
