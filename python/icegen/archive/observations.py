@@ -10,7 +10,7 @@ import hashlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -33,7 +33,7 @@ LEAST = 1e-4  # precision of an observed cell
 ROUNDING = 1e-6  # beyond the bounds
 EARTH_RADIUS = 6371.0  # km
 
-Table = Union[pd.DataFrame, xr.Dataset, str, Path]
+Table = pd.DataFrame | xr.Dataset | str | Path
 
 
 @dataclass(frozen=True, eq=False)

@@ -71,7 +71,7 @@ def test_nearness_is_the_function_of_gaspari_and_cohn(distance, wanted):
 
 
 def test_anomalies_of_the_season_count():
-    """Within a window of 30 days around day 10 lie some of the first and the last anomalies, over the turn of the year."""
+    """A window of 30 days around day 10 holds the first and the last anomalies of the year."""
     model = covariance(length=1e6, window=30.0)
     days = model.day_of_year.numpy()
     apart = np.minimum(np.abs(days - 10), 365.25 - np.abs(days - 10))
