@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from icegen.archive import Archive, load
+from icegen.archive.observations import Observations
 from icegen.bench.eager import eager
 from icegen.bench.limits import waiting_for
 from icegen.bench.rows import Row, Work, paired
@@ -48,6 +49,28 @@ def perturbation(archive: Archive, level: float, pairs: int) -> Row:
             *("a sample of the same backend", lambda: model.generate([1])),
             *(pairs, 3.0),
         )
+
+
+def agreement(archive: Archive, observed: int, members: int, pairs: int) -> Row:
+    """Time of members that agree with observations of some cells, over that of samples. Raises ValueError if the
+    archive takes no observations."""
+    random = np.random.default_rng(0)
+    value, precision = np.zeros((2, len(archive.variables), archive.grid.ocean.size), np.float32)
+    cells = random.choice(np.flatnonzero(archive.grid.ocean), observed)
+    value[0, cells], precision[0, cells] = 0.5, 0.05**-2
+    shape = (len(archive.variables), *archive.grid.shape)
+    numbers = list(range(1, members + 1))
+    date = {e["id"]: e["range"][0] for e in archive.metadata["condition"]}
+
+    def agreeing() -> torch.Tensor:  # with new observations each time, as at each date of a host
+        observations = Observations(value.reshape(shape), precision.reshape(shape))
+        return archive.generate(numbers, **date, observations=observations)
+
+    return paired(
+        *(f"{members} members that agree with {observed} observations", agreeing),
+        *(f"{members} samples", lambda: archive.generate(numbers, **date)),
+        *(pairs, 4.0),
+    )
 
 
 def against_eager(archive: Archive, pairs: int) -> Row:

@@ -75,6 +75,7 @@ def bench(
             "a sampler of few evaluations": lambda: networks.few_evaluations(archive, pairs),
             "half the precision": lambda: networks.half_precision(archive, pairs),
             "a perturbation": lambda: networks.perturbation(archive, 0.3, pairs),
+            "observations": lambda: networks.agreement(archive, 200, 4, pairs),
             "the latent space": lambda: networks.against_data_space(archive, pairs),
             "waiting in `receive`": lambda: coupling.waiting(launcher, pairs),
             "bytes of a request": lambda: coupling.traffic(launcher, ranks),

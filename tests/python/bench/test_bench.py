@@ -131,8 +131,8 @@ def test_command(tiny, tmp_path, bridge, monkeypatch):
     assert done.exit_code == 0, done.output
     found = json.loads(file.read_text())
     assert set(found["left_out"]) <= {"waiting in `receive`"}  # for want of a second core
-    assert "a perturbation" in found["rows"]
-    assert len(found["rows"]) + len(found["left_out"]) == 11
+    assert {"a perturbation", "observations"} <= set(found["rows"])
+    assert len(found["rows"]) + len(found["left_out"]) == 12
     for name, row in found["rows"].items():
         low, high = row["spread"]
         assert low <= row["figure"] <= high, name
