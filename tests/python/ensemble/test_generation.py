@@ -3,11 +3,13 @@
 
 import netCDF4
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
 import icegen
 from icegen.archive import shipped
+from icegen.archive.observations import observations_of
 from icegen.ensemble import generation
 from icegen.ensemble.generation import EnsembleRequest, dates_of
 from icegen.ensemble.ranks import Ranks, launched
@@ -41,6 +43,21 @@ def test_dates():
 def test_refuses_dates(years, days, words):
     with pytest.raises(ValueError, match=words):
         dates_of(years, days)
+
+
+def test_a_request_with_observations(archive, tmp_path):
+    """Its file holds what the archive gives for them, and is kept only for the same observations."""
+    lon, lat = (c[archive.grid.ocean][::50] for c in archive.grid.lonlat)
+    table = pd.DataFrame({"longitude": lon, "latitude": lat, "variable": "sic", "value": 0.5, "error": 0.1})
+    wanted = request(dates=[(2001, 258)], observations=observations_of(table, archive.description))
+    (path,) = generation.write_ensemble(archive, wanted, tmp_path, Ranks())
+    alone = archive.sample(2, seed=7, year=2001, day_of_year=258, steps=2, observations=table)
+    with xr.open_dataset(path) as file:
+        np.testing.assert_array_equal(file.sic[0], alone.sic)
+        assert file.attrs["icegen_observations"] == alone.attrs["icegen_observations"]
+    assert generation.write_ensemble(archive, wanted, tmp_path, Ranks()) == [path]
+    with pytest.raises(ValueError, match="its icegen_observations is .*, wanted none"):
+        generation.write_ensemble(archive, request(dates=[(2001, 258)]), tmp_path, Ranks())
 
 
 def test_files_hold_the_archives_states(archive, tmp_path):

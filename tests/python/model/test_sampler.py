@@ -31,7 +31,7 @@ class ExactDenoiser(nn.Module):
         self.register_buffer("vectors", vectors)
         self.register_buffer("center", MEAN.double()[:, None, None])
 
-    def forward(self, z: Tensor, gamma: Tensor, features: Tensor, ocean: Tensor) -> Tensor:
+    def forward(self, z: Tensor, gamma: Tensor, date: Tensor, mask: Tensor) -> Tensor:
         gamma = gamma.double()[:, None, None, None]
         alpha, sigma = torch.sigmoid(gamma).sqrt(), torch.sigmoid(-gamma).sqrt()
         c = self.values[:, None, None]
@@ -55,6 +55,15 @@ def toy(ocean=None, sampler="heun"):
         conditional=False,
         sampler=SamplerConfig(sampler, 20, GAMMA_LOW, GAMMA_HIGH, RHO),
     )
+
+
+def inflating(emulator, factors, noise):
+    """The emulator with inflation by factors along as many random patterns, which are returned too."""
+    shape = (len(factors), emulator.latent_mean.numel())
+    patterns = torch.linalg.qr(torch.randn(*shape, generator=torch.Generator().manual_seed(0)).t()).Q.t()
+    emulator.denoiser.eofs, emulator.inflation = patterns, torch.tensor(factors)
+    emulator.inflates, emulator.inflation_noise = True, noise
+    return emulator, patterns
 
 
 def sample(emulator, members, steps):
@@ -130,6 +139,37 @@ def test_counts_its_network_evaluations(sampler, evaluations):
         calls.clear()
         sample(emulator, 1, steps)
         assert len(calls) == wanted
+
+
+@pytest.mark.parametrize("sampler", ["heun", "dpmpp_2m"])
+def test_inflation_multiplies_departures_from_the_mean_along_the_eofs(sampler):
+    plain = sample(toy(sampler=sampler), 3, 40)
+    emulator, eofs = inflating(toy(sampler=sampler), [1.5, 0.5], noise=0.02)  # where noise no longer matters
+    change = (sample(emulator, 3, 40) - plain).flatten(1)
+    departure = (plain - MEAN[:, None, None]).flatten(1) @ eofs.t()
+    torch.testing.assert_close(change @ eofs.t(), departure * torch.tensor([0.5, -0.5]), atol=0.02, rtol=0.02)
+    torch.testing.assert_close(change, change @ eofs.t() @ eofs, atol=0.02, rtol=0.02)
+
+
+def test_inflation_happens_once_and_not_at_the_first_level():
+    emulator, _ = inflating(toy(), [1.5], noise=0.7)
+    levels = noise_levels(20, GAMMA_LOW, GAMMA_HIGH, RHO)
+    (at,) = [i for i in range(len(levels)) if emulator.inflates_at(levels, i)]
+    assert levels[at] < 0.7 <= levels[at - 1]
+    assert not emulator.inflates_at(levels[-1:], 0)
+
+
+def test_the_last_factor_of_inflation_holds_for_all_further_eofs():
+    class Denoiser(nn.Module):
+        eofs = torch.zeros(5, 6)
+
+    one = torch.ones(1)
+    model = GenerativeModel(
+        IdentityEncoder(), IdentityDecoder(), Denoiser(), None, torch.ones(1, 1, 16, 24),
+        Normalisation(one, one, torch.zeros(1, 2, 3), torch.ones(1, 1, 1), 2000.0, 1.0),
+        Constraints(-one, one, -1, one), False, SamplerConfig(inflation=(1.0, 1.2, 1.5)),
+    )  # fmt: skip
+    torch.testing.assert_close(model.inflation, torch.tensor([1.0, 1.2, 1.5, 1.5, 1.5]))
 
 
 def test_cells_without_ocean_stay_zero():
