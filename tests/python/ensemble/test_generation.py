@@ -56,7 +56,7 @@ def test_a_request_with_observations(archive, tmp_path):
         np.testing.assert_array_equal(file.sic[0], alone.sic)
         assert file.attrs["icegen_observations"] == alone.attrs["icegen_observations"]
     assert generation.write_ensemble(archive, wanted, tmp_path, Ranks()) == [path]
-    with pytest.raises(ValueError, match="its icegen_observations is .*, wanted none"):
+    with pytest.raises(ValueError, match=r"its icegen_observations is .*, wanted none"):
         generation.write_ensemble(archive, request(dates=[(2001, 258)]), tmp_path, Ranks())
 
 
