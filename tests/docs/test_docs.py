@@ -33,18 +33,20 @@ PAGES = (
     "docs/restarts/nextsim.md",
     "docs/restarts/pdaf.md",
 )
-# Commands that set up or test the checkout itself: which tests run them instead.
+# Commands that set up, test or measure the checkout itself: which tests run them instead.
 ELSEWHERE = {
     "git clone ": None,
     "pip install ": "ci/setup",
     "ci/demo": "tests/coupled/test_demo_host.py",
     "ci/test": ".ci/run",
     "cmake ": "tests/install",
+    "icegen bench --quick": "tests/python/bench/test_bench.py",
 }
 # What the pages do at length.
 SHORTER = {
     "--size 128 --spacing 50 --states-per-month 4": "--size 32 --spacing 200 --states-per-month 1 --years 2012:2018",
     "--samples 128": "--samples 12",
+    "--samples 48": "--samples 12",
     "--members 20 --rank 10": "--members 3 --rank 2",
     "--members 20": "--members 2",
     "--members 22": "--members 4",
