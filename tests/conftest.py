@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What several test folders share."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +15,12 @@ torch.set_num_threads(1)  # sums of several threads differ in their last bits
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory) -> Path:
     """A folder, made once, of source.nc, prepared.nc, the checkpoints, icegen.nml, tiny.pt, its damaged kin, and
-    first_contract.pt.
+    first_contract.pt; or the one that ICEGEN_TINY names.
 
     Tests read it; one that changes a file copies it first.
     """
+    if "ICEGEN_TINY" in os.environ:
+        return Path(os.environ["ICEGEN_TINY"])
     import tiny as making  # with more packages than tests on a GPU need
 
     folder = tmp_path_factory.mktemp("tiny")

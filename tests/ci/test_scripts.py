@@ -88,10 +88,11 @@ def test_gpu_refuses_a_python_that_is_not_there():
 
 
 @pytest.mark.long
-def test_gpu_dry_run(tmp_path):
-    """The script, the tests and the bench on the CPU, with the build that is there."""
+def test_gpu_dry_run(tiny, tmp_path):
+    """The script, the tests and the bench on the CPU, with the build and the tiny archive that are there."""
     require_built(BUILD / "lib/libicegen_backend_torch.so")
-    process = run("ci/gpu", "--dry", "--out", tmp_path, PYTHON=sys.executable, ICEGEN_BUILD=str(BUILD), timeout=400)
+    there = {"PYTHON": sys.executable, "ICEGEN_BUILD": str(BUILD), "ICEGEN_TINY": str(tiny)}
+    process = run("ci/gpu", "--dry", "--out", tmp_path, timeout=400, **there)
     assert process.returncode == 0, process.stdout + process.stderr
     report = json.loads((tmp_path / "report.json").read_text())
     assert process.stdout == (tmp_path / "report.txt").read_text()

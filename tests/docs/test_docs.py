@@ -3,13 +3,16 @@
 
 import os
 import re
+import shutil
 import subprocess
-import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
+import warm
 from compiled import BUILD, ENVIRONMENT, ROOT, require_built
 from host_files import write_cice, write_mitgcm, write_nextsim, write_pop_grid, write_si3
 from icegen import archive
@@ -30,18 +33,20 @@ PAGES = (
     "docs/restarts/nextsim.md",
     "docs/restarts/pdaf.md",
 )
-# Commands that set up or test the checkout itself: which tests run them instead.
+# Commands that set up, test or measure the checkout itself: which tests run them instead.
 ELSEWHERE = {
     "git clone ": None,
     "pip install ": "ci/setup",
     "ci/demo": "tests/coupled/test_demo_host.py",
     "ci/test": ".ci/run",
     "cmake ": "tests/install",
+    "icegen bench --quick": "tests/python/bench/test_bench.py",
 }
 # What the pages do at length.
 SHORTER = {
     "--size 128 --spacing 50 --states-per-month 4": "--size 32 --spacing 200 --states-per-month 1 --years 2012:2018",
     "--samples 128": "--samples 12",
+    "--samples 48": "--samples 12",
     "--members 20 --rank 10": "--members 3 --rank 2",
     "--members 20": "--members 2",
     "--members 22": "--members 4",
@@ -56,14 +61,15 @@ def blocks(page: str) -> list[tuple[str, str]]:
     return [(language, text) for language, text in found if language in ("sh", "python")]
 
 
-@pytest.fixture
-def checkout(tiny, tmp_path) -> Path:
-    """A folder like a checkout, whose shipped archive, shipped configuration and source of data are tiny."""
-    package = tmp_path / "python" / "icegen"
+@pytest.fixture(scope="module")
+def package(tiny, tmp_path_factory) -> Path:
+    """A folder with python/icegen and torchscript/, whose shipped configurations and whose shipped archive are tiny."""
+    folder = tmp_path_factory.mktemp("package")
+    package = folder / "python" / "icegen"
     configs = package / "training/configs"
     configs.mkdir(parents=True)
-    for folder in (ROOT / "python/icegen", ROOT / "python/icegen/training"):
-        for path in folder.iterdir():
+    for part in (ROOT / "python/icegen", ROOT / "python/icegen/training"):
+        for path in part.iterdir():
             if path.name not in ("training", "configs", "__pycache__"):
                 (package / path.relative_to(ROOT / "python/icegen")).symlink_to(path)
     tiny_configuration = (ROOT / "python/icegen/training/configs/tiny.yaml").read_text()
@@ -74,12 +80,39 @@ def checkout(tiny, tmp_path) -> Path:
     }
     for name, text in configurations.items():
         (configs / f"{name}.yaml").write_text(text)
-    (tmp_path / "torchscript").mkdir()
+    (folder / "torchscript").mkdir()
     described = archive.describe(tiny / "tiny.pt")
     year, *others = described.metadata["condition"]
     metadata = described.metadata | {"name": "arctic_observed", "condition": [year | {"range": [1978, 2017]}, *others]}
     module = torch.jit.load(str(tiny / "tiny.pt"))
-    archive.save(tmp_path / "torchscript/arctic_observed.pt", module, metadata, described.grid)
+    archive.save(folder / "torchscript/arctic_observed.pt", module, metadata, described.grid)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def environment(package) -> Iterator[dict[str, str]]:
+    """Variables with which `icegen` is the command line of the package, and `page` runs a script, in warm processes."""
+    bin = package / "bin"
+    bin.mkdir()
+    names = {name: value for name, value in os.environ.items() if not name.startswith(("OMPI_", "PMIX_", "PMI_"))}
+    names |= ENVIRONMENT | {
+        "PATH": f"{bin}:{os.environ['PATH']}",
+        "PYTHONPATH": str(package / "python"),
+        "ICEGEN_BUILD": str(BUILD),
+    }
+    with tempfile.TemporaryDirectory() as short:  # a socket's path has at most 107 characters
+        socket = Path(short) / "socket"
+        warm.write_client(bin / "icegen", socket, "-m", "icegen")
+        warm.write_client(bin / "page", socket)
+        with warm.server(socket, names):
+            yield names
+
+
+@pytest.fixture
+def checkout(package, tiny, tmp_path) -> Path:
+    """A folder like a checkout, with the shipped archive, a build, and the data of the pages, all tiny."""
+    (tmp_path / "torchscript").mkdir()
+    shutil.copy(package / "torchscript/arctic_observed.pt", tmp_path / "torchscript")
     (tmp_path / "arctic_monthly.nc").symlink_to(tiny / "source.nc")
     write_cice(tmp_path / "iced.nc", write_pop_grid(tmp_path / "grid.nc"))
     write_si3(tmp_path / "restart_ice.nc", write_pop_grid(tmp_path / "mesh_mask.nc"))
@@ -88,16 +121,12 @@ def checkout(tiny, tmp_path) -> Path:
     write_mitgcm(tmp_path / "run")
     require_built(BUILD / "lib/libicegen.so")
     (tmp_path / "build").symlink_to(BUILD)
-    (tmp_path / "bin").mkdir()
-    program = tmp_path / "bin/icegen"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -W ignore -m icegen "$@"\n')
-    program.chmod(0o755)
     return tmp_path
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("page", PAGES)
-def test_page_runs(page, checkout):
+def test_page_runs(page, checkout, environment):
     """One Python process runs a page from top to bottom, as a notebook would, with a shell for each of its others."""
     script = "import subprocess\n"
     for language, text in blocks(page):
@@ -107,16 +136,9 @@ def test_page_runs(page, checkout):
                 text = text.replace(long, short)
             text = f"subprocess.run(['bash', '-euo', 'pipefail', '-c', {text!r}], check=True)\n"
         script += text
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OMPI_", "PMIX_", "PMI_"))}
-    environment |= ENVIRONMENT | {
-        "PATH": f"{checkout / 'bin'}:{os.environ['PATH']}",
-        "PYTHONPATH": str(checkout / "python"),
-        "ICEGEN_BUILD": str(BUILD),
-    }
     (checkout / "page.py").write_text(script)
-    command = [sys.executable, "-W", "ignore", "page.py"]
     done = subprocess.run(
-        command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=400, check=False
+        ["page", "page.py"], cwd=checkout, env=environment, capture_output=True, text=True, timeout=400, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

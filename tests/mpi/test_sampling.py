@@ -52,9 +52,9 @@ def alone(tiny, tmp_path_factory):
     return contents(folder)
 
 
-@pytest.mark.parametrize("ranks", [2, 3])
-def test_identical_files(tiny, tmp_path, alone, ranks):
-    run = sample(ranks, tiny, tmp_path / "out", *REQUEST)
+def test_identical_files(tiny, tmp_path, alone):
+    """On three ranks; test_killed_and_resumed has two."""
+    run = sample(3, tiny, tmp_path / "out", *REQUEST)
     assert run.returncode == 0, run.stderr
     assert contents(tmp_path / "out") == alone
     assert [line for line in run.stderr.splitlines() if line.startswith("sampling 12/12")], "one rank shows progress"

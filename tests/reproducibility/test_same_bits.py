@@ -15,11 +15,14 @@ SEED, STEPS = 7, 3
 DATE, OTHER_DATE = (2001, 75), (2002, 230)
 TOGETHER = [request(1, 1, 3, *DATE), *receive(1, (1, 2, 3))]
 
+# Numbers of generators that share three members, by the number of ranks; of more than three, some have nothing to do.
+GENERATORS = {1: (1,), 2: (1, 2), 3: (1, 2, 3), 5: (1, 2, 3, 4, 5), 8: (1, 2, 3, 8)}
+
 # Name: ranks, entries of the namelist, targets in order, requests and receives.
 CASES = {
     f"{ranks} ranks, {generators} of them generators": (ranks, {"generators": generators}, [CELLS], TOGETHER)
-    for ranks in (1, 2, 3, 5, 8)
-    for generators in range(1, ranks + 1)
+    for ranks, numbers in GENERATORS.items()
+    for generators in numbers
 } | {
     f"batches of {batch} members": (
         2,

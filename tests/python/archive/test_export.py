@@ -20,6 +20,7 @@ from icegen.model.sampler import SamplerConfig
 from icegen.training import trainings
 from icegen.training.calibration import CalibrationConfig
 from icegen.training.config import Config
+from icegen.training.history import HistoryConfig
 from icegen.version import __version__
 
 
@@ -149,12 +150,14 @@ def test_scores_may_be_left_out_and_commands_given(tiny, prepared, tmp_path):
 
 def test_how_it_samples_can_be_chosen_at_export(tiny, prepared, tmp_path):
     sampler = SamplerConfig("dpmpp_2m", steps=7, gamma_high=6.0)
-    chosen = Config(calibration=CalibrationConfig(zeros_kept=0.99), sampler=sampler)
+    fit = HistoryConfig(corrections=0, dates=1, members=2)  # the default takes minutes
+    chosen = Config(calibration=CalibrationConfig(zeros_kept=0.99), sampler=sampler, history=fit)
     export.export(tiny, prepared, tmp_path / "a.pt", name="a", settings=chosen)
     metadata = archive.load(tmp_path / "a.pt").metadata
     assert metadata["sampler"] == {"name": "dpmpp_2m", "steps": 7, "evaluations": 7}
     assert metadata["provenance"]["configuration"]["sampler"]["gamma_high"] == 6.0
     assert metadata["provenance"]["configuration"]["calibration"]["zeros_kept"] == 0.99
+    assert metadata["provenance"]["configuration"]["history"]["members"] == 2
     assert metadata["provenance"]["configuration"]["denoiser"]["eofs"] == 4, "what was trained stays as it was"
 
 
