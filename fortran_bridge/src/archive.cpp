@@ -213,7 +213,8 @@ Archive parse_header(const ArchiveHeader &header, const std::string &path) {
     if (archive.steps < 1)
       fail(ICEGEN_BAD_ARCHIVE, path, " has a sampler of ", archive.steps, " steps; wanted at least 1");
 
-    archive.takes_observations = json.contains("observations") && !json.at("observations").empty();
+    archive.takes_observations =
+        archive.contract > 1 && json.contains("observations") && !json.at("observations").empty();
 
     const auto &grid = json.at("grid");
     const auto &shape = grid.at("shape");
