@@ -147,10 +147,10 @@ C     What the tile's own points observe.
       IF (IERR .NE. 0) CALL FAILED('observe_r4', NFAIL)
       CALL ICEGEN_ANALYSE(IH, 1, 1, 1, 2001, 60, IERR)
       IF (IERR .NE. 0) CALL FAILED('analyse', NFAIL)
-      CALL ICEGEN_RECEIVE(IH, 'T', 'sic', 1, N, AREA2, OK, IERR)
+      CALL ICEGEN_RECEIVE(IH, 'T', 'sit', 1, N, AREA2, OK, IERR)
       IF (IERR .NE. 0) CALL FAILED('receive an analysis', NFAIL)
       CALL ICEGEN_REQUEST(IH, 1, 2001, 60, IERR)
-      CALL ICEGEN_RECEIVE(IH, 'T', 'sic', 1, N, AREA, OK, IERR)
+      CALL ICEGEN_RECEIVE(IH, 'T', 'sit', 1, N, AREA, OK, IERR)
       IF (AREA2(1, NY) .EQ. AREA(1, NY))
      &  CALL FAILED('observations change a sample', NFAIL)
       CALL ICEGEN_ADD_TARGET_BY(IH, 'N', N, XC, YC, 'degrees',
