@@ -40,6 +40,7 @@ struct Model {
   bool records;        // the sampler's work is recorded and replayed
   DeviceClaim claim;   // keeps other models off the GPU
   Recent<std::array<int64_t, 3>, std::shared_ptr<Recording>, 4> recordings;  // key: members, conditions, steps
+  Recent<std::string, torch::Tensor, 1> gains;  // of observations, which all batches of a request share
 
   torch::Tensor run(const char *method, std::vector<c10::IValue> arguments) {
     return module.get_method(method)(std::move(arguments)).toTensor();
@@ -141,6 +142,15 @@ torch::Tensor replay(Model &model, const torch::Tensor &noise, const torch::Tens
 const auto &replay = solve;
 #endif
 
+// Numbers are stored in half precision. Module::to would convert indices too.
+void use_single_precision(const torch::jit::Module &module) {
+  const auto convert = [](torch::Tensor tensor) {
+    if (tensor.is_floating_point()) tensor.set_data(tensor.to(torch::kFloat));
+  };
+  for (const torch::Tensor &parameter : module.parameters()) convert(parameter);
+  for (const torch::Tensor &buffer : module.buffers()) convert(buffer);
+}
+
 // Run the model, because libtorch initialises itself in its first calls. The host's first request need not wait for it.
 void warm_up(Model &model) {
   c10::InferenceMode inference;
@@ -182,17 +192,70 @@ int create(const char *archive, const char *device, int device_index, const char
     // Fused kernels would replace others after the first calls, and change the last bits of a sample.
     torch::jit::setTensorExprFuserEnabled(false);
     torch::jit::Module module = torch::jit::load(archive, where);
-    module.to(torch::kFloat);  // parameters are stored in half precision
+    use_single_precision(module);
     module.eval();
     take_networks(module, archive, where, precision);
     const c10::impl::VirtualGuardImpl streams(where.type());
     const c10::Stream stream = where.is_cpu() ? streams.getStream(where) : streams.getStreamFromGlobalPool(where);
     const bool half = std::string(precision) == "bfloat16";
     const bool records = recording_wanted() && !where.is_cpu();
-    auto made = std::make_unique<Model>(Model{std::move(module), where, stream, half, records, std::move(claim), {}});
+    auto made =
+        std::make_unique<Model>(Model{std::move(module), where, stream, half, records, std::move(claim), {}, {}});
     warm_up(*made);
     *model = made.release();
   });
+}
+
+// Members that are to be generated, and where to; the arguments of icegen_backend's functions.
+struct Wanted {
+  int64_t seed, members;
+  const int64_t *member;
+  int64_t conditions;
+  const int64_t *condition;
+  int64_t time;
+  bool history;
+  int64_t steps;
+  float *state;
+  size_t state_size;
+
+  torch::Tensor date() const {
+    return torch::from_blob(const_cast<int64_t *>(condition), {1, conditions}, torch::kLong);
+  }
+};
+
+// Sample members. change: takes decoded states [n, variable, y, x] and the number of the first among the wanted ones,
+// and returns the states that are wanted.
+template <class Change>
+void sample(Model &model, const Wanted &wanted, const Change &change) {
+  const auto numbers = torch::from_blob(const_cast<int64_t *>(wanted.member), {wanted.members}, torch::kLong);
+  const c10::IValue latent_noise = model.module.attr("latent_noise");
+  // A CPU samples the members one by one, so that the bits of a member do not depend on the others.
+  const int64_t together = model.device.is_cpu() ? 1 : wanted.members;
+  for (int64_t first = 0; first < wanted.members; first += together) {
+    const auto of_these = wanted.date().expand({together, wanted.conditions});
+    const auto some = numbers.narrow(0, first, together);
+    const auto noise = draw(model, wanted.seed, some, of_these, wanted.time, wanted.history);
+    const auto latent = (model.records ? replay : solve)(model, noise, of_these.to(model.device), wanted.steps);
+    const auto decoded = model.run("decode", {latent, latent_noise});
+    // A non-blocking copy from a GPU uses pinned memory.
+    const torch::Tensor states = change(decoded, first).contiguous().to(torch::kCPU, torch::kFloat, true);
+    model.stream.synchronize();
+    const auto count = static_cast<size_t>(states.numel());
+    TORCH_CHECK(static_cast<int64_t>(count) * (wanted.members / together) == static_cast<int64_t>(wanted.state_size),
+                "the model made ", count, " values for ", together, " members; wanted ",
+                static_cast<int64_t>(wanted.state_size) / wanted.members * together);
+    std::memcpy(wanted.state + count * static_cast<size_t>(first / together), states.const_data_ptr<float>(),
+                count * sizeof(float));
+  }
+}
+
+// A field of all variables that the bridge passes, [1, variable, y, x].
+torch::Tensor field(Model &model, const float *values, size_t size) {
+  const auto shape = model.module.attr("gain").toTensor().sizes();
+  const auto whole = torch::from_blob(const_cast<float *>(values), static_cast<int64_t>(size), torch::kFloat);
+  TORCH_CHECK(c10::multiply_integers(shape) == static_cast<int64_t>(size), "a field has ", size, " values; wanted ",
+              c10::multiply_integers(shape));
+  return whole.reshape(shape).unsqueeze(0).to(model.device);
 }
 
 int generate(void *handle, int64_t seed, int64_t members, const int64_t *member, int64_t conditions,
@@ -202,25 +265,8 @@ int generate(void *handle, int64_t seed, int64_t members, const int64_t *member,
     auto &model = *static_cast<Model *>(handle);
     c10::InferenceMode inference;
     const c10::StreamGuard guard(model.stream);
-    const auto numbers = torch::from_blob(const_cast<int64_t *>(member), {members}, torch::kLong);
-    const auto date = torch::from_blob(const_cast<int64_t *>(condition), {1, conditions}, torch::kLong);
-    const c10::IValue latent_noise = model.module.attr("latent_noise");
-    // A CPU samples the members one by one, so that the bits of a member do not depend on the others.
-    const int64_t together = model.device.is_cpu() ? 1 : members;
-    for (int64_t first = 0; first < members; first += together) {
-      const auto of_these = date.expand({together, conditions});
-      const auto noise = draw(model, seed, numbers.narrow(0, first, together), of_these, time, history != 0);
-      const auto latent = (model.records ? replay : solve)(model, noise, of_these.to(model.device), steps);
-      // A non-blocking copy from a GPU uses pinned memory.
-      const auto states = model.run("decode", {latent, latent_noise}).contiguous().to(torch::kCPU, torch::kFloat, true);
-      model.stream.synchronize();
-      const auto count = static_cast<size_t>(states.numel());
-      TORCH_CHECK(static_cast<int64_t>(count) * (members / together) == static_cast<int64_t>(state_size),
-                  "the model made ", count, " values for ", together, " members; wanted ",
-                  static_cast<int64_t>(state_size) / members * together);
-      std::memcpy(state + count * static_cast<size_t>(first / together), states.const_data_ptr<float>(),
-                  count * sizeof(float));
-    }
+    const Wanted wanted = {seed, members, member, conditions, condition, time, history != 0, steps, state, state_size};
+    sample(model, wanted, [](const torch::Tensor &states, int64_t) { return states; });
   });
 }
 
@@ -235,13 +281,10 @@ int perturb(void *handle, const float *given, const float *weight, size_t given_
     const c10::StreamGuard guard(model.stream);
     const auto date = torch::from_blob(const_cast<int64_t *>(condition), {1, conditions}, torch::kLong);
     const auto on_device = date.to(model.device);
-    const auto shape = model.module.attr("gain").toTensor().sizes();
-    const auto field = [&](const float *values) {
-      return torch::from_blob(const_cast<float *>(values), shape, torch::kFloat).unsqueeze(0).to(model.device);
-    };
-    TORCH_CHECK(field(given).numel() == static_cast<int64_t>(given_size) && given_size * members == state_size,
-                "the given state has ", given_size, " values; wanted ", field(given).numel());
-    const auto whole = model.run("complete", {field(given), field(weight), on_device});
+    TORCH_CHECK(given_size * members == state_size, "there are ", state_size, " values for ", members,
+                " members; wanted ", given_size * members);
+    const auto whole =
+        model.run("complete", {field(model, given, given_size), field(model, weight, given_size), on_device});
     const auto latent = model.run("encode", {whole});
     for (int64_t i = 0; i < members; ++i) {
       auto made = whole;
@@ -258,11 +301,35 @@ int perturb(void *handle, const float *given, const float *weight, size_t given_
   });
 }
 
+int analyse(void *handle, const float *observed, const float *weight, size_t observed_size, int64_t seed,
+            int64_t members, const int64_t *member, int64_t conditions, const int64_t *condition, int64_t time,
+            int history, int64_t steps, float *state, size_t state_size, char *message, size_t size) {
+  return guarded(message, size, [&] {
+    auto &model = *static_cast<Model *>(handle);
+    TORCH_CHECK(model.module.find_method("analyse").has_value(), "this archive takes no observations; export it again");
+    c10::InferenceMode inference;
+    const c10::StreamGuard guard(model.stream);
+    const Wanted wanted = {seed, members, member, conditions, condition, time, history != 0, steps, state, state_size};
+    const auto values = field(model, observed, observed_size), precision = field(model, weight, observed_size);
+    std::string key(reinterpret_cast<const char *>(weight), observed_size * sizeof *weight);
+    key.append(reinterpret_cast<const char *>(condition), static_cast<size_t>(conditions) * sizeof *condition);
+    torch::Tensor &gain = model.gains[key];
+    if (!gain.defined()) gain = model.run("kalman_gain", {precision, wanted.date()});
+    sample(model, wanted, [&](const torch::Tensor &states, int64_t first) {
+      std::vector<torch::Tensor> analysed;
+      for (int64_t i = 0; i < states.size(0); ++i)
+        analysed.push_back(
+            model.run("analyse", {states.narrow(0, i, 1), values, precision, gain, seed, member[first + i], time}));
+      return torch::cat(analysed);
+    });
+  });
+}
+
 void destroy(void *handle) { delete static_cast<Model *>(handle); }
 
 }  // namespace
 
 extern "C" __attribute__((visibility("default"))) const icegen_backend *icegen_backend_v2(void) {
-  static const icegen_backend backend = {create, generate, destroy, perturb};
+  static const icegen_backend backend = {create, generate, destroy, perturb, analyse};
   return &backend;
 }

@@ -124,15 +124,13 @@ ICEGEN_API int icegen_request_slot(icegen_emulator *emulator, int slot, int firs
 
 /*
  * Give the host's own ice, near which icegen_perturb generates states.
- * A cell of the archive's grid takes the mean of the points that are interpolated from it, weighted as there. Cells
- * that no point reaches, and variables that are not given, take what the archive tells from the date and from the cells
- * around. The sums do not depend on the host's decomposition.
- * target: a set of points, as given to icegen_add_target.
- * variable: id of a variable of the archive, such as "sic" or "sit". Each variable is given once for a perturbation.
- * n: number of points, as given for the target.
- * values [n]: in the archive's units, finite and within its bounds.
- * valid [n]: 0 where a point is left out, such as a halo's or one on land; all ranks together give each point once.
- * NULL: no point is left out.
+ * A cell of the archive's grid takes the mean of the points that are interpolated from it, weighted as there, with
+ * weights from 0 to 1. Cells that no point reaches, and variables that are not given, take what the archive tells from
+ * the date and from the cells around. The sums do not depend on the host's decomposition. target: a set of points, as
+ * given to icegen_add_target. variable: id of a variable of the archive, such as "sic" or "sit". Each variable is given
+ * once for a perturbation. n: number of points, as given for the target. values [n]: in the archive's units, finite and
+ * within its bounds. valid [n]: 0 where a point is left out, such as a halo's or one on land; all ranks together give
+ * each point once. NULL: no point is left out.
  */
 ICEGEN_API int icegen_give_f64(icegen_emulator *emulator, const char *target, const char *variable, int64_t n,
                                const double *values, const signed char *valid, char *message, size_t message_size);
@@ -151,6 +149,38 @@ ICEGEN_API int icegen_give_f32(icegen_emulator *emulator, const char *target, co
  */
 ICEGEN_API int icegen_perturb(icegen_emulator *emulator, int slot, int first_member, int members, double level,
                               int year, int day_of_year, char *message, size_t message_size);
+
+/*
+ * Pass observations, with which the members of icegen_analyse agree.
+ * A cell of the archive's grid takes the mean of the observations at the points that are interpolated from it. An
+ * observation's weight is that of the interpolation, from 0 to 1, divided by the square of its error. Calls for other
+ * targets, other variables, or the same again, add to what was observed since the last analysis. The sums do not depend
+ * on the host's decomposition, nor on the order of the calls. All ranks together pass at most 1000000 observations for
+ * an analysis.
+ * target: a set of points, as given to icegen_add_target. Observations outside the archive's ocean do not count.
+ * variable: id of a variable of the archive, such as "sic" or "sit", but not of its drift.
+ * n: number of points, as given for the target.
+ * values [n]: in the archive's units, finite, within its bounds, and at most 100 in size.
+ * errors [n]: the standard deviation of each value's error, 0.001 to 10 in the same unit.
+ * valid [n]: 0 where a point is left out; all ranks together pass each observation once. NULL: no point is left out.
+ */
+ICEGEN_API int icegen_observe_f64(icegen_emulator *emulator, const char *target, const char *variable, int64_t n,
+                                  const double *values, const double *errors, const signed char *valid, char *message,
+                                  size_t message_size);
+ICEGEN_API int icegen_observe_f32(icegen_emulator *emulator, const char *target, const char *variable, int64_t n,
+                                  const float *values, const float *errors, const signed char *valid, char *message,
+                                  size_t message_size);
+
+/*
+ * Request a sample whose members agree with what was observed since the last analysis, within its errors. Each is the
+ * member of icegen_request_slot, changed by an analysis with the covariance of the archive's climate, for which errors
+ * of its observations are drawn. A request that succeeds takes the observations.
+ *
+ * The arguments, and what is done with slots, are as for icegen_request_slot. It needs an archive that takes
+ * observations. There is no member 0, and no name with "_increment".
+ */
+ICEGEN_API int icegen_analyse(icegen_emulator *emulator, int slot, int first_member, int members, int year,
+                              int day_of_year, char *message, size_t message_size);
 
 /*
  * Test whether the request in a slot is complete, without waiting for it.

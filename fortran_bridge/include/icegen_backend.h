@@ -50,6 +50,15 @@ typedef struct icegen_backend {
   int (*perturb)(void *model, const float *given, const float *weight, size_t given_size, double level, int64_t seed,
                  int64_t members, const int64_t *member, int64_t conditions, const int64_t *condition, int64_t time,
                  int history, int64_t steps, float *state, size_t size, char *message, size_t message_size);
+  /*
+   * Generate states that agree with observations. NULL if the backend has no such function.
+   * observed, weight: float32 [variable, y, x], of `observed_size` elements in all. The mean of what was observed in a
+   * cell, and one over the variance of its error, 0 where nothing was observed. Some weight is above 0.
+   * The other arguments are those of generate.
+   */
+  int (*analyse)(void *model, const float *observed, const float *weight, size_t observed_size, int64_t seed,
+                 int64_t members, const int64_t *member, int64_t conditions, const int64_t *condition, int64_t time,
+                 int history, int64_t steps, float *state, size_t size, char *message, size_t message_size);
 } icegen_backend;
 
 typedef const icegen_backend *(*icegen_backend_entry)(void);

@@ -8,7 +8,7 @@ module icegen_flat
   implicit none
   private
   public :: bridge_open, bridge_add_target, bridge_remove_target, bridge_request, bridge_give, bridge_perturb, &
-    bridge_test, bridge_receive, bridge_close, bridge_fill_categories, mpi_library
+    bridge_observe, bridge_analyse, bridge_test, bridge_receive, bridge_close, bridge_fill_categories, mpi_library
 
   !> Emulators that may be open at once.
   integer, parameter :: most = 64
@@ -85,6 +85,26 @@ contains
 
     call emulators(handle)%perturb(members, level, year, day_of_year, ierr, errmsg, slot, first_member)
   end subroutine bridge_perturb
+
+  !> `valid` is 0 where a point is left out.
+  subroutine bridge_observe(handle, target, variable, values, errors, valid, ierr, errmsg)
+    integer, intent(in) :: handle
+    character(len=*), intent(in) :: target, variable
+    real(real64), intent(in) :: values(:), errors(:)
+    integer, intent(in) :: valid(:)
+    integer, intent(out) :: ierr
+    character(len=512), intent(out) :: errmsg
+
+    call emulators(handle)%observe(target, variable, values, errors, ierr, errmsg, valid /= 0)
+  end subroutine bridge_observe
+
+  subroutine bridge_analyse(handle, members, year, day_of_year, slot, first_member, ierr, errmsg)
+    integer, intent(in) :: handle, members, year, day_of_year, slot, first_member
+    integer, intent(out) :: ierr
+    character(len=512), intent(out) :: errmsg
+
+    call emulators(handle)%analyse(members, year, day_of_year, ierr, errmsg, slot, first_member)
+  end subroutine bridge_analyse
 
   !> `ready` is 1 if the request in the slot is done, else 0.
   subroutine bridge_test(handle, slot, ready, ierr, errmsg)

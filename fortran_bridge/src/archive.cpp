@@ -195,6 +195,7 @@ Archive parse_header(const ArchiveHeader &header, const std::string &path) {
     for (const auto &variable : json.at("variables")) {
       archive.variables.push_back(variable.at("id"));
       archive.bounds.push_back({bound(variable, "lower", -HUGE_VAL), bound(variable, "upper", HUGE_VAL)});
+      archive.drift.push_back(variable.value("standard_name", "").find("velocity") != std::string::npos);
     }
     if (archive.variables.empty()) fail(ICEGEN_BAD_ARCHIVE, path, " has no variable; wanted at least 1");
     archive.consistency = consistency_of(json, archive.variables, path);
@@ -211,6 +212,9 @@ Archive parse_header(const ArchiveHeader &header, const std::string &path) {
     archive.steps = whole(json.at("sampler").at("steps"), "a sampler of steps", path);
     if (archive.steps < 1)
       fail(ICEGEN_BAD_ARCHIVE, path, " has a sampler of ", archive.steps, " steps; wanted at least 1");
+
+    archive.takes_observations =
+        archive.contract > 1 && json.contains("observations") && !json.at("observations").empty();
 
     const auto &grid = json.at("grid");
     const auto &shape = grid.at("shape");

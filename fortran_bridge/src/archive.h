@@ -31,12 +31,14 @@ struct Archive {
   int contract;                        // version of the archive contract
   std::vector<std::string> variables;  // ids, in the order of the model's output
   std::vector<Bounds> bounds;          // of each of them
+  std::vector<bool> drift;             // whether each of them is a velocity
   std::optional<Consistency> consistency;
   Mask mask;
   std::shared_ptr<const Projected> projected;  // null if the archive has the position of each cell instead
   bool mirrored;                               // x decreases with the column
   std::vector<Condition> conditions;           // year, day_of_year; or none
   int steps;                                   // default of the sampler
+  bool takes_observations;                     // it has the covariance through which they act
 
   std::size_t state_size() const { return variables.size() * static_cast<std::size_t>(mask.cells()); }
   std::size_t ocean_size() const { return variables.size() * static_cast<std::size_t>(mask.ocean_cells()); }

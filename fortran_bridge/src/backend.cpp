@@ -89,12 +89,25 @@ void Model::generate(std::int64_t seed, const std::vector<std::int64_t> &members
   accept(members, states);
 }
 
-void Model::perturb(const GivenState &given, double level, std::int64_t seed, const std::vector<std::int64_t> &members,
+void Model::perturb(const GridFields &given, double level, std::int64_t seed, const std::vector<std::int64_t> &members,
                     const Moment &moment, int steps, std::vector<float> &states) {
   if (functions_->perturb == nullptr) fail(ICEGEN_BACKEND_ERROR, "this backend cannot perturb");
   states.resize(members.size() * archive_.state_size());
   run("generation failed: ", [&](char *message, std::size_t size) {
     return functions_->perturb(handle_, given.values.data(), given.weights.data(), given.values.size(), level, seed,
+                               static_cast<std::int64_t>(members.size()), members.data(),
+                               static_cast<std::int64_t>(moment.condition.size()), moment.condition.data(), moment.time,
+                               moment.history, steps, states.data(), states.size(), message, size);
+  });
+  accept(members, states);
+}
+
+void Model::analyse(const GridFields &observed, std::int64_t seed, const std::vector<std::int64_t> &members,
+                    const Moment &moment, int steps, std::vector<float> &states) {
+  if (functions_->analyse == nullptr) fail(ICEGEN_BACKEND_ERROR, "this backend takes no observations");
+  states.resize(members.size() * archive_.state_size());
+  run("generation failed: ", [&](char *message, std::size_t size) {
+    return functions_->analyse(handle_, observed.values.data(), observed.weights.data(), observed.values.size(), seed,
                                static_cast<std::int64_t>(members.size()), members.data(),
                                static_cast<std::int64_t>(moment.condition.size()), moment.condition.data(), moment.time,
                                moment.history, steps, states.data(), states.size(), message, size);

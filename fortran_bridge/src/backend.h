@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "archive.h"
+#include "cell_sums.h"
 #include "dates.h"
-#include "given.h"
 
 namespace icegen {
 
@@ -30,7 +30,11 @@ class Model {
                 std::vector<float> &states);
 
   // The same for states near a given one; level: 0 to 1. Member 0 is the given state.
-  void perturb(const GivenState &given, double level, std::int64_t seed, const std::vector<std::int64_t> &members,
+  void perturb(const GridFields &given, double level, std::int64_t seed, const std::vector<std::int64_t> &members,
+               const Moment &moment, int steps, std::vector<float> &states);
+
+  // The same for states that agree with observations. The weights are one over the variance of their errors.
+  void analyse(const GridFields &observed, std::int64_t seed, const std::vector<std::int64_t> &members,
                const Moment &moment, int steps, std::vector<float> &states);
 
  private:

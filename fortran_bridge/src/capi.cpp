@@ -185,6 +185,24 @@ int icegen_perturb(icegen_emulator *emulator, int slot, int first_member, int me
                  [&] { checked(emulator).perturb(slot, first_member, members, level, year, day_of_year); });
 }
 
+int icegen_observe_f64(icegen_emulator *emulator, const char *target, const char *variable, int64_t n,
+                       const double *values, const double *errors, const signed char *valid, char *message,
+                       size_t message_size) {
+  return guarded(message, message_size, [&] { checked(emulator).observe(target, variable, n, values, errors, valid); });
+}
+
+int icegen_observe_f32(icegen_emulator *emulator, const char *target, const char *variable, int64_t n,
+                       const float *values, const float *errors, const signed char *valid, char *message,
+                       size_t message_size) {
+  return guarded(message, message_size, [&] { checked(emulator).observe(target, variable, n, values, errors, valid); });
+}
+
+int icegen_analyse(icegen_emulator *emulator, int slot, int first_member, int members, int year, int day_of_year,
+                   char *message, size_t message_size) {
+  return guarded(message, message_size,
+                 [&] { checked(emulator).analyse(slot, first_member, members, year, day_of_year); });
+}
+
 int icegen_test(icegen_emulator *emulator, int slot, int *ready, char *message, size_t message_size) {
   return guarded(message, message_size, [&] { checked(emulator).test(slot, ready); });
 }

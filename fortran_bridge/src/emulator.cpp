@@ -22,6 +22,8 @@ void require(const void *argument, const char *name) {
   if (argument == nullptr) fail(ICEGEN_BAD_ARGUMENT, name, " is a null pointer");
 }
 
+constexpr std::int64_t kMostObservations = 1000000;  // for an analysis
+
 // A number as text from which every bit of it follows.
 std::string exactly(double value) {
   char text[32];
@@ -210,6 +212,29 @@ const Target &Emulator::target_named(const std::string &name) const {
   return found->second;
 }
 
+const Target &Emulator::target_of_size(const char *name, std::int64_t n) const {
+  require(name, "target");
+  const Target &target = target_named(name);
+  if (n != static_cast<std::int64_t>(target.valid.size()))
+    fail(ICEGEN_BAD_ARGUMENT, "target '", name, "' has ", target.valid.size(), " points here; the arrays hold ", n);
+  return target;
+}
+
+PointValues Emulator::point_values(const char *verb, const char *target_name, const char *variable, std::int64_t n,
+                                   const HostReals &values, const signed char *valid) const {
+  require(variable, "variable");
+  const Target &target = target_of_size(target_name, n);
+  const std::vector<std::string> &known = archive_.variables;
+  const std::size_t index = std::find(known.begin(), known.end(), variable) - known.begin();
+  if (index == known.size()) {
+    std::string names;
+    for (const std::string &name : known) names += (names.empty() ? "" : ", ") + name;
+    fail(ICEGEN_BAD_ARGUMENT, "variable '", variable, "' cannot be ", verb, "; wanted one of ", names);
+  }
+  if (n > 0 && values.missing()) fail(ICEGEN_BAD_ARGUMENT, "values is a null pointer");
+  return {index, &target, values, static_cast<const double *>(nullptr), valid};
+}
+
 void Emulator::remove_target(const char *name) {
   comm_.agree([&] { return "target " + or_empty(name); },
               [&] {
@@ -223,48 +248,90 @@ void Emulator::request(int slot, int first_member, int members, int year, int da
   request(slot, first_member, members, year, day_of_year, {});
 }
 
-void Emulator::give(const char *target_name, const char *variable, std::int64_t n, const HostReals &values,
+void Emulator::give(const char *target, const char *variable, std::int64_t n, const HostReals &values,
                     const signed char *valid) {
-  std::size_t index = 0;
-  GivenFields::Sums sums;
-  const auto arguments = [&] { return "target " + or_empty(target_name) + ", variable " + or_empty(variable); };
+  CellSums::ByVariable made;
+  const auto arguments = [&] { return "target " + or_empty(target) + ", variable " + or_empty(variable); };
   comm_.agree(arguments, [&] {
-    require(target_name, "target"), require(variable, "variable");
-    const Target &target = target_named(target_name);
-    const std::vector<std::string> &known = archive_.variables;
-    index = std::find(known.begin(), known.end(), variable) - known.begin();
-    if (index == known.size()) {
-      std::string names;
-      for (const std::string &name : known) names += (names.empty() ? "" : ", ") + name;
-      fail(ICEGEN_BAD_ARGUMENT, "variable '", variable, "' cannot be given; wanted one of ", names);
-    }
-    if (given_.has(index)) fail(ICEGEN_BAD_ARGUMENT, variable, " was given already; the next call of perturb takes it");
-    if (n != static_cast<std::int64_t>(target.valid.size()))
-      fail(ICEGEN_BAD_ARGUMENT, "target '", target_name, "' has ", target.valid.size(),
-           " points here; the arrays hold ", n);
-    if (n > 0 && values.missing()) fail(ICEGEN_BAD_ARGUMENT, "values is a null pointer");
-    sums = GivenFields::sums(archive_, index, target, values, valid);
+    const PointValues points = point_values("given", target, variable, n, values, valid);
+    if (given_.has(points.variable))
+      fail(ICEGEN_BAD_ARGUMENT, variable, " was given already; the next call of perturb takes it");
+    given_.count(archive_, points);
+    made = given_.with(archive_, points);
   });
-  comm_.agree([&] { given_.add(index, std::move(sums)); });
+  given_.put(std::move(made));
 }
 
 void Emulator::perturb(int slot, int first_member, int members, double level, int year, int day_of_year) {
-  Around around;
+  const auto arguments = [&] { return "level " + exactly(level) + ", slot " + std::to_string(slot); };
+  Guide guide = guide_by(given_, slot, arguments, [&](const GridFields &) {
+    if (!(level >= 0 && level <= 1)) fail(ICEGEN_BAD_ARGUMENT, "level is ", level, "; wanted 0 to 1");
+    if (archive_.contract < 2)
+      fail(ICEGEN_BAD_ARGUMENT, "an archive of contract 1 cannot perturb; wanted one of contract 2");
+    if (given_.empty())
+      fail(ICEGEN_BAD_ARGUMENT, "no field was given since the last perturbation; wanted at least one");
+  });
+  guide.kind = Guide::given, guide.level = level;
+  request(slot, first_member, members, year, day_of_year, guide);
+  given_.clear();
+}
+
+void Emulator::require_takes_observations() const {
+  if (!archive_.takes_observations) fail(ICEGEN_BAD_ARGUMENT, "this archive takes no observations; export it again");
+}
+
+void Emulator::observe(const char *target, const char *variable, std::int64_t n, const HostReals &values,
+                       const HostReals &errors, const signed char *valid) {
+  std::optional<PointValues> points;
+  std::vector<std::int64_t> observations;
+  CellSums::ByVariable made;
+  const auto arguments = [&] { return "target " + or_empty(target) + ", variable " + or_empty(variable); };
+  comm_.agree(arguments, [&] {
+    require_takes_observations();
+    points = point_values("observed", target, variable, n, values, valid);
+    if (archive_.drift[points->variable])
+      fail(ICEGEN_BAD_ARGUMENT, "drift cannot be observed; variable is '", variable,
+           "', wanted one that is no velocity");
+    if (n > 0 && errors.missing()) fail(ICEGEN_BAD_ARGUMENT, "errors is a null pointer");
+    points->errors = errors;
+    observations = {observed_.count(archive_, *points)};
+  });
+  comm_.sum(observations);
+  observations[0] += observations_;
+  comm_.agree([&] {
+    if (observations[0] > kMostObservations)
+      fail(ICEGEN_BAD_ARGUMENT, "there are ", observations[0], " observations since the last analysis; wanted at most ",
+           kMostObservations);
+    made = observed_.with(archive_, *points);
+  });
+  observed_.put(std::move(made));
+  observations_ = observations[0];
+}
+
+void Emulator::analyse(int slot, int first_member, int members, int year, int day_of_year) {
+  const auto arguments = [&] { return "slot " + std::to_string(slot); };
+  Guide guide = guide_by(observed_, slot, arguments, [&](const GridFields &observed) {
+    require_takes_observations();
+    if (std::none_of(observed.weights.begin(), observed.weights.end(), [](float weight) { return weight > 0; }))
+      fail(ICEGEN_BAD_ARGUMENT, "the archive's ocean was not observed since the last analysis; wanted an observation");
+  });
+  guide.kind = Guide::observed;
+  request(slot, first_member, members, year, day_of_year, guide);
+  observed_.clear(), observations_ = 0;
+}
+
+template <class Arguments, class Check>
+Guide Emulator::guide_by(const CellSums &sums, int slot, const Arguments &arguments, const Check &check) {
+  Guide guide;
   try {
-    comm_.agree([&] { return "level " + exactly(level) + ", slot " + std::to_string(slot); },
-                [&] {
-                  if (!(level >= 0 && level <= 1)) fail(ICEGEN_BAD_ARGUMENT, "level is ", level, "; wanted 0 to 1");
-                  if (archive_.contract < 2)
-                    fail(ICEGEN_BAD_ARGUMENT, "an archive of contract 1 cannot perturb; wanted one of contract 2");
-                  if (given_.empty())
-                    fail(ICEGEN_BAD_ARGUMENT, "no field was given since the last perturbation; wanted at least one");
-                });
-    const GivenFields::Sums total = given_.total(comm_, archive_);
+    comm_.agree(arguments, [] {});
+    const CellSums::Sums total = sums.total(comm_, archive_);
     comm_.agree([&] {
+      GridFields fields = sums.fields(archive_, total);
+      check(fields);
       const auto *bytes = reinterpret_cast<const char *>(total.data());
-      around.digest = std::hash<std::string_view>{}({bytes, total.size() * sizeof total[0]});
-      around.level = level;
-      if (generates()) around.given = std::make_shared<const GivenState>(given_state(archive_, total));
+      guide.digest = std::hash<std::string_view>{}({bytes, total.size() * sizeof total[0]});
+      if (generates()) guide.fields = std::make_shared<const GridFields>(std::move(fields));
     });
   } catch (const Disagreement &) {
     throw;
@@ -272,11 +339,10 @@ void Emulator::perturb(int slot, int first_member, int members, double level, in
     samples_.erase(slot);
     throw;
   }
-  request(slot, first_member, members, year, day_of_year, around);
-  given_.clear();
+  return guide;
 }
 
-void Emulator::request(int slot, int first_member, int members, int year, int day_of_year, const Around &around) {
+void Emulator::request(int slot, int first_member, int members, int year, int day_of_year, const Guide &guide) {
   constexpr int most_members = 1000000, last_first_member = INT_MAX - most_members;
   std::map<int, Sample> made;
   const auto arguments = [&] {
@@ -292,7 +358,7 @@ void Emulator::request(int slot, int first_member, int members, int year, int da
       if (first_member < 1 || first_member > last_first_member)
         fail(ICEGEN_BAD_ARGUMENT, "first_member is ", first_member, "; wanted 1 to ", last_first_member);
       Request request = {first_member, members, key_, moment_of(year, day_of_year, key_.dates, archive_.conditions),
-                         around};
+                         guide};
       if (holds(slot, request)) return;
       Sample &sample = made[slot];
       sample.request = std::move(request), sample.first_generator = next_generator_;
@@ -334,13 +400,18 @@ void Emulator::start(Sample &sample, int slot) {
   }
   for (const auto &batch : sample.batches) {
     const auto generate = [this, weak = std::weak_ptr<Batch>(batch), moment = request.moment, key = request.key,
-                           around = request.around] {
+                           guide = request.guide] {
       const auto wanted = weak.lock();
       if (!wanted) return;
-      if (around.given)
-        model_->perturb(*around.given, around.level, key.seed, wanted->members, moment, key.steps, wanted->states);
-      else
-        model_->generate(key.seed, wanted->members, moment, key.steps, wanted->states);
+      switch (guide.kind) {
+        case Guide::nothing:
+          return model_->generate(key.seed, wanted->members, moment, key.steps, wanted->states);
+        case Guide::given:
+          return model_->perturb(*guide.fields, guide.level, key.seed, wanted->members, moment, key.steps,
+                                 wanted->states);
+        case Guide::observed:
+          return model_->analyse(*guide.fields, key.seed, wanted->members, moment, key.steps, wanted->states);
+      }
     };
     batch->done = worker_->run(generate, slot);
   }
@@ -378,8 +449,8 @@ void Emulator::receive(int slot, const char *target_name, const char *variable, 
            std::to_string(member) + ", slot " + std::to_string(slot);
   };
   comm_.agree(arguments, [&] {
-    require(target_name, "target"), require(variable, "variable");
-    target = &target_named(target_name);
+    target = &target_of_size(target_name, n);
+    require(variable, "variable");
     field = field_named(variable, archive_.variables);
     if (field.kind != Field::blend) {
       sample = &sample_in(slot);
@@ -387,9 +458,6 @@ void Emulator::receive(int slot, const char *target_name, const char *variable, 
         fail(ICEGEN_BAD_ARGUMENT, "member is ", member, "; the request was for ", sample->request.first_member, " to ",
              sample->last_member());
     }
-    if (n != static_cast<std::int64_t>(target->valid.size()))
-      fail(ICEGEN_BAD_ARGUMENT, "target '", target_name, "' has ", target->valid.size(),
-           " points here; the arrays hold ", n);
     if (n > 0) require(values, "values"), require(valid, "valid");
     if (!field.increment) return;
     if (!sample->request.perturbs())

@@ -11,10 +11,10 @@
 
 #include "archive.h"
 #include "backend.h"
+#include "cell_sums.h"
 #include "communicator.h"
 #include "configuration.h"
 #include "edge.h"
-#include "given.h"
 #include "key.h"
 #include "node_grid.h"
 #include "node_states.h"
@@ -37,6 +37,9 @@ class Emulator {
   void give(const char *target, const char *variable, std::int64_t n, const HostReals &values,
             const signed char *valid);
   void perturb(int slot, int first_member, int members, double level, int year, int day_of_year);
+  void observe(const char *target, const char *variable, std::int64_t n, const HostReals &values,
+               const HostReals &errors, const signed char *valid);
+  void analyse(int slot, int first_member, int members, int year, int day_of_year);
   void test(int slot, int *ready);
   template <class Real>
   void receive(int slot, const char *target, const char *variable, int member, std::int64_t n, Real *values,
@@ -59,7 +62,16 @@ class Emulator {
   std::vector<Point> checked_target(const char *name, const HostPoints &points) const;
   void add_point(Target &target, const Point &point) const;
   const Coordinates *turning() const;  // the coordinates if the archive has velocities, else null
-  void request(int slot, int first_member, int members, int year, int day_of_year, const Around &around);
+  // A target with n points on this rank.
+  const Target &target_of_size(const char *name, std::int64_t n) const;
+  // What a host passes, checked but for the points. verb: names what the host does, for messages.
+  PointValues point_values(const char *verb, const char *target, const char *variable, std::int64_t n,
+                           const HostReals &values, const signed char *valid) const;
+  void require_takes_observations() const;
+  // A guide by the fields of sums, if they pass `check` on all ranks. A failure leaves the slot empty.
+  template <class Arguments, class Check>
+  Guide guide_by(const CellSums &sums, int slot, const Arguments &arguments, const Check &check);
+  void request(int slot, int first_member, int members, int year, int day_of_year, const Guide &guide);
   bool holds(int slot, const Request &request) const;
   void start(Sample &sample, int slot);  // queue the members of this rank
   const Target &target_named(const std::string &name) const;
@@ -80,7 +92,11 @@ class Emulator {
   std::optional<DomainEdge> edge_;
   std::optional<NodeStates> states_;
   std::map<std::string, Target> targets_;
-  GivenFields given_;               // since the last perturbation
+  // Since the last perturbation. In this unit, eight million points of the largest value have a sum in 64 bits.
+  CellSums given_{1 << 30, 1024, 1e-6};
+  // Since the last analysis. In this unit, a million points of the largest value and weight have one.
+  CellSums observed_{1 << 16, 100, 1e-4};
+  std::int64_t observations_ = 0;   // the number of these points on all ranks
   std::map<int, Sample> samples_;   // by slot
   std::unique_ptr<Model> model_;    // used only by the worker
   std::unique_ptr<Worker> worker_;  // on generators

@@ -312,6 +312,61 @@ subroutine icegen_perturb(ih, slot, first, members, level, year, day, ierr)
   call keep(at, message)
 end subroutine icegen_perturb
 
+!> CALL ICEGEN_OBSERVE(IH, TARGET, VARIABLE, N, VALUES, ERRORS, VALID, IERR): observations for ICEGEN_ANALYSE. REAL*8
+!> VALUES(N), whose errors have the standard deviations REAL*8 ERRORS(N), are taken where LOGICAL VALID(N) is true. All
+!> ranks together pass each observation once. Calls add to what was observed since the last analysis.
+subroutine icegen_observe(ih, target, variable, n, values, errors, valid, ierr)
+  use, intrinsic :: iso_fortran_env, only: real64
+  use icegen_handles, only: place_of, keep, message_length, emulators, unless_negative
+  implicit none
+  integer, intent(in) :: ih, n
+  character(len=*), intent(in) :: target, variable
+  real(real64), intent(in) :: values(*), errors(*)
+  logical, intent(in) :: valid(*)
+  integer, intent(out) :: ierr
+  character(len=message_length) :: message
+  integer :: at
+
+  at = place_of(ih)
+  call emulators(at)%emulator%observe(target, variable, values(:n), errors(:n), ierr, message, &
+    valid(:unless_negative(n)))
+  call keep(at, message)
+end subroutine icegen_observe
+
+!> CALL ICEGEN_OBSERVE_R4(...): as ICEGEN_OBSERVE, with REAL*4 VALUES(N) and ERRORS(N).
+subroutine icegen_observe_r4(ih, target, variable, n, values, errors, valid, ierr)
+  use, intrinsic :: iso_fortran_env, only: real32
+  use icegen_handles, only: place_of, keep, message_length, emulators, unless_negative
+  implicit none
+  integer, intent(in) :: ih, n
+  character(len=*), intent(in) :: target, variable
+  real(real32), intent(in) :: values(*), errors(*)
+  logical, intent(in) :: valid(*)
+  integer, intent(out) :: ierr
+  character(len=message_length) :: message
+  integer :: at
+
+  at = place_of(ih)
+  call emulators(at)%emulator%observe(target, variable, values(:n), errors(:n), ierr, message, &
+    valid(:unless_negative(n)))
+  call keep(at, message)
+end subroutine icegen_observe_r4
+
+!> CALL ICEGEN_ANALYSE(IH, SLOT, FIRST, MEMBERS, YEAR, DAY, IERR): as ICEGEN_REQUEST_SLOT, for members that agree with what
+!> was observed since the last analysis.
+subroutine icegen_analyse(ih, slot, first, members, year, day, ierr)
+  use icegen_handles, only: place_of, keep, message_length, emulators
+  implicit none
+  integer, intent(in) :: ih, slot, first, members, year, day
+  integer, intent(out) :: ierr
+  character(len=message_length) :: message
+  integer :: at
+
+  at = place_of(ih)
+  call emulators(at)%emulator%analyse(members, year, day, ierr, message, slot, first)
+  call keep(at, message)
+end subroutine icegen_analyse
+
 !> CALL ICEGEN_TEST(IH, SLOT, READY, IERR): LOGICAL READY says whether the request in SLOT is complete. It is the same on
 !> all ranks.
 subroutine icegen_test(ih, slot, ready, ierr)

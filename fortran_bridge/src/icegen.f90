@@ -34,6 +34,8 @@ module icegen
     procedure :: request => emulator_request
     generic :: give => give_real32, give_real64
     procedure :: perturb => emulator_perturb
+    generic :: observe => observe_real32, observe_real64
+    procedure :: analyse => emulator_analyse
     procedure :: test => emulator_test
     generic :: receive => receive_real32, receive_real64
     procedure :: get_state => emulator_get_state
@@ -44,6 +46,8 @@ module icegen
     procedure, private :: add_target_real64
     procedure, private :: give_real32
     procedure, private :: give_real64
+    procedure, private :: observe_real32
+    procedure, private :: observe_real64
     procedure, private :: receive_real32
     procedure, private :: receive_real64
   end type icegen_emulator
@@ -163,6 +167,42 @@ module icegen
       integer(c_size_t), value :: message_size
       integer(c_int) :: status
     end function c_perturb
+
+    function c_observe_f64(emulator, target, variable, n, values, errors, valid, message, message_size) &
+      bind(c, name='icegen_observe_f64') result(status)
+      import :: c_char, c_int, c_int64_t, c_ptr, c_signed_char, c_size_t
+      type(c_ptr), value :: emulator
+      character(kind=c_char), intent(in) :: target(*), variable(*)
+      integer(c_int64_t), value :: n
+      type(*), intent(in) :: values(*), errors(*)
+      integer(c_signed_char), intent(in) :: valid(*)
+      character(kind=c_char), intent(out) :: message(*)
+      integer(c_size_t), value :: message_size
+      integer(c_int) :: status
+    end function c_observe_f64
+
+    function c_observe_f32(emulator, target, variable, n, values, errors, valid, message, message_size) &
+      bind(c, name='icegen_observe_f32') result(status)
+      import :: c_char, c_int, c_int64_t, c_ptr, c_signed_char, c_size_t
+      type(c_ptr), value :: emulator
+      character(kind=c_char), intent(in) :: target(*), variable(*)
+      integer(c_int64_t), value :: n
+      type(*), intent(in) :: values(*), errors(*)
+      integer(c_signed_char), intent(in) :: valid(*)
+      character(kind=c_char), intent(out) :: message(*)
+      integer(c_size_t), value :: message_size
+      integer(c_int) :: status
+    end function c_observe_f32
+
+    function c_analyse(emulator, slot, first_member, members, year, day_of_year, message, message_size) &
+      bind(c, name='icegen_analyse') result(status)
+      import :: c_char, c_int, c_ptr, c_size_t
+      type(c_ptr), value :: emulator
+      integer(c_int), value :: slot, first_member, members, year, day_of_year
+      character(kind=c_char), intent(out) :: message(*)
+      integer(c_size_t), value :: message_size
+      integer(c_int) :: status
+    end function c_analyse
 
     function c_test(emulator, slot, ready, message, message_size) bind(c, name='icegen_test') result(status)
       import :: c_char, c_int, c_ptr, c_size_t
@@ -521,27 +561,20 @@ contains
     character(len=*), intent(inout), optional :: errmsg
     logical, intent(in), optional :: valid(:)
     character(kind=c_char) :: message(message_length), c_target(text_length), c_variable(text_length)
-    integer(c_signed_char), allocatable :: flags(:)  ! on the heap; compilers may put automatic arrays on the stack
-    integer(c_int64_t) :: flagged
-    integer :: status
+    integer(c_signed_char), allocatable :: flags(:)
+    integer(c_int64_t) :: c_n
 
-    flagged = n
-    if (present(valid)) flagged = size(valid, kind=int64)
-    allocate (flags(flagged), stat=status)
-    if (status /= 0) then
+    call flag(n, valid, flags, c_n)
+    if (.not. allocated(flags)) then
       call fail_without_memory(self, ierr, errmsg)
       return
     end if
-    flags(:) = 1_c_signed_char
-    if (present(valid)) where (.not. valid) flags = 0_c_signed_char
     call put(c_target, target(:len_trim(target)))
     call put(c_variable, variable(:len_trim(variable)))
     if (bytes == 8) then
-      ierr = c_give_f64(self%handle, c_target, c_variable, common_size(n, flagged), values, flags, message, &
-        size(message, kind=c_size_t))
+      ierr = c_give_f64(self%handle, c_target, c_variable, c_n, values, flags, message, size(message, kind=c_size_t))
     else
-      ierr = c_give_f32(self%handle, c_target, c_variable, common_size(n, flagged), values, flags, message, &
-        size(message, kind=c_size_t))
+      ierr = c_give_f32(self%handle, c_target, c_variable, c_n, values, flags, message, size(message, kind=c_size_t))
     end if
     call report(message, errmsg)
   end subroutine give
@@ -567,6 +600,117 @@ contains
       int(year, c_int), int(day_of_year, c_int), message, size(message, kind=c_size_t))
     call report(message, errmsg)
   end subroutine emulator_perturb
+
+  !> Pass observations of a variable, with which the members of `analyse` agree. All ranks together pass each observation
+  !> once. Calls for other targets, other variables, or the same again, add to what was observed since the last analysis.
+  subroutine observe_real64(self, target, variable, values, errors, ierr, errmsg, valid)
+    class(icegen_emulator), intent(in) :: self
+    !> name given to add_target;  variable of the archive, for example 'sic' (1) or 'sit' (m), but not of its drift
+    character(len=*), intent(in) :: target, variable
+    !> what was observed (n), in the archive's units and within its bounds
+    real(real64), intent(in) :: values(:)
+    !> standard deviation of each value's error (n), 0.001 to 10 in the same unit
+    real(real64), intent(in) :: errors(:)
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    !> false where a point is left out (n); by default none is
+    logical, intent(in), optional :: valid(:)
+    real(real64), allocatable :: copies(:, :)
+    integer(int64) :: n
+    integer :: status
+
+    n = common_size(size(values, kind=int64), size(errors, kind=int64))
+    if (n < 0 .or. (is_contiguous(values) .and. is_contiguous(errors))) then
+      call observe(self, target, variable, n, 8, values, errors, ierr, errmsg, valid)
+      return
+    end if
+    allocate (copies(n, 2), stat=status)
+    if (status /= 0) then
+      call fail_without_memory(self, ierr, errmsg)
+      return
+    end if
+    copies(:, 1) = values
+    copies(:, 2) = errors
+    call observe(self, target, variable, n, 8, copies(:, 1), copies(:, 2), ierr, errmsg, valid)
+  end subroutine observe_real64
+
+  !> As observe_real64, for single precision.
+  subroutine observe_real32(self, target, variable, values, errors, ierr, errmsg, valid)
+    class(icegen_emulator), intent(in) :: self
+    character(len=*), intent(in) :: target, variable
+    real(real32), intent(in) :: values(:)
+    real(real32), intent(in) :: errors(:)
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    logical, intent(in), optional :: valid(:)
+    real(real32), allocatable :: copies(:, :)
+    integer(int64) :: n
+    integer :: status
+
+    n = common_size(size(values, kind=int64), size(errors, kind=int64))
+    if (n < 0 .or. (is_contiguous(values) .and. is_contiguous(errors))) then
+      call observe(self, target, variable, n, 4, values, errors, ierr, errmsg, valid)
+      return
+    end if
+    allocate (copies(n, 2), stat=status)
+    if (status /= 0) then
+      call fail_without_memory(self, ierr, errmsg)
+      return
+    end if
+    copies(:, 1) = values
+    copies(:, 2) = errors
+    call observe(self, target, variable, n, 4, copies(:, 1), copies(:, 2), ierr, errmsg, valid)
+  end subroutine observe_real32
+
+  ! The same as observe_real64. bytes: of each of the n values and errors.
+  subroutine observe(self, target, variable, n, bytes, values, errors, ierr, errmsg, valid)
+    class(icegen_emulator), intent(in) :: self
+    character(len=*), intent(in) :: target, variable
+    integer(int64), intent(in) :: n
+    integer, intent(in) :: bytes
+    type(*), intent(in) :: values(*), errors(*)
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    logical, intent(in), optional :: valid(:)
+    character(kind=c_char) :: message(message_length), c_target(text_length), c_variable(text_length)
+    integer(c_signed_char), allocatable :: flags(:)
+    integer(c_int64_t) :: c_n
+
+    call flag(n, valid, flags, c_n)
+    if (.not. allocated(flags)) then
+      call fail_without_memory(self, ierr, errmsg)
+      return
+    end if
+    call put(c_target, target(:len_trim(target)))
+    call put(c_variable, variable(:len_trim(variable)))
+    if (bytes == 8) then
+      ierr = c_observe_f64(self%handle, c_target, c_variable, c_n, values, errors, flags, message, &
+        size(message, kind=c_size_t))
+    else
+      ierr = c_observe_f32(self%handle, c_target, c_variable, c_n, values, errors, flags, message, &
+        size(message, kind=c_size_t))
+    end if
+    call report(message, errmsg)
+  end subroutine observe
+
+  !> Request a sample whose members agree with what was observed since the last analysis, within its errors. What is done
+  !> with slots is as for `request`.
+  subroutine emulator_analyse(self, members, year, day_of_year, ierr, errmsg, slot, first_member)
+    class(icegen_emulator), intent(in) :: self
+    !> number of members
+    integer, intent(in) :: members
+    !> date, as for `request`
+    integer, intent(in) :: year, day_of_year
+    integer, intent(out) :: ierr
+    character(len=*), intent(inout), optional :: errmsg
+    !> as for `request`; 1 by default
+    integer, intent(in), optional :: slot, first_member
+    character(kind=c_char) :: message(message_length)
+
+    ierr = c_analyse(self%handle, or_one(slot), or_one(first_member), int(members, c_int), int(year, c_int), &
+      int(day_of_year, c_int), message, size(message, kind=c_size_t))
+    call report(message, errmsg)
+  end subroutine emulator_analyse
 
   !> Test whether the request in a slot is complete, without waiting for it. `ready` is the same on all ranks.
   subroutine emulator_test(self, ready, ierr, errmsg, slot)
@@ -801,6 +945,25 @@ contains
     or_zero = 0
     if (present(value)) or_zero = value
   end function or_zero
+
+  ! Flags of n points that are 0 where `valid` is false, on the heap, because compilers may put automatic arrays on the
+  ! stack; not allocated for lack of memory. c_n: n, or -1 if `valid` has another size.
+  subroutine flag(n, valid, flags, c_n)
+    integer(int64), intent(in) :: n
+    logical, intent(in), optional :: valid(:)
+    integer(c_signed_char), allocatable, intent(out) :: flags(:)
+    integer(c_int64_t), intent(out) :: c_n
+    integer(int64) :: flagged
+    integer :: status
+
+    flagged = n
+    if (present(valid)) flagged = size(valid, kind=int64)
+    c_n = common_size(n, flagged)
+    allocate (flags(flagged), stat=status)
+    if (status /= 0) return
+    flags(:) = 1_c_signed_char
+    if (present(valid)) where (.not. valid) flags = 0_c_signed_char
+  end subroutine flag
 
   !> The size of two arrays, or -1 if their sizes differ, which the C functions refuse on all ranks.
   pure integer(c_int64_t) function common_size(a, b)

@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "given.h"
+#include "cell_sums.h"
 #include "key.h"
 #include "node_states.h"
 
@@ -23,13 +23,20 @@ struct Batch {
   std::shared_future<void> done;
 };
 
-// The state near which the members of a perturbation lie.
-struct Around {
-  double level = -1;                        // 0 to 1; -1: the request is no perturbation
-  std::size_t digest = 0;                   // of the given state, the same on all ranks
-  std::shared_ptr<const GivenState> given;  // on generators
+// What the members of a request follow besides their key.
+struct Guide {
+  enum Kind {
+    nothing,
+    given,    // they lie near given ice
+    observed  // they agree with observations
+  } kind = nothing;
+  double level = 0;                          // of a perturbation, 0 to 1
+  std::size_t digest = 0;                    // of the fields, the same on all ranks
+  std::shared_ptr<const GridFields> fields;  // on generators
 
-  bool operator==(const Around &other) const { return level == other.level && digest == other.digest; }
+  bool operator==(const Guide &other) const {
+    return kind == other.kind && level == other.level && digest == other.digest;
+  }
 };
 
 // What determines a sample.
@@ -37,12 +44,12 @@ struct Request {
   int first_member, members;
   Key key;
   Moment moment;
-  Around around;
+  Guide guide;
 
-  bool perturbs() const { return around.level >= 0; }
+  bool perturbs() const { return guide.kind == Guide::given; }
   bool operator==(const Request &other) const {
     return first_member == other.first_member && members == other.members && key == other.key &&
-           moment == other.moment && around == other.around;
+           moment == other.moment && guide == other.guide;
   }
 };
 

@@ -106,6 +106,16 @@ int give(const Arguments &a, std::string &) {
   return icegen_give_f64(ice, a.text(1), a.text(2), a.whole(3), values.data(), nullptr, message, sizeof message);
 }
 
+int observe(const Arguments &a, std::string &) {
+  const auto values = a.list<double>(4), errors = a.list<double>(5);
+  return icegen_observe_f64(ice, a.text(1), a.text(2), a.whole(3), values.data(), errors.data(), nullptr, message,
+                            sizeof message);
+}
+
+int analyse(const Arguments &a, std::string &) {
+  return icegen_analyse(ice, a.whole(1), a.whole(2), a.whole(3), a.whole(4), a.whole(5), message, sizeof message);
+}
+
 int perturb(const Arguments &a, std::string &) {
   return icegen_perturb(ice, a.whole(1), a.whole(2), a.whole(3), a.real(4), a.whole(5), a.whole(6), message,
                         sizeof message);
@@ -169,6 +179,8 @@ const std::map<std::string, std::function<int(const Arguments &, std::string &)>
     {"receive", receive},
     {"give", give},
     {"perturb", perturb},
+    {"observe", observe},
+    {"analyse", analyse},
     {"get_state", get_state},
     {"set_state", set_state},
     {"categories", fill_categories},

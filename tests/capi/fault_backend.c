@@ -53,9 +53,29 @@ static int perturb(void *model, const float *given, const float *weight, size_t 
   return 0;
 }
 
+/* States of the mean of all observations, less a thousandth of it times the member's number. */
+static int analyse(void *model, const float *observed, const float *weight, size_t observed_size, int64_t seed,
+                   int64_t members, const int64_t *member, int64_t conditions, const int64_t *condition, int64_t time,
+                   int history, int64_t steps, float *state, size_t size, char *message, size_t message_size) {
+  (void)model, (void)seed, (void)time, (void)history, (void)steps;
+  if (fails_or_waits(conditions == 2 ? condition[1] : 0, message, message_size)) return 1;
+  double values = 0, weights = 0;
+  for (size_t cell = 0; cell < observed_size; ++cell) {
+    values += (double)weight[cell] * observed[cell];
+    weights += weight[cell];
+  }
+  if (observed_size * (size_t)members != size || weights <= 0) {
+    snprintf(message, message_size, "%zu values of weight %g are observed for %zu", observed_size, weights, size);
+    return 1;
+  }
+  for (size_t i = 0; i < size; ++i)
+    state[i] = (float)(values / weights * (1 - (double)member[i / observed_size] / 1000));
+  return 0;
+}
+
 static void destroy(void *model) { (void)model; }
 
 const icegen_backend *icegen_backend_v2(void) {
-  static const icegen_backend backend = {create, generate, destroy, perturb};
+  static const icegen_backend backend = {create, generate, destroy, perturb, analyse};
   return &backend;
 }

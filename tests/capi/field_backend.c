@@ -37,6 +37,6 @@ static int generate(void *model, int64_t seed, int64_t members, const int64_t *m
 static void destroy(void *model) { free(model); }
 
 const icegen_backend *icegen_backend_v2(void) {
-  static const icegen_backend backend = {create, generate, destroy, NULL};
+  static const icegen_backend backend = {create, generate, destroy, NULL, NULL};
   return &backend;
 }

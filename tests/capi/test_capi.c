@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Null pointers, wrong files, single precision, who generates what when, and perturbations, through icegen.h: test_capi
- * FOLDER BACKEND, a folder made by tests/tiny.py and the library of fault_backend.c. */
+/* Null pointers, wrong files, single precision, who generates what when, perturbations and observations, through
+ * icegen.h: test_capi FOLDER BACKEND, a folder made by tests/tiny.py and the library of fault_backend.c. */
 
 #include <icegen.h>
 #include <mpi.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int failures = 0;
@@ -162,6 +163,133 @@ static void test_perturb(const char *folder, const char *backend) {
   check(icegen_close(&ice, message, sizeof message) == ICEGEN_SUCCESS, "close", message);
 }
 
+/* So many observations in all that their sums could leave 64 bits. Those that are left out do not count. */
+static void test_most_observations(icegen_emulator *ice, const signed char *valid) {
+  const int half = 500001;
+  char message[512];
+  double *lon = malloc(half * sizeof *lon), *lat = malloc(half * sizeof *lat), *error = malloc(half * sizeof *error);
+  signed char *none = calloc(half, 1);
+  for (int i = 0; i < half; ++i) lon[i] = 0, lat[i] = 1, error[i] = 0.001;
+  icegen_add_target(ice, "most", half, lon, lon, message, sizeof message); /* the equator is not on the grid */
+  check(icegen_observe_f64(ice, "most", "sic", half, lat, error, valid == NULL ? NULL : none, message,
+                           sizeof message) == ICEGEN_SUCCESS,
+        "observations elsewhere do not count", message);
+  icegen_remove_target(ice, "most", message, sizeof message);
+  for (int i = 0; i < half; ++i) lat[i] = 89;
+  icegen_add_target(ice, "most", half, lon, lat, message, sizeof message);
+  for (int i = 0; i < half; ++i) lat[i] = 1;
+  for (int again = 0; again < 2; ++again) {
+    const int status =
+        icegen_observe_f64(ice, "most", "sic", half, lat, error, valid == NULL ? NULL : none, message, sizeof message);
+    check(again ? status == ICEGEN_BAD_ARGUMENT &&
+                      strstr(message, "there are 1000002 observations since the last analysis; wanted at most 1000000")
+                : status == ICEGEN_SUCCESS,
+          "the most observations", message);
+  }
+  free(lon), free(lat), free(error), free(none);
+}
+
+/* Observations: what is refused, and that a refused analysis keeps them. The backend's member m is the mean of all
+ * observations less m thousandths of it. */
+static void test_observe(const char *folder, const char *backend) {
+  char message[512];
+  int rank;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  icegen_emulator *ice = open_with_backend(folder, backend, "observe");
+  const double lon[] = {0.0, 0.0, 180.0}, lat[] = {90.0, -45.0, 80.0};
+  icegen_add_target(ice, "T", 3, lon, lat, message, sizeof message);
+
+  const double sic[] = {0.5, 0.5, 0.5}, errors[] = {0.5, 0.5, 0.5}, no_points[] = {1e30, -1e30, 0};
+  const float single[] = {1, 1, 1}, sure[] = {0.25F, 0.25F, 0.25F};
+  const signed char none[] = {0, 0, 0}, outside[] = {0, 1, 0};
+  const signed char *valid = rank == 0 ? NULL : none; /* the first rank has all observations */
+  check(icegen_observe_f64(NULL, "T", "sic", 3, sic, errors, valid, message, sizeof message) == ICEGEN_BAD_ARGUMENT,
+        "closed", message);
+  check(icegen_analyse(NULL, 1, 1, 1, 2001, 60, message, sizeof message) == ICEGEN_BAD_ARGUMENT, "closed", message);
+  check(icegen_analyse(ice, 1, 1, 1, 2001, 60, message, sizeof message) == ICEGEN_BAD_ARGUMENT &&
+            strstr(message, "the archive's ocean was not observed since the last analysis") != NULL,
+        "nothing observed", message);
+  const struct {
+    const char *target, *variable;
+    int n;
+    double value, error;
+    const char *words;
+  } refused[] = {{NULL, "sic", 3, 0.5, 0.5, "target is a null pointer"},
+                 {"T", NULL, 3, 0.5, 0.5, "variable is a null pointer"},
+                 {"U", "sic", 3, 0.5, 0.5, "unknown target 'U'"},
+                 {"T", "sic", 2, 0.5, 0.5, "target 'T' has 3 points here; the arrays hold 2"},
+                 {"T", "sit_ice", 3, 0.5, 0.5, "variable 'sit_ice' cannot be observed; wanted one of sic, sit"},
+                 {"T", "sic", 3, 1.5, 0.5, "sic of point 3 is 1.5; wanted 0 to 1"},
+                 {"T", "sic", 3, -0.01, 0.5, "sic of point 3 is -0.01; wanted 0 to 1"},
+                 {"T", "sit", 3, 101, 0.5, "sit of point 3 is 101; wanted 0 to "},
+                 {"T", "sic", 3, 0.0 / 0.0, 0.5, "nan; wanted 0 to 1"},
+                 {"T", "sic", 3, 0.5, 0, "the error of sic of point 3 is 0; wanted 0.001 to 10"},
+                 {"T", "sic", 3, 0.5, -1, "the error of sic of point 3 is -1; wanted 0.001 to 10"},
+                 {"T", "sic", 3, 0.5, 10.5, "the error of sic of point 3 is 10.5; wanted 0.001 to 10"},
+                 {"T", "sic", 3, 0.5, 0.0 / 0.0, "nan; wanted 0.001 to 10"}};
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; ++i) {
+    const double values[] = {0.5, 0.5, refused[i].value}, deviations[] = {0.5, 0.5, refused[i].error};
+    check(icegen_observe_f64(ice, refused[i].target, refused[i].variable, refused[i].n, values, deviations, NULL,
+                             message, sizeof message) == ICEGEN_BAD_ARGUMENT &&
+              strstr(message, refused[i].words) != NULL,
+          refused[i].words, message);
+  }
+  check(icegen_observe_f64(ice, "T", "sic", 3, NULL, errors, valid, message, sizeof message) == ICEGEN_BAD_ARGUMENT &&
+            strstr(message, "values is a null pointer") != NULL,
+        "null values", message);
+  check(icegen_observe_f32(ice, "T", "sic", 3, single, NULL, valid, message, sizeof message) == ICEGEN_BAD_ARGUMENT &&
+            strstr(message, "errors is a null pointer") != NULL,
+        "null errors", message);
+  check(icegen_observe_f64(ice, "T", "sic", 3, no_points, no_points, none, message, sizeof message) == ICEGEN_SUCCESS &&
+            icegen_observe_f64(ice, "T", "sic", 3, sic, errors, outside, message, sizeof message) == ICEGEN_SUCCESS &&
+            icegen_analyse(ice, 1, 1, 1, 2001, 60, message, sizeof message) == ICEGEN_BAD_ARGUMENT &&
+            strstr(message, "the archive's ocean was not observed since the last analysis") != NULL,
+        "observations that are left out, and outside the archive's ocean", message);
+
+  /* Two of precision 4, and two of precision 16. */
+  check(icegen_observe_f64(ice, "T", "sic", 3, sic, errors, valid, message, sizeof message) == ICEGEN_SUCCESS &&
+            icegen_observe_f32(ice, "T", "sic", 3, single, sure, valid, message, sizeof message) == ICEGEN_SUCCESS,
+        "observe", message);
+  check(icegen_analyse(ice, 1, 1, 1, 1800, 60, message, sizeof message) == ICEGEN_BAD_ARGUMENT, "year", message);
+  double received[3] = {-1, -1, -1};
+  signed char there[3];
+  check(icegen_receive_f64(ice, "T", "sic", 1, 3, received, there, message, sizeof message) == ICEGEN_BAD_ARGUMENT &&
+            strstr(message, "slot 1 is empty") != NULL,
+        "a refused analysis leaves its slot empty", message);
+  check(icegen_analyse(ice, 1, 1, 3, 2001, 60, message, sizeof message) == ICEGEN_SUCCESS,
+        "what was observed is still there", message);
+  check(icegen_analyse(ice, 2, 1, 3, 2001, 60, message, sizeof message) == ICEGEN_BAD_ARGUMENT,
+        "an analysis takes what was observed", message);
+  check(icegen_receive_f64(ice, "T", "sic", 2, 3, received, there, message, sizeof message) == ICEGEN_SUCCESS &&
+            received[0] == (double)(float)(0.998 * 0.9) && received[1] == -1 && received[2] == received[0],
+        "the mean, weighted by precision", message);
+  check(icegen_receive_f64(ice, "T", "sic", 0, 3, received, there, message, sizeof message) == ICEGEN_BAD_ARGUMENT &&
+            strstr(message, "member is 0; the request was for 1 to 3") != NULL,
+        "an analysis has no member 0", message);
+  check(icegen_receive_f64(ice, "T", "sic_increment", 1, 3, received, there, message, sizeof message) ==
+                ICEGEN_BAD_ARGUMENT &&
+            strstr(message, "sic_increment is known after perturb; slot 1 holds a request") != NULL,
+        "an analysis has no increments", message);
+
+  /* On the 15th each member takes half a second. The same observations again are not generated again, others are. */
+  int ready = -1;
+  for (int again = 0; again < 3; ++again) {
+    icegen_observe_f64(ice, "T", "sic", 3, sic, errors, valid, message, sizeof message);
+    if (again == 2) icegen_observe_f32(ice, "T", "sit", 3, single, sure, valid, message, sizeof message);
+    check(icegen_analyse(ice, 1, 1, 1, 2001, 15, message, sizeof message) == ICEGEN_SUCCESS, "analyse", message);
+    check(icegen_test(ice, 1, &ready, message, sizeof message) == ICEGEN_SUCCESS && ready == (again == 1),
+          "the same analysis is not generated again", message);
+    check(icegen_receive_f64(ice, "T", "sic", 1, 3, received, there, message, sizeof message) == ICEGEN_SUCCESS,
+          "receive", message);
+  }
+  icegen_observe_f64(ice, "T", "sic", 3, sic, errors, valid, message, sizeof message);
+  icegen_analyse(ice, 1, 1, 1, 2001, 13, message, sizeof message);
+  check(icegen_receive_f64(ice, "T", "sic", 1, 3, received, there, message, sizeof message) == ICEGEN_BACKEND_ERROR,
+        "an analysis that fails", message);
+  test_most_observations(ice, valid);
+  check(icegen_close(&ice, message, sizeof message) == ICEGEN_SUCCESS, "close", message);
+}
+
 int main(int argc, char **argv) {
   MPI_Init(&argc, &argv);
   if (argc != 3) return 2;
@@ -249,6 +377,7 @@ int main(int argc, char **argv) {
 
   test_order(argv[1], argv[2]);
   test_perturb(argv[1], argv[2]);
+  test_observe(argv[1], argv[2]);
   MPI_Finalize();
   printf("%s\n", failures == 0 ? "all checks passed" : "some checks failed");
   return failures != 0;

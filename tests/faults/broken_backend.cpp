@@ -108,6 +108,6 @@ void destroy(void *) { throw std::runtime_error("as planned"); }
 }  // namespace
 
 extern "C" __attribute__((visibility("default"))) const icegen_backend *icegen_backend_v2(void) {
-  static const icegen_backend backend = {create, generate, destroy, nullptr};
+  static const icegen_backend backend = {create, generate, destroy, nullptr, nullptr};
   return &backend;
 }

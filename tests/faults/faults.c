@@ -101,15 +101,19 @@ static void test_exceptions(void) {
   expect(icegen_close(&ice, message, sizeof message), ICEGEN_SUCCESS, "", "close, which throws in the backend");
 }
 
-/* The backend generates, but has no function that perturbs. */
+/* The backend generates, but has no function that perturbs or takes observations. */
 static void test_no_perturbation(void) {
   icegen_emulator *ice = opened("");
-  const double given = 0.5;
+  const double given = 0.5, error = 0.1;
   const signed char first = rank == 0;
   double value;
   expect(icegen_give_f64(ice, "pole", "sic", 1, &given, &first, message, sizeof message), ICEGEN_SUCCESS, "", "give");
   expect(icegen_perturb(ice, 1, 1, 2, 0.5, 2001, 20, message, sizeof message), ICEGEN_SUCCESS, "", "perturb");
   expect(receive(ice, 1, &value), ICEGEN_BACKEND_ERROR, "this backend cannot perturb", "no perturbation");
+  expect(icegen_observe_f64(ice, "pole", "sic", 1, &given, &error, &first, message, sizeof message), ICEGEN_SUCCESS, "",
+         "observe");
+  expect(icegen_analyse(ice, 1, 1, 2, 2001, 20, message, sizeof message), ICEGEN_SUCCESS, "", "analyse");
+  expect(receive(ice, 1, &value), ICEGEN_BACKEND_ERROR, "this backend takes no observations", "no analysis");
   request(ice, 20);
   expect(receive(ice, 2, &value), ICEGEN_SUCCESS, "", "the next request");
   icegen_close(&ice, message, sizeof message);

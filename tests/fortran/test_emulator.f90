@@ -30,6 +30,7 @@ program test_emulator
   call test_targets()
   call test_state()
   call test_perturb()
+  call test_observe()
   call test_categories()
 
   call MPI_Allreduce(MPI_IN_PLACE, failures, 1, MPI_INTEGER, MPI_SUM, MPI_COMM_WORLD, ierr)
@@ -487,6 +488,78 @@ contains
     call expect(1, 'an archive of contract 1 cannot perturb', 'an archive of contract 1')
     call ice%close(ierr)
   end subroutine test_perturb
+
+  !> Observations, and members that agree with them, on the model of the tiny archive.
+  subroutine test_observe()
+    type(icegen_emulator) :: ice
+    integer, parameter :: n = 12
+    real(real64) :: lon(n), lat(n), seen(2, n), errors(n), free(n), changed(n), again(n)
+    logical :: halo(2, n), valid(n)
+    integer :: i
+
+    ! As in test_perturb.
+    lon = [((i - 1)*36.0_real64, i=1, n)]
+    lat = 84.0_real64 + rank
+    seen(1, :) = 0.05_real64
+    seen(2, :) = ieee_value(seen(1, 1), ieee_quiet_nan)
+    seen(2, 1:n - 2) = 0.25_real64
+    errors = 0.015625_real64
+    halo(:, :n - 2) = .true.
+    halo(:, n - 1:) = .false.
+
+    call ice%observe('T', 'sic', seen(1, :), errors, ierr, errmsg)
+    call expect(1, 'not open', 'observe before open')
+    call ice%analyse(1, 2001, 60, ierr, errmsg)
+    call expect(1, 'not open', 'analyse before open')
+    call ice%open(MPI_COMM_WORLD, trim(folder)//'/icegen.nml', ierr, errmsg)
+    call ice%add_target('T', lon, lat, ierr, errmsg)
+    call ice%analyse(1, 2001, 60, ierr, errmsg)
+    call expect(1, "the archive's ocean was not observed", 'analyse nothing')
+    call ice%observe('T', 'sic', seen(1, :), errors(:3), ierr, errmsg)
+    call expect(1, "target 'T' has 12 points here; the arrays hold -1", 'errors of another size')
+    call ice%observe('T', 'sic', seen(1, :), errors, ierr, errmsg, valid=halo(1, :3))
+    call expect(1, "target 'T' has 12 points here; the arrays hold -1", 'validity of another size')
+    call ice%observe('T', 'sit', seen(2, :), errors, ierr, errmsg)
+    call expect(1, 'sit of point 11 is', 'not a number')
+    call ice%observe('T', 'sic', seen(1, :), -errors, ierr, errmsg)
+    call expect(1, 'the error of sic of point 1 is -0.015625; wanted 0.001 to 10', 'negative errors')
+    call ice%observe('T', 'sic', seen(1, :), errors, ierr, errmsg, halo(1, :))
+    call expect(0, '', 'observe every second number of an array')
+    call ice%observe('T', 'sit', seen(2, :), errors, ierr, errmsg, halo(2, :))
+    call expect(0, '', 'halos are left out')
+    call ice%analyse(2, 2001, 400, ierr, errmsg)
+    call expect(1, 'day_of_year is 400', 'no such day')
+    call ice%analyse(2, 2001, 60, ierr, errmsg, slot=3, first_member=5)
+    call expect(0, '', 'analyse')
+    call ice%receive('T', 'sic', 6, changed, valid, ierr, errmsg, slot=3)
+    call expect(0, '', 'a member')
+    call ice%receive('T', 'sic', 0, again, valid, ierr, errmsg, slot=3)
+    call expect(1, 'member is 0; the request was for 5 to 6', 'member 0')
+    call ice%request(1, 2001, 60, ierr, errmsg, first_member=6)
+    call ice%receive('T', 'sic', 6, free, valid, ierr, errmsg)
+    call check(sum(abs(changed(:n - 2) - seen(1, :n - 2))) < sum(abs(free(:n - 2) - seen(1, :n - 2))), &
+      'a member is nearer to what was observed')
+
+    ! The same in another order and precision, with arrays that are contiguous and others.
+    call ice%observe('T', 'sit', real(seen(2, :), real32), real(errors, real32), ierr, errmsg, halo(2, :))
+    call expect(0, '', 'observe in single precision')
+    seen(2, :) = errors
+    call ice%observe('T', 'sic', seen(1, :), seen(2, :), ierr, errmsg, halo(1, :))
+    call ice%analyse(2, 2001, 60, ierr, errmsg, first_member=5)
+    call ice%receive('T', 'sic', 6, again, valid, ierr, errmsg)
+    call expect(0, '', 'the same member')
+    call check(all(abs(again - changed) <= 0), 'neither order nor precision changes it')
+    call ice%close(ierr)
+
+    call write_namelist('&icegen_nml archive = "'//trim(folder)//'/first_contract.pt" /')
+    call ice%open(MPI_COMM_WORLD, scratch(), ierr, errmsg)
+    call ice%add_target('T', lon, lat, ierr, errmsg)
+    call ice%observe('T', 'sic', seen(1, :), errors, ierr, errmsg)
+    call expect(1, 'this archive takes no observations; export it again', 'an archive of contract 1')
+    call ice%analyse(1, 2001, 60, ierr, errmsg)
+    call expect(1, 'this archive takes no observations; export it again', 'an archive of contract 1')
+    call ice%close(ierr)
+  end subroutine test_observe
 
   subroutine test_categories()
     real(real64), parameter :: bounds(0:5) = [0.0_real64, 0.6445_real64, 1.3914_real64, 2.4702_real64, 4.5673_real64, &

@@ -13,6 +13,8 @@ C     TEST_EXTERNALS FOLDER, a folder made by tests/tiny.py.
       COMMON /SEAICE/ AREA, HEFF
       REAL*4 AREA4(0:NX+1, 0:NY+1)
       REAL*8 AREA2(0:NX+1, 0:NY+1), DAREA(0:NX+1, 0:NY+1)
+      REAL*8 ERR8(0:NX+1, 0:NY+1)
+      REAL*4 ERR4(0:NX+1, 0:NY+1)
       LOGICAL OK(0:NX+1, 0:NY+1), OWN(0:NX+1, 0:NY+1), READY
       CHARACTER*512 FOLDER, MSG
       CHARACTER*256 STATE
@@ -124,6 +126,33 @@ C     The tile's own points are given, its halo is left out.
       IF (IERR .NE. 0) CALL FAILED('receive an increment', NFAIL)
       IF (DAREA(1, NY) .NE. AREA(1, NY) - AREA2(1, NY))
      &  CALL FAILED('an increment', NFAIL)
+C     What the tile's own points observe.
+      DO J = 0, NY + 1
+        DO I = 0, NX + 1
+          AREA2(I, J) = 2.D0
+          IF (OWN(I, J)) AREA2(I, J) = 0.25D0
+          ERR8(I, J) = 0.015D0
+          ERR4(I, J) = 0.125
+        END DO
+      END DO
+      CALL ICEGEN_ANALYSE(IH, 1, 1, 1, 2001, 60, IERR)
+      CALL ICEGEN_MESSAGE(IH, MSG)
+      IF (IERR .NE. 1 .OR. INDEX(MSG, 'was not observed') .EQ. 0)
+     &  CALL FAILED('analyse nothing', NFAIL)
+      CALL ICEGEN_OBSERVE(IH, 'T', 'sic', -1, AREA2, ERR8, OWN, IERR)
+      IF (IERR .NE. 1) CALL FAILED('observe a negative N', NFAIL)
+      CALL ICEGEN_OBSERVE(IH, 'T', 'sic', N, AREA2, ERR8, OWN, IERR)
+      IF (IERR .NE. 0) CALL FAILED('observe', NFAIL)
+      CALL ICEGEN_OBSERVE_R4(IH, 'T', 'sit', N, AREA4, ERR4, OWN, IERR)
+      IF (IERR .NE. 0) CALL FAILED('observe_r4', NFAIL)
+      CALL ICEGEN_ANALYSE(IH, 1, 1, 1, 2001, 60, IERR)
+      IF (IERR .NE. 0) CALL FAILED('analyse', NFAIL)
+      CALL ICEGEN_RECEIVE(IH, 'T', 'sit', 1, N, AREA2, OK, IERR)
+      IF (IERR .NE. 0) CALL FAILED('receive an analysis', NFAIL)
+      CALL ICEGEN_REQUEST(IH, 1, 2001, 60, IERR)
+      CALL ICEGEN_RECEIVE(IH, 'T', 'sit', 1, N, AREA, OK, IERR)
+      IF (AREA2(1, NY) .EQ. AREA(1, NY))
+     &  CALL FAILED('observations change a sample', NFAIL)
       CALL ICEGEN_ADD_TARGET_BY(IH, 'N', N, XC, YC, 'degrees',
      &                          'nearest', 50.D0, IERR)
       IF (IERR .NE. 0) CALL FAILED('add_target_by', NFAIL)

@@ -30,6 +30,7 @@ struct Request {
   int first_member, members, day;
   double level = -1;  // of a perturbation
   Given near = {};
+  double least = 2, most = -1;  // of the concentrations that an analysis takes
 };
 
 struct Record {  // of one emulator
@@ -37,6 +38,7 @@ struct Record {  // of one emulator
   std::map<std::string, std::int64_t> targets;  // how many points they have
   std::map<int, Request> slots;
   std::map<std::string, Given> given;  // since the last perturbation, by variable
+  double least = 2, most = -1;         // observed since the last analysis, of both variables
   bool by_date = false, perturbs = false;
 };
 
@@ -67,8 +69,12 @@ class Caller {
         give(record);
       else if (choice < 16)
         perturb(record);
-      else
+      else if (choice < 19)
         receive(record);
+      else if (choice < 20)
+        observe(record);
+      else
+        analyse(record);
     }
   }
 
@@ -163,33 +169,73 @@ class Caller {
       record.slots.erase(a.slot);  // a refused request empties its slot
   }
 
-  void give(Record &record) {
-    const char *target = one_of(kTargets), *variable = one_of(kGiven);
-    const auto points = target == nullptr ? record.targets.end() : record.targets.find(target);
+  // A field that is given or observed.
+  struct Passed {
+    const char *target, *variable;
+    std::int64_t n;
+    std::vector<double> doubles;
+    std::vector<float> singles;
+    std::vector<signed char> flags;
+    bool no_values, no_flags, single, fine;
+    Given given;
+
+    const double *values() const { return no_values ? nullptr : doubles.data(); }
+    const float *single_values() const { return no_values ? nullptr : singles.data(); }
+    const signed char *valid() const { return no_flags ? nullptr : flags.data(); }
+  };
+  Passed passed(const Record &record) {
+    Passed p = {};
+    p.target = one_of(kTargets), p.variable = one_of(kGiven);
+    const auto points = p.target == nullptr ? record.targets.end() : record.targets.find(p.target);
     const bool known = record.handle != nullptr && points != record.targets.end();
-    const std::int64_t n = known && !seldom() ? points->second : whole(-1, 6);
-    Given given = {whole(0, 8) / 8.0, target == nullptr ? "" : target};
-    std::vector<double> values(std::max<std::int64_t>(n, 0), given.value);
-    std::vector<signed char> valid(values.size(), 1);
-    const bool no_valid = fuzz_.ConsumeBool(), no_values = seldom(), single = fuzz_.ConsumeBool();
-    bool fine = known && n == points->second && !(no_values && n > 0) && variable != nullptr;
-    fine = fine && (std::strcmp(variable, "sic") == 0 || (std::strcmp(variable, "sit") == 0 && record.perturbs)) &&
-           record.given.count(variable) == 0;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      if (seldom()) valid[i] = 0;
-      if (!no_valid && valid[i] == 0) given.target.clear();
+    p.n = known && !seldom() ? points->second : whole(-1, 6);
+    p.given = {whole(0, 8) / 8.0, p.target == nullptr ? "" : p.target};
+    p.doubles.assign(std::max<std::int64_t>(p.n, 0), p.given.value);
+    p.flags.assign(p.doubles.size(), 1);
+    p.no_flags = fuzz_.ConsumeBool(), p.no_values = seldom(), p.single = fuzz_.ConsumeBool();
+    p.fine = known && p.n == points->second && !(p.no_values && p.n > 0) && p.variable != nullptr;
+    p.fine =
+        p.fine && (std::strcmp(p.variable, "sic") == 0 || (std::strcmp(p.variable, "sit") == 0 && record.perturbs));
+    for (std::size_t i = 0; i < p.doubles.size(); ++i) {
+      if (seldom()) p.flags[i] = 0;
+      if (!p.no_flags && p.flags[i] == 0) p.given.target.clear();
       if (!seldom()) continue;
-      values[i] = fuzz_.ConsumeBool() ? std::nan("") : 1e9;
-      fine = fine && !no_valid && valid[i] == 0;
+      p.doubles[i] = fuzz_.ConsumeBool() ? std::nan("") : 1e9;
+      p.fine = p.fine && !p.no_flags && p.flags[i] == 0;
     }
-    const std::vector<float> singles(values.begin(), values.end());
-    const signed char *mask = no_valid ? nullptr : valid.data();
-    call(single ? icegen_give_f32(record.handle, target, variable, n, no_values ? nullptr : singles.data(), mask,
-                                  message_, sizeof message_)
-                : icegen_give_f64(record.handle, target, variable, n, no_values ? nullptr : values.data(), mask,
-                                  message_, sizeof message_),
+    p.singles.assign(p.doubles.begin(), p.doubles.end());
+    return p;
+  }
+
+  void give(Record &record) {
+    const Passed p = passed(record);
+    const bool fine = p.fine && record.given.count(p.variable) == 0;
+    call(p.single ? icegen_give_f32(record.handle, p.target, p.variable, p.n, p.single_values(), p.valid(), message_,
+                                    sizeof message_)
+                  : icegen_give_f64(record.handle, p.target, p.variable, p.n, p.values(), p.valid(), message_,
+                                    sizeof message_),
          fine);
-    if (fine) record.given[variable] = given;
+    if (fine) record.given[p.variable] = p.given;
+  }
+
+  void observe(Record &record) {
+    const Passed p = passed(record);
+    std::vector<double> errors(p.doubles.size(), fuzz_.ConsumeBool() ? 0.5 : 1);
+    const bool no_errors = seldom();
+    bool fine = p.fine && record.perturbs && !(no_errors && p.n > 0);
+    for (std::size_t i = 0; i < errors.size(); ++i) {
+      if (!seldom()) continue;
+      errors[i] = fuzz_.ConsumeBool() ? std::nan("") : whole(-9, 0);
+      fine = fine && !p.no_flags && p.flags[i] == 0;
+    }
+    const std::vector<float> singles(errors.begin(), errors.end());
+    call(p.single ? icegen_observe_f32(record.handle, p.target, p.variable, p.n, p.single_values(),
+                                       no_errors ? nullptr : singles.data(), p.valid(), message_, sizeof message_)
+                  : icegen_observe_f64(record.handle, p.target, p.variable, p.n, p.values(),
+                                       no_errors ? nullptr : errors.data(), p.valid(), message_, sizeof message_),
+         fine);
+    if (!fine) return;
+    record.least = std::min(record.least, p.given.value), record.most = std::max(record.most, p.given.value);
   }
 
   void perturb(Record &record) {
@@ -203,6 +249,20 @@ class Caller {
     if (!fine) return;  // what was given stays
     record.slots[a.slot] = {a.first_member, a.members, record.by_date ? a.day : 0, level, record.given["sic"]};
     record.given.clear();
+  }
+
+  void analyse(Record &record) {
+    const Asked a = asked(record);
+    const int status =
+        icegen_analyse(record.handle, a.slot, a.first_member, a.members, a.year, a.day, message_, sizeof message_);
+    bool fine = a.fine && record.perturbs && record.most >= 0;
+    // Which points lie on the archive's ocean, the record does not know.
+    if (fine && std::strstr(message_, "ocean was not observed") != nullptr) fine = false;
+    call(status, fine);
+    record.slots.erase(a.slot);
+    if (!fine) return;  // what was observed stays
+    record.slots[a.slot] = {a.first_member, a.members, record.by_date ? a.day : 0, -1, {}, record.least, record.most};
+    record.least = 2, record.most = -1;
   }
 
   void test(Record &record) {
@@ -251,6 +311,10 @@ class Caller {
         require(value >= std::min(most, 0.0) - 1e-5 && value <= std::max(most, 0.0) + 1e-5,
                 "values near the given ones", std::to_string(value));
         if (near.target == target) require(std::abs(value - most) < 1e-5, "the given ones", std::to_string(value));
+      } else if (valid[i] == 1 && state && request->second.most >= 0) {
+        const double part = 1 - member / 1000.0;
+        require(value >= request->second.least * part - 1e-3 && value <= request->second.most * part + 1e-3,
+                "the mean of observations", std::to_string(value));
       } else if (valid[i] == 1 && state)
         require(std::abs(value - (100 * member + request->second.day) / 1e5) < 1e-6, "the values of the member",
                 std::to_string(value));

@@ -33,6 +33,7 @@ def metadata(grid: dict, variables: tuple[str, ...], conditional: bool, contract
         "condition": [{"id": name, "range": values} for name, values in ranges.items()],
         "sampler": {"steps": 4},
         "grid": {"shape": [ROWS, COLUMNS]} | grid,
+        "observations": {"states": 1} if contract > 1 else {},
     }
     return json.dumps(description, separators=(",", ":")).encode()
 
@@ -56,7 +57,7 @@ def zipped(entries: dict[str, bytes]) -> bytes:
 
 
 def perturbations() -> bytes:
-    """Choices of fuzz_capi.cpp that lead to members near given ice, which any bytes seldom do."""
+    """Choices of fuzz_capi.cpp that lead to members near given or observed ice, which any bytes seldom do."""
     first, rest = [0], 1  # the first of two emulators; a 1 keeps what seldom happens from happening
     name = [rest, 0]  # the first of the words
     opened = [*first, 0, 1, rest, 1, 1, 1, 0, 0, 0, 0]
@@ -69,9 +70,12 @@ def perturbations() -> bytes:
         for which in (0, 1, 2)
         for member, single in ((0, 0), (2, 1))
     ]
+    observed = [[*first, 19, *name, rest, which, rest, 4, 1, rest, 0, *[rest] * 8, 0, *[rest] * 5] for which in (0, 1)]
+    analysed = [*first, 20, 1, rest, 0, rest, 3, rest, rest, 1]
     calls = [opened, target]
     for request in perturbed:
         calls += [*given, request, *received]
+    calls += [*observed, analysed, received[0], received[1]]
     return bytes(byte for call in calls for byte in call)[::-1]  # read from the back
 
 

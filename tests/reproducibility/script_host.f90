@@ -9,6 +9,8 @@
 !>   request SLOT FIRST MEMBERS YEAR DAY
 !>   give TARGET VARIABLE FILE           real64 values in the order of POINTS, NaN where not valid; halos are left out
 !>   perturb SLOT FIRST MEMBERS LEVEL YEAR DAY
+!>   observe TARGET VARIABLE FILE        real64 pairs (value, error); otherwise as `give`
+!>   analyse SLOT FIRST MEMBERS YEAR DAY
 !>   receive SLOT TARGET VARIABLE MEMBER
 !>   get_state FILE
 !>   set_state FILE
@@ -113,6 +115,10 @@ contains
     case ('perturb')
       read (words(5), *) level
       call ice%perturb(number(4), level, number(6), number(7), ierr, errmsg, slot=number(2), first_member=number(3))
+    case ('observe')
+      call observe(trim(words(2)), trim(words(3)), trim(words(4)))
+    case ('analyse')
+      call ice%analyse(number(4), number(5), number(6), ierr, errmsg, slot=number(2), first_member=number(3))
     case ('receive')
       call receive(number(2), trim(words(3)), trim(words(4)), number(5))
     case ('get_state')
@@ -191,6 +197,23 @@ contains
       call ice%give(name, variable, mine, ierr, errmsg, valid)
     end associate
   end subroutine give
+
+  subroutine observe(name, variable, path)
+    character(len=*), intent(in) :: name, variable, path
+    real(real64), allocatable :: values(:, :), mine(:, :)
+    logical, allocatable :: valid(:)
+    integer :: file
+    associate (target => targets(target_named(name)))
+      allocate (values(2, target%n))
+      open (newunit=file, file=path, access='stream', form='unformatted', status='old', action='read')
+      read (file) values
+      close (file)
+      mine = values(:, target%mine)
+      valid = target%own .and. .not. ieee_is_nan(mine(1, :))
+      where (.not. valid) mine(1, :) = huge(1.0_real64)
+      call ice%observe(name, variable, mine(1, :), mine(2, :), ierr, errmsg, valid)
+    end associate
+  end subroutine observe
 
   subroutine receive(slot, name, variable, member)
     integer, intent(in) :: slot, member

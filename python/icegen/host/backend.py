@@ -31,6 +31,9 @@ class _Functions(ctypes.Structure):
         ("perturb", ctypes.CFUNCTYPE(
             ctypes.c_int, _handle, _floats, _floats, _size, ctypes.c_double, ctypes.c_int64, ctypes.c_int64, _int64s,
             ctypes.c_int64, _int64s, ctypes.c_int64, ctypes.c_int, ctypes.c_int64, _floats, _size, _text, _size)),
+        ("analyse", ctypes.CFUNCTYPE(
+            ctypes.c_int, _handle, _floats, _floats, _size, ctypes.c_int64, ctypes.c_int64, _int64s, ctypes.c_int64,
+            _int64s, ctypes.c_int64, ctypes.c_int, ctypes.c_int64, _floats, _size, _text, _size)),
     )  # fmt: skip
 
 
@@ -82,14 +85,7 @@ class Backend:
         condition: year and day of year, or none;  time, history: of the noise, as `icegen.archive.dates` makes them;
         steps: of the sampler; 0: the archive's default.
         """
-        numbers, seen = (np.array(values, np.int64) for values in (members, condition))
-        states = np.empty((len(numbers), *self.shape), np.float32)
-        self._call(
-            self._functions.generate, self._model, seed, len(numbers), numbers.ctypes.data_as(_int64s), len(seen),
-            seen.ctypes.data_as(_int64s), time, int(history), steps or self.metadata["sampler"]["steps"],
-            states.ctypes.data_as(_floats), states.size,
-        )  # fmt: skip
-        return states
+        return self._states(self._functions.generate, (), members, seed, condition, time, history, steps)
 
     def perturb(
         self,
@@ -109,16 +105,55 @@ class Backend:
         given: [variable, y, x], physical units, taken where ``weight`` (the same shape) is above 0.
         level: 0 to 1, the spread of the members over that of `generate`.  The other arguments are those of `generate`.
         """
-        fields = [np.ascontiguousarray(field, np.float32) for field in (given, weight)]
-        for name, field in zip(("given", "weight"), fields, strict=True):
-            if field.shape != self.shape:
-                raise ValueError(f"{name} has shape {field.shape}; wanted {self.shape}")
+        further = (*self._fields(given=given, weight=weight), level)
+        return self._states(self._functions.perturb, further, members, seed, condition, time, history, steps)
+
+    def analyse(
+        self,
+        observed: np.ndarray,
+        precision: np.ndarray,
+        members: Sequence[int],
+        *,
+        seed: int = 0,
+        condition: Sequence[int] = (),
+        time: int = 1025,
+        history: bool = False,
+        steps: int = 0,
+    ) -> np.ndarray:
+        """States of members that agree with observations, float32 [member, variable, y, x].
+
+        observed: [variable, y, x], physical units, taken where ``precision`` (the same shape), one over the variance of
+        its error, is above 0.  The other arguments are those of `generate`.
+        """
+        further = self._fields(observed=observed, precision=precision)
+        return self._states(self._functions.analyse, further, members, seed, condition, time, history, steps)
+
+    def _fields(self, **fields: np.ndarray) -> tuple[object, ...]:
+        """The arguments that stand for two fields of all variables."""
+        arrays = [np.ascontiguousarray(field, np.float32) for field in fields.values()]
+        for name, array in zip(fields, arrays, strict=True):
+            if array.shape != self.shape:
+                raise ValueError(f"{name} has shape {array.shape}; wanted {self.shape}")
+        return (*(array.ctypes.data_as(_floats) for array in arrays), arrays[0].size)
+
+    def _states(
+        self,
+        function: Callable[..., int],
+        further: tuple[object, ...],
+        members: Sequence[int],
+        seed: int,
+        condition: Sequence[int],
+        time: int,
+        history: bool,
+        steps: int,
+    ) -> np.ndarray:
+        """The states that a function of the backend makes. further: its arguments before those of `generate`."""
         numbers, seen = (np.array(values, np.int64) for values in (members, condition))
         states = np.empty((len(numbers), *self.shape), np.float32)
         self._call(
-            self._functions.perturb, self._model, *(field.ctypes.data_as(_floats) for field in fields), fields[0].size,
-            level, seed, len(numbers), numbers.ctypes.data_as(_int64s), len(seen), seen.ctypes.data_as(_int64s), time,
-            int(history), steps or self.metadata["sampler"]["steps"], states.ctypes.data_as(_floats), states.size,
+            function, self._model, *further, seed, len(numbers), numbers.ctypes.data_as(_int64s), len(seen),
+            seen.ctypes.data_as(_int64s), time, int(history), steps or self.metadata["sampler"]["steps"],
+            states.ctypes.data_as(_floats), states.size,
         )  # fmt: skip
         return states
 

@@ -92,6 +92,31 @@ class Emulator:
         """
         _call("perturb", self._open, members, level, year, day_of_year, slot, first_member)
 
+    def observe(
+        self, target: str, variable: str, values: ArrayLike, errors: ArrayLike, valid: ArrayLike | None = None
+    ) -> None:
+        """Pass observations of a variable, with which the members of `analyse` agree.
+
+        target: as given to `add_target`.
+        variable: of the archive, such as ``sic``, but not of its drift.
+        values: in the archive's units and within its bounds, of the shape of the target's points.
+        errors: standard deviation of each value's error, 0.001 to 10 in the same unit; one number if all are the same.
+        valid: false where a point is left out; by default, points with NaN are.
+        All ranks together pass each observation once. Calls for other targets, other variables, or the same again, add
+        to what was observed since the last analysis.
+        """
+        values = np.ascontiguousarray(values, np.float64).ravel()
+        deviations = np.full(values.shape, errors) if np.ndim(errors) == 0 else np.asarray(errors, np.float64).ravel()
+        taken = ~np.isnan(values) if valid is None else np.asarray(valid, bool).ravel()
+        _call("observe", self._open, target, variable, values, deviations, taken.astype(np.int32))
+
+    def analyse(self, members: int, year: int, day_of_year: int, *, slot: int = 1, first_member: int = 1) -> None:
+        """Ask for a sample whose members agree with what was observed since the last analysis, within its errors.
+
+        Returns at once, as `request` does.
+        """
+        _call("analyse", self._open, members, year, day_of_year, slot, first_member)
+
     def ready(self, slot: int = 1) -> bool:
         """Whether the request in a slot is done, without waiting for it."""
         return bool(_call("test", self._open, slot))

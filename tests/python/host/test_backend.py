@@ -8,6 +8,7 @@ import icegen
 from compiled import BUILD, require_built
 from icegen.archive.dates import time_of
 from icegen.host.backend import Backend, BackendError
+from observations import analysed
 from perturbations import near, own_ice
 
 
@@ -45,6 +46,26 @@ def test_the_same_bits_near_a_state(tiny):
             model.perturb(given, weight, 1.5, [1], **key)
     with Backend(tiny / "first_contract.pt") as model, pytest.raises(BackendError, match="this archive cannot perturb"):
         model.perturb(given, weight, 0.6, [1], **key)
+
+
+def test_the_same_bits_with_observations(tiny):
+    """Also where other observations follow, or the same at another date, because a gain is kept."""
+    archive = icegen.load(tiny / "tiny.pt")
+    ocean, lat = archive.grid.ocean, archive.grid.lonlat[1]
+    precision = np.stack([np.where(ocean & (lat > 75), 25, 0), np.where(ocean & (lat > 80), 4, 0)]).astype(np.float32)
+    observed = np.full(precision.shape, 0.5, np.float32)
+    with Backend(tiny / "tiny.pt") as model:
+        for seen, day in ((precision, 75), (precision[::-1].copy(), 75), (precision, 75), (precision, 250)):
+            key = {"condition": (2001, day), "time": time_of(2001, day, "continuous"), "history": True}
+            states = model.analyse(observed, seen, [1, 4], seed=7, **key)
+            np.testing.assert_array_equal(states, analysed(archive, observed, seen, [1, 4], 7, 2001, day))
+        with pytest.raises(ValueError, match=r"precision has shape \(40, 56\); wanted \(2, 40, 56\)"):
+            model.analyse(observed, precision[0], [1], **key)
+    with (
+        Backend(tiny / "first_contract.pt") as model,
+        pytest.raises(BackendError, match="this archive takes no observ"),
+    ):
+        model.analyse(observed, precision, [1], **key)
 
 
 @pytest.mark.parametrize(

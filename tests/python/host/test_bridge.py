@@ -11,6 +11,7 @@ import pytest
 
 import icegen
 from compiled import BUILD, ENVIRONMENT, require_built
+from observations import analysed, cell_fields
 from perturbations import as_taken, near, own_ice
 
 EXTENSION = BUILD / "lib" / f"_icegen_flat{sysconfig.get_config_var('EXT_SUFFIX')}"
@@ -87,6 +88,27 @@ def test_perturb(bridge, ice, tiny):
         ice.receive("cells", "sic_increment", 1)
 
 
+def test_analyse(bridge, ice, tiny):
+    """The bits of the module at the archive's own cells, where NaN and what is not valid are not observed."""
+    archive = icegen.load(tiny / "tiny.pt")
+    lon, lat = archive.grid.lonlat
+    own = own_ice(lon, lat)
+    near_pole = lat > 78
+    errors = 0.1 + 0.01 * (90 - lat)
+    ice.add_target("cells", lon, lat)
+    ice.observe("cells", "sic", np.where(near_pole, own["sic"], np.nan), 0.05)
+    ice.observe("cells", "sit", own["sit"], errors, valid=near_pole)
+    ice.analyse(2, 2001, 75, slot=4, first_member=8)
+    cells = np.flatnonzero(near_pole & archive.grid.ocean)
+    sic, sit = (own[v].ravel()[cells] for v in ("sic", "sit"))
+    points = [[(cells, sic, np.full(cells.shape, 0.05))], [(cells, sit, errors.ravel()[cells])]]
+    states = analysed(archive, *cell_fields(lat.shape, points), [9], 7, 2001, 75)
+    for variable, state in zip(("sic", "sit"), np.where(archive.grid.ocean, states[0], np.nan), strict=True):
+        np.testing.assert_array_equal(ice.receive("cells", variable, 9, slot=4).reshape(lat.shape), state)
+    with pytest.raises(bridge.BridgeError, match="the archive's ocean was not observed since the last analysis"):
+        ice.analyse(1, 2001, 75)
+
+
 def test_no_points(ice):
     ice.add_target("none", [], [])
     ice.request(1, 2001, 75)
@@ -116,6 +138,8 @@ def test_a_target_that_is_removed(bridge, ice):
         (lambda ice: ice.give("nowhere", "sic", [0.5]), "nowhere"),
         (lambda ice: ice.perturb(1, 0.5, 2001, 75), "no field was given"),
         (lambda ice: ice.perturb(1, 1.01, 2001, 75), "level is 1.01; wanted 0 to 1"),
+        (lambda ice: ice.observe("nowhere", "sic", [0.5], [0.1]), "nowhere"),
+        (lambda ice: ice.analyse(1, 2001, 75), "the archive's ocean was not observed"),
     ],
 )
 def test_refusals_are_exceptions_and_leave_it_usable(bridge, ice, call, words):
