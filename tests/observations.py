@@ -37,6 +37,6 @@ def analysed(
         gain = module.kalman_gain(fields[1], condition)
         for member in members:
             noise = module.noise(seed, torch.tensor([member]), torch.tensor([when]), True)
-            state = module.decode(module.solve(noise, condition, archive.default_steps), module.latent_noise)
-            states.append(module.analyse(state, *fields, gain, seed, member, when)[0].numpy())
+            latent = module.solve(noise, condition, archive.default_steps)
+            states.append(module.analyse(latent, *fields, gain, seed, member, when)[0].numpy())
     return np.stack(states)

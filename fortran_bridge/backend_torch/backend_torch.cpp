@@ -223,12 +223,11 @@ struct Wanted {
   }
 };
 
-// Sample members. change: takes decoded states [n, variable, y, x] and the number of the first among the wanted ones,
-// and returns the states that are wanted.
-template <class Change>
-void sample(Model &model, const Wanted &wanted, const Change &change) {
+// Sample members. decode: takes their latents [n, z, y/f, x/f] and the number of the first among the wanted ones, and
+// returns their states.
+template <class Decode>
+void sample(Model &model, const Wanted &wanted, const Decode &decode) {
   const auto numbers = torch::from_blob(const_cast<int64_t *>(wanted.member), {wanted.members}, torch::kLong);
-  const c10::IValue latent_noise = model.module.attr("latent_noise");
   // A CPU samples the members one by one, so that the bits of a member do not depend on the others.
   const int64_t together = model.device.is_cpu() ? 1 : wanted.members;
   for (int64_t first = 0; first < wanted.members; first += together) {
@@ -236,9 +235,8 @@ void sample(Model &model, const Wanted &wanted, const Change &change) {
     const auto some = numbers.narrow(0, first, together);
     const auto noise = draw(model, wanted.seed, some, of_these, wanted.time, wanted.history);
     const auto latent = (model.records ? replay : solve)(model, noise, of_these.to(model.device), wanted.steps);
-    const auto decoded = model.run("decode", {latent, latent_noise});
     // A non-blocking copy from a GPU uses pinned memory.
-    const torch::Tensor states = change(decoded, first).contiguous().to(torch::kCPU, torch::kFloat, true);
+    const torch::Tensor states = decode(latent, first).contiguous().to(torch::kCPU, torch::kFloat, true);
     model.stream.synchronize();
     const auto count = static_cast<size_t>(states.numel());
     TORCH_CHECK(static_cast<int64_t>(count) * (wanted.members / together) == static_cast<int64_t>(wanted.state_size),
@@ -266,7 +264,9 @@ int generate(void *handle, int64_t seed, int64_t members, const int64_t *member,
     c10::InferenceMode inference;
     const c10::StreamGuard guard(model.stream);
     const Wanted wanted = {seed, members, member, conditions, condition, time, history != 0, steps, state, state_size};
-    sample(model, wanted, [](const torch::Tensor &states, int64_t) { return states; });
+    sample(model, wanted, [&](const torch::Tensor &latent, int64_t) {
+      return model.run("decode", {latent, model.module.attr("latent_noise")});
+    });
   });
 }
 
@@ -315,11 +315,11 @@ int analyse(void *handle, const float *observed, const float *weight, size_t obs
     key.append(reinterpret_cast<const char *>(condition), static_cast<size_t>(conditions) * sizeof *condition);
     torch::Tensor &gain = model.gains[key];
     if (!gain.defined()) gain = model.run("kalman_gain", {precision, wanted.date()});
-    sample(model, wanted, [&](const torch::Tensor &states, int64_t first) {
+    sample(model, wanted, [&](const torch::Tensor &latent, int64_t first) {
       std::vector<torch::Tensor> analysed;
-      for (int64_t i = 0; i < states.size(0); ++i)
+      for (int64_t i = 0; i < latent.size(0); ++i)
         analysed.push_back(
-            model.run("analyse", {states.narrow(0, i, 1), values, precision, gain, seed, member[first + i], time}));
+            model.run("analyse", {latent.narrow(0, i, 1), values, precision, gain, seed, member[first + i], time}));
       return torch::cat(analysed);
     });
   });
