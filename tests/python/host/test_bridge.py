@@ -7,6 +7,7 @@ import sys
 import sysconfig
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import icegen
@@ -103,8 +104,17 @@ def test_analyse(bridge, ice, tiny):
     sic, sit = (own[v].ravel()[cells] for v in ("sic", "sit"))
     points = [[(cells, sic, np.full(cells.shape, 0.05))], [(cells, sit, errors.ravel()[cells])]]
     states = analysed(archive, *cell_fields(lat.shape, points), [9], 7, 2001, 75)
+    places = {"longitude": lon.ravel()[cells], "latitude": lat.ravel()[cells]}
+    table = pd.concat(
+        [
+            pd.DataFrame(places | {"variable": "sic", "value": sic, "error": 0.05}),
+            pd.DataFrame(places | {"variable": "sit", "value": sit, "error": errors.ravel()[cells]}),
+        ]
+    )
+    of_table = archive.sample([9], seed=7, year=2001, day_of_year=75, observations=table)
     for variable, state in zip(("sic", "sit"), np.where(archive.grid.ocean, states[0], np.nan), strict=True):
         np.testing.assert_array_equal(ice.receive("cells", variable, 9, slot=4).reshape(lat.shape), state)
+        np.testing.assert_array_equal(of_table[variable][0], state)
     with pytest.raises(bridge.BridgeError, match="the archive's ocean was not observed since the last analysis"):
         ice.analyse(1, 2001, 75)
 
