@@ -40,7 +40,9 @@ struct Model {
   bool records;        // the sampler's work is recorded and replayed
   DeviceClaim claim;   // keeps other models off the GPU
   Recent<std::array<int64_t, 3>, std::shared_ptr<Recording>, 4> recordings;  // key: members, conditions, steps
-  Recent<std::string, torch::Tensor, 1> gains;  // of observations, which all batches of a request share
+  // What all batches of a request share, by a text of all bytes that it depends on.
+  Recent<std::string, torch::Tensor, 1> gains;                 // of observations
+  Recent<std::string, std::array<torch::Tensor, 2>, 1> given;  // a given state, completed, and its latent
 
   torch::Tensor run(const char *method, std::vector<c10::IValue> arguments) {
     return module.get_method(method)(std::move(arguments)).toTensor();
@@ -200,7 +202,7 @@ int create(const char *archive, const char *device, int device_index, const char
     const bool half = std::string(precision) == "bfloat16";
     const bool records = recording_wanted() && !where.is_cpu();
     auto made =
-        std::make_unique<Model>(Model{std::move(module), where, stream, half, records, std::move(claim), {}, {}});
+        std::make_unique<Model>(Model{std::move(module), where, stream, half, records, std::move(claim), {}, {}, {}});
     warm_up(*made);
     *model = made.release();
   });
@@ -256,6 +258,8 @@ torch::Tensor field(Model &model, const float *values, size_t size) {
   return whole.reshape(shape).unsqueeze(0).to(model.device);
 }
 
+std::string bytes(const void *values, size_t size) { return {static_cast<const char *>(values), size}; }
+
 int generate(void *handle, int64_t seed, int64_t members, const int64_t *member, int64_t conditions,
              const int64_t *condition, int64_t time, int history, int64_t steps, float *state, size_t state_size,
              char *message, size_t size) {
@@ -283,9 +287,13 @@ int perturb(void *handle, const float *given, const float *weight, size_t given_
     const auto on_device = date.to(model.device);
     TORCH_CHECK(given_size * members == state_size, "there are ", state_size, " values for ", members,
                 " members; wanted ", given_size * members);
-    const auto whole =
-        model.run("complete", {field(model, given, given_size), field(model, weight, given_size), on_device});
-    const auto latent = model.run("encode", {whole});
+    auto &[whole, latent] =
+        model.given[bytes(given, given_size * sizeof *given) + bytes(weight, given_size * sizeof *weight) +
+                    bytes(condition, static_cast<size_t>(conditions) * sizeof *condition)];
+    if (!latent.defined()) {
+      whole = model.run("complete", {field(model, given, given_size), field(model, weight, given_size), on_device});
+      latent = model.run("encode", {whole});
+    }
     for (int64_t i = 0; i < members; ++i) {
       auto made = whole;
       if (member[i] != 0 && level > 0) {
@@ -311,9 +319,8 @@ int analyse(void *handle, const float *observed, const float *weight, size_t obs
     const c10::StreamGuard guard(model.stream);
     const Wanted wanted = {seed, members, member, conditions, condition, time, history != 0, steps, state, state_size};
     const auto values = field(model, observed, observed_size), precision = field(model, weight, observed_size);
-    std::string key(reinterpret_cast<const char *>(weight), observed_size * sizeof *weight);
-    key.append(reinterpret_cast<const char *>(condition), static_cast<size_t>(conditions) * sizeof *condition);
-    torch::Tensor &gain = model.gains[key];
+    torch::Tensor &gain = model.gains[bytes(weight, observed_size * sizeof *weight) +
+                                      bytes(condition, static_cast<size_t>(conditions) * sizeof *condition)];
     if (!gain.defined()) gain = model.run("kalman_gain", {precision, wanted.date()});
     sample(model, wanted, [&](const torch::Tensor &latent, int64_t first) {
       std::vector<torch::Tensor> analysed;
