@@ -14,7 +14,7 @@ program test_serial
     lat(n) = [90.0_real64, 85.0_real64, -60.0_real64]
   type(icegen_emulator) :: ice
   character(len=512) :: folder, backend, errmsg
-  real(real64) :: field(n), again(n), nothing(0)
+  real(real64) :: field(n), again(n), free(n), nothing(0)
   logical :: valid(n), none(0)
   integer :: handle, ierr, failures
 
@@ -49,15 +49,16 @@ program test_serial
   call check(ierr == 0, 'perturb: '//trim(errmsg))
   call ice%receive('T', 'sic', 1, again, valid, ierr, errmsg, slot=2)
   call check(all(abs(again(:2) - 0.75_real64) < 1e-6_real64), 'level 0 gives the given ice: '//trim(errmsg))
-  call ice%perturb(1, 0.3_real64, 2001, 75, ierr, errmsg)
-  call check(ierr == 1 .and. index(errmsg, 'no field was given') > 0, 'perturb again: '//trim(errmsg))
-  call ice%observe('T', 'sic', [0.25_real64, 0.25_real64, 9.0_real64], spread(0.05_real64, 1, 3), ierr, errmsg, valid)
+  call ice%observe('T', 'sit', [0.25_real64, 0.25_real64, 9.0_real64], spread(0.05_real64, 1, n), ierr, errmsg, valid)
   call check(ierr == 0, 'observe: '//trim(errmsg))
   call ice%analyse(1, 2001, 75, ierr, errmsg, slot=2, first_member=2)
   call check(ierr == 0, 'analyse: '//trim(errmsg))
-  call ice%receive('T', 'sic', 2, again, valid, ierr, errmsg, slot=2)
-  call check(ierr == 0 .and. sum(abs(again(:2) - 0.25_real64)) < sum(abs(field(:2) - 0.25_real64)), &
-    'nearer to what was observed: '//trim(errmsg))
+  call ice%receive('T', 'sit', 2, again, valid, ierr, errmsg, slot=2)
+  call check(ierr == 0, 'receive an analysis: '//trim(errmsg))
+  call ice%receive('T', 'sit', 2, free, valid, ierr, errmsg)
+  call check(sum(abs(again(:2) - 0.25_real64)) < sum(abs(free(:2) - 0.25_real64)), 'nearer to what was observed')
+  call ice%perturb(1, 0.3_real64, 2001, 75, ierr, errmsg)
+  call check(ierr == 1 .and. index(errmsg, 'no field was given') > 0, 'perturb again: '//trim(errmsg))
   call ice%remove_target('none', ierr, errmsg)
   call check(ierr == 0, 'remove_target: '//trim(errmsg))
   call ice%receive('none', 'sic', 2, nothing, none, ierr, errmsg)
