@@ -99,7 +99,7 @@ def observations_of(source: Table, archive: Description) -> Observations:
             kept = of_variable[rows]
             weight = share[kept] / error[rows[kept]] ** 2
             for total, terms in zip(sums[:, i], (weight * value[rows[kept]], weight), strict=True):
-                np.add.at(total, cells[kept], np.floor(terms / UNIT + 0.5).astype(np.int64))
+                np.add.at(total, cells[kept], np.rint(terms / UNIT).astype(np.int64))
     seen = sums[1] >= LEAST / UNIT
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(seen, sums[0] / sums[1], 0.0)
