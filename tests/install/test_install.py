@@ -73,6 +73,21 @@ def test_perturbing_host(outside):
     assert (np.diff(spread) > 0).all()
 
 
+def test_observing_host(outside):
+    """The example with observations: the members that agree with them are others than the samples, on any ranks."""
+    if not outside.mpi:
+        pytest.skip("a build without MPI")
+    flags = outside.pkg_config("--cflags", "--libs")
+    outside.run(configured("MPI_Fortran_COMPILER"), EXAMPLES / "observe.f90", "-o", "observe", *flags)
+    told = [mpirun(ranks, outside.folder / "observe", outside.namelist, 2001) for ranks in (1, 2)]
+    assert all(run.returncode == 0 for run in told), told[1].stdout + told[1].stderr
+    assert [line.split()[0] for line in told[0].stdout.splitlines()] == ["samples", "observed"]
+    volumes = np.array([[line.split()[1:] for line in run.stdout.splitlines()] for run in told], float)
+    assert volumes.shape == (2, 2, 4)
+    np.testing.assert_allclose(volumes[0], volumes[1], atol=0.0011)  # sums differ in their last bits
+    assert (np.abs(volumes[0, 0] - volumes[0, 1]) > 0.01).all()
+
+
 def test_python_host(outside, year, monkeypatch):
     """The example in Python, through icegen.bridge."""
     if configured("ICEGEN_PYTHON") != "ON":
