@@ -229,6 +229,7 @@ COMMANDS = [
     Case("usage: precision of TorchScript", "export runs --data x.nc --out x.pt --precision bfloat16", ("Usage: icegen", "--precision is for --backend aoti"), status=2),
     Case("usage: archive calibrated anew", "export {tiny}/tiny.pt --backend aoti --config observed --out x.pt", ("tiny.pt is an archive", "takes no --config, no --ema, and --set only with --data"), status=2),
     Case("usage: change of what is trained", "export runs --data x.nc --set denoiser.heads=2 --out x.pt", ("--set denoiser.heads=2 is fixed by training; wanted one of sampler.*, history.*, observations.*, calibration.*",), status=2),
+    Case("usage: calibration of an archive", "export {tiny}/tiny.pt --data x.nc --set calibration.gain=true --out x.pt", ("--set calibration.gain=true is fixed by training; wanted one of sampler.*, history.*, observations.*",), status=2),
     Case("usage: archive of an archive", "export {tiny}/tiny.pt --out x.pt", ("tiny.pt is an archive", "takes --data, or --backend aoti without --name"), status=2),
     Case("usage: number in words", "sample --members many --years 2001 --out x", ("Usage: icegen", "'many' is not a valid integer"), status=2),
     Case("usage: no thread", "sample --threads 0 --years 2001 --out x", ("Usage: icegen", "0 is not in the range x>=1"), status=2),

@@ -96,8 +96,7 @@ def build_model(
     for parameter in model.parameters():
         parameter.requires_grad_(False)
         parameter.copy_(parameter.half())
-    # Convolutions run faster on channels_last weights; the archive keeps the layout.
-    model = model.to(device).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]  # undeclared form
+    model = _in_channels_last(model, device).eval()
     if config.space == "latent":
         calibrate(model, data, config.calibration)
     fit_covariance(model, data, config.observations)
@@ -152,14 +151,20 @@ def export_again(
     model, config = rebuild(source, settings.sampler if settings else None)
     if settings is not None:
         config = dataclasses.replace(config, **_fitted_without_calibration(settings))
-    model = model.to(device)
+    model = _in_channels_last(model, device)
     if data.thickness is not None:
         model.constrain_thickness(**thickness_constraint(data.variables, data.thickness))
     fit_covariance(model, data, config.observations)
     fit_history(model, data, config.history)
-    kept = source.metadata["provenance"]
-    commands = "\n".join(text for text in (kept.get("commands", ""), commands) if text)
-    return _write(out, model, config, data, name, kept | {"commands": commands}, score)
+    of_this_export = ("configuration", "icegen", "git_revision", "torch")
+    kept = {key: value for key, value in source.metadata["provenance"].items() if key not in of_this_export}
+    kept["commands"] = "\n".join(text for text in (kept.get("commands", ""), commands) if text)
+    return _write(out, model, config, data, name, kept, score)
+
+
+def _in_channels_last(model: GenerativeModel, device: torch.device | str) -> GenerativeModel:
+    """The model on a device. Convolutions run faster on channels_last weights; archives keep the layout."""
+    return model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # undeclared form
 
 
 def _fitted_without_calibration(settings: Config) -> dict[str, Any]:

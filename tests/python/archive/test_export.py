@@ -161,6 +161,27 @@ def test_how_it_samples_can_be_chosen_at_export(tiny, prepared, tmp_path):
     assert metadata["provenance"]["configuration"]["denoiser"]["eofs"] == 4, "what was trained stays as it was"
 
 
+def test_an_archive_is_exported_again_with_other_settings(icegen, tiny, prepared, tmp_path):
+    """What export sets is changed; the networks and the calibration stay."""
+    changes = ("sampler.steps=4", "sampler.inflation=[1.5]", "sampler.inflation_noise=2", "observations.length=500")
+    fit = ("history.corrections=0", "history.dates=1", "history.members=2")
+    options = [word for change in (*changes, *fit) for word in ("--set", change)]
+    status, _, errors = icegen(
+        "export", tiny / "tiny.pt", "--data", tiny / "prepared.nc", "--samples", 0, "--out", "again.pt", *options
+    )
+    assert status == 0, errors
+    before, after = archive.load(tiny / "tiny.pt"), archive.load(tmp_path / "again.pt")
+    assert after.default_steps == 4
+    assert after.metadata["observations"]["length"] == 500
+    assert after.metadata["provenance"]["configuration"]["sampler"]["inflation"] == [1.5]
+    assert after.module.inflation.tolist() == [1.5] * len(before.module.denoiser.eofs)
+    kernels = [[p for p in a.module.parameters() if p.dim() == 4 and p.shape[2] == 3] for a in (before, after)]
+    assert all(torch.equal(*same) for same in zip(*kernels, strict=True))
+    assert all(p.is_contiguous(memory_format=torch.channels_last) for p in kernels[1])
+    assert torch.equal(before.module.gain, after.module.gain)
+    assert not torch.equal(*(a.generate([1], seed=3, steps=4) for a in (before, after)))
+
+
 def test_export_twice_gives_the_same_samples(tiny, prepared, tmp_path):
     export.export(tiny, prepared, tmp_path / "a.pt", name="tiny")
     a, b = (archive.load(path).generate([1], seed=3) for path in (tmp_path / "a.pt", tiny / "tiny.pt"))
