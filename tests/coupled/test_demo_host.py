@@ -48,6 +48,7 @@ def test_writes_a_year_of_sea_ice(run):
         assert [(t.year, t.month, t.day) for t in times] == [(2001, month, 15) for month in range(1, 13)]
 
 
+@pytest.mark.long
 def test_perturbs_its_own_ice(run):
     """At level 0 all members are the host's ice, as the archive's grid has it; their spread grows with the level."""
     ice = {}

@@ -101,6 +101,7 @@ def test_python_host(outside, year, monkeypatch):
     assert "year is 1900" in finished.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["", "-fdefault-real-8"])
 def test_first_ensemble_of_pdaf(outside, kind):
     """The call-back, compiled with both kinds of REAL, against PDAF's interface: members at the ranks' points."""

@@ -69,6 +69,7 @@ def test_cannot_stop_or_print_or_start_mpi():
     assert any(name.startswith("MPI_") for name in wanted) == (configured("ICEGEN_MPI") == "ON")
 
 
+@pytest.mark.long
 def test_says_nothing(tiny, tmp_path):
     """Neither calls that succeed nor those that are refused write to standard output or standard error."""
     if configured("ICEGEN_MPI") != "ON":

@@ -135,6 +135,7 @@ def elsewhere(archive, tmp_path_factory) -> dict[str, dict[str, np.ndarray]]:
     return heard
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["degrees", "fine", "half"])
 def test_on_other_grids(elsewhere, archive, name):
     """The same bits in both decompositions; the given ice comes back, but for what the archive's cells do not hold."""

@@ -44,6 +44,7 @@ def contents(out) -> dict[str, bytes]:
     return {path.parent.name: path.read_bytes() for path in out.glob("member_*/iced.nc")}
 
 
+@pytest.mark.long
 def test_the_same_files_on_any_number_of_ranks(tiny, tmp_path):
     require_built(BUILD / "lib/libicegen.so")
     write_cice(tmp_path / "iced.nc", write_pop_grid(tmp_path / "grid.nc"), format="NETCDF3_64BIT_OFFSET")

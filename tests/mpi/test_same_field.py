@@ -98,6 +98,7 @@ def test_half_the_precision(tmp_path, tiny, archive):
     np.testing.assert_array_equal(fields[:, ocean], expected[:, ocean].astype(np.float64))
 
 
+@pytest.mark.long
 def test_between_the_cells(tmp_path, tiny, archive, states):
     """At a host's own points: bilinear between ocean cells, the same bits on all numbers of ranks."""
     lon, lat = np.meshgrid(np.arange(-180.0, 180.0, 7.3), np.arange(58.0, 90.0, 1.7))

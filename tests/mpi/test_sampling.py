@@ -52,6 +52,7 @@ def alone(tiny, tmp_path_factory):
     return contents(folder)
 
 
+@pytest.mark.long
 def test_identical_files(tiny, tmp_path, alone):
     """On three ranks; test_killed_and_resumed has two."""
     run = sample(3, tiny, tmp_path / "out", *REQUEST)

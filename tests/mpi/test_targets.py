@@ -99,6 +99,7 @@ def test_constant_and_linear(tmp_path, land, points):
     np.testing.assert_allclose(sit[inside][open_sea], exact, rtol=2e-7)
 
 
+@pytest.mark.long
 def test_units_and_longitudes(tmp_path, land, points):
     fields = {"sic": np.cos(0.3 * ROW) * np.sin(0.2 * COLUMN)}
     archive = archives.write(tmp_path / "a.pt", archives.projected(X, Y), fields, ~land)
@@ -188,6 +189,7 @@ def test_curvilinear(tmp_path, points):
     np.testing.assert_array_equal(at_centres, np.where(ocean, OWN_LON.astype(np.float32), -1))
 
 
+@pytest.mark.long
 def test_grid_refusals(tmp_path):
     for grid, lonlat, words in [
         ({"shape": [50, 70]}, None, "has 0 bytes of coordinates (lonlat.f8); wanted 56000"),
@@ -341,6 +343,7 @@ def test_any_number_of_ranks(request, tmp_path, land, points, method):
         np.testing.assert_array_equal(more, one)
 
 
+@pytest.mark.long
 def test_without_condition(tmp_path):
     """An archive without conditions takes any date; the namelist can leave out the condition of others."""
     fields = {"sic": np.ones(ROW.shape)}

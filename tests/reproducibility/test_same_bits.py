@@ -101,6 +101,7 @@ def played(archive, tmp_path_factory) -> dict[str, np.ndarray]:
     return dict(zip(CASES, np.split(play(script, 8, folder), ends[:-1]), strict=True))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", CASES)
 def test_same_key_same_bits(played, archive, state, case):
     fields = expected(CASES[case][-1], archive, state)

@@ -79,6 +79,7 @@ def test_observations_on_land_and_outside_are_left_out_with_a_warning(loaded, ca
     assert "2 of 3 observations lie on land or outside" in caplog.text
 
 
+@pytest.mark.long
 def test_a_million_observations(loaded):
     cells = np.random.default_rng(0).choice(np.flatnonzero(loaded.grid.ocean), 1_000_000)
     found = observations_of(table(loaded, cells, 0.5, 0.001), loaded.description)

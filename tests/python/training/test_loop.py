@@ -475,6 +475,7 @@ def test_a_loss_on_one_device_that_is_not_finite_ends_all_with_one_message(tiny,
     assert re.fullmatch(r"icegen: the loss is (nan|inf) at step \d+; the last checkpoint is kept", errors[0])
 
 
+@pytest.mark.long
 def test_refuses_a_batch_that_devices_cannot_share(tiny, tmp_path):
     command = train_command("diffusion", tiny, start(tiny, tmp_path / "run", "diffusion"), "--devices", "2")
     command += ["--config", "tiny", "--set", "diffusion_training.batch=3"]
