@@ -278,6 +278,8 @@ void Emulator::perturb(int slot, int first_member, int members, double level, in
 
 void Emulator::require_takes_observations() const {
   if (!archive_.takes_observations) fail(ICEGEN_BAD_ARGUMENT, "this archive takes no observations; export it again");
+  if (!archive_.conditions.empty() && !key_.dates.condition)
+    fail(ICEGEN_BAD_ARGUMENT, "condition is 'none'; wanted 'date', because observations belong to one");
 }
 
 void Emulator::observe(const char *target, const char *variable, std::int64_t n, const HostReals &values,

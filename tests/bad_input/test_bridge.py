@@ -564,6 +564,17 @@ def test_archives_that_take_no_observations(tmp_path, further):
     assert closed.status == 0
 
 
+def test_observations_without_a_date(tmp_path):
+    """Their covariance is that of a day of the year, which a namelist with condition = 'none' does not give."""
+    archive = bridge.write_archive(tmp_path / "good.pt", contract=2, observations={"states": 9})
+    bridge.namelist(tmp_path / "good.nml", archive=str(archive), condition="none", history="independent")
+    calls = ["observe T sic 3 .5,.5,.5 .1,.1,.1", "analyse 2 1 2 2001 60"]
+    lines = [*(line.format(folder=tmp_path) for line in GOOD), *calls, "close"]
+    *_, observed, analysed, _ = bridge.answers(tmp_path, [line.split() for line in lines], ranks=2)
+    words = "condition is 'none'; wanted 'date', because observations belong to one"
+    assert [(observed.status, observed.text), (analysed.status, analysed.text)] == [(ARGUMENT, words)] * 2
+
+
 def test_an_emulator_that_failed_to_open_says_why(tmp_path):
     bridge.namelist(tmp_path / "bad.nml", archive="nowhere.pt")
     calls = [

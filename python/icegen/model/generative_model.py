@@ -279,6 +279,8 @@ class GenerativeModel(nn.Module):
         """
         if self.covariance is None:
             raise ValueError("this archive takes no observations")
+        if self.conditional and condition.shape[1] == 0:
+            raise ValueError("observations belong to a date; wanted a condition [1, 2]")
         day_of_year = float(condition[0, 1]) if condition.shape[1] > 0 else 0.0
         return self.covariance(precision[0] * self.ocean[0], self.ocean[0], day_of_year)
 
