@@ -66,15 +66,17 @@ program demo_host
 
   if (rank == 0) call print_header()
   do month = 1, 12
-    if (config%level < 0) then
-      call ice%request(config%members, config%year, day_of(month), ierr, errmsg)
-      call stop_on_error(ierr, errmsg)
-    else
+    if (config%level >= 0) then
       call give('sic')
       call give('sit')
       call ice%perturb(config%members, config%level, config%year, day_of(month), ierr, errmsg)
-      call stop_on_error(ierr, errmsg)
+    else if (config%error > 0) then
+      call observe('sic')
+      call ice%analyse(config%members, config%year, day_of(month), ierr, errmsg)
+    else
+      call ice%request(config%members, config%year, day_of(month), ierr, errmsg)
     end if
+    call stop_on_error(ierr, errmsg)
 
     ! The host's own physics would run here, while the sea ice is generated.
 
@@ -104,22 +106,45 @@ contains
     day_of = days_before_month(config%year, month) + middle
   end function day_of
 
-  !> Gives one field of the host's own ice to icegen. A model has computed its own; here, another member stands for it.
+  !> Gives one field of the host's own ice to icegen.
   subroutine give(name)
     character(len=*), intent(in) :: name
-    integer, parameter :: slot = 2
-    integer :: other
     real(real64) :: own(grid%points)
     logical :: valid(grid%points)
 
-    other = config%members + 1
-    call ice%request(1, config%year, day_of(month), ierr, errmsg, slot, first_member=other)
-    call stop_on_error(ierr, errmsg)
-    call ice%receive(target_name, name, other, own, valid, ierr, errmsg, slot)
-    call stop_on_error(ierr, errmsg)
+    call other_member(name, own, valid)
     call ice%give(target_name, name, own, ierr, errmsg, valid)
     call stop_on_error(ierr, errmsg)
   end subroutine give
+
+  !> Tells icegen what was observed at every tenth column of the grid.
+  subroutine observe(name)
+    character(len=*), intent(in) :: name
+    integer, parameter :: every = 10
+    real(real64) :: values(grid%points)
+    logical :: valid(grid%points)
+
+    call other_member(name, values, valid)
+    valid = valid .and. mod(int(grid%own_lon*grid%nlon/360), every) == 0
+    call ice%observe(target_name, name, values, spread(config%error, 1, grid%points), ierr, errmsg, valid)
+    call stop_on_error(ierr, errmsg)
+  end subroutine observe
+
+  !> One field of another member. It stands for the ice that a model has computed, or for what was observed.
+  subroutine other_member(name, values, valid)
+    character(len=*), intent(in) :: name
+    real(real64), intent(out) :: values(:)
+    logical, intent(out) :: valid(:)
+    integer, parameter :: slot = 2
+    integer :: other
+
+    other = config%members + 1
+    values = 0.0_real64
+    call ice%request(1, config%year, day_of(month), ierr, errmsg, slot, first_member=other)
+    call stop_on_error(ierr, errmsg)
+    call ice%receive(target_name, name, other, values, valid, ierr, errmsg, slot)
+    call stop_on_error(ierr, errmsg)
+  end subroutine other_member
 
   !> Takes one member's field of this month from icegen and passes it on to the file.
   subroutine receive(name, member, values)

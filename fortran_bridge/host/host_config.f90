@@ -23,6 +23,8 @@ module host_config
     integer :: members = 3
     !> 0 to 1: the members lie this far from the host's own ice; below 0: they are generated from the date alone
     real(real64) :: level = -1.0_real64
+    !> above 0: the members agree with concentrations that the host observed with this error; 0: it observed nothing
+    real(real64) :: error = 0.0_real64
     !> NetCDF file to write
     character(len=path_length) :: output = 'demo_host.nc'
     !> File that holds &icegen_nml; blank: the file that holds &host_nml
@@ -58,6 +60,7 @@ contains
     config%year = numbers(4)
     config%members = numbers(5)
     call MPI_Bcast(config%level, 1, MPI_DOUBLE_PRECISION, 0, comm, status)
+    call MPI_Bcast(config%error, 1, MPI_DOUBLE_PRECISION, 0, comm, status)
     call MPI_Bcast(config%output, path_length, MPI_CHARACTER, 0, comm, status)
     call MPI_Bcast(config%icegen_config, path_length, MPI_CHARACTER, 0, comm, status)
   end subroutine read_config
@@ -69,17 +72,18 @@ contains
     integer, intent(out) :: ierr
     character(len=*), intent(inout) :: errmsg
     integer :: nlon, nlat, year, members, unit, status
-    real(real64) :: level
+    real(real64) :: level, error
     ! One character more than a path may have, to notice one that is cut off.
     character(len=path_length + 1) :: output, icegen_config
     character(len=message_length) :: reason
-    namelist /host_nml/ nlon, nlat, year, members, level, output, icegen_config
+    namelist /host_nml/ nlon, nlat, year, members, level, error, output, icegen_config
 
     nlon = config%nlon
     nlat = config%nlat
     year = config%year
     members = config%members
     level = config%level
+    error = config%error
     output = config%output
     icegen_config = config%icegen_config
 
@@ -108,6 +112,7 @@ contains
     config%year = year
     config%members = members
     config%level = level
+    config%error = error
     config%output = output(:path_length)
     config%icegen_config = icegen_config(:path_length)
     if (len_trim(icegen_config) == 0) config%icegen_config = path
@@ -131,6 +136,10 @@ contains
       write (reason, '(a, i0, a)') 'members = ', config%members, ', wanted at least 1'
     else if (.not. config%level <= 1) then
       write (reason, '(a, g0.4, a)') 'level = ', config%level, ', wanted 0 to 1, or less than 0'
+    else if (.not. (config%error >= 0 .and. config%error <= 1)) then
+      write (reason, '(a, g0.4, a)') 'error = ', config%error, ', wanted 0 to 1'
+    else if (config%level >= 0 .and. config%error > 0) then
+      reason = 'level and error are both given, wanted one of them'
     else if (len_trim(config%output) == 0) then
       reason = 'output is blank, wanted the path of the NetCDF file'
     end if

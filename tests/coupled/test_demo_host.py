@@ -64,6 +64,21 @@ def test_perturbs_its_own_ice(run):
     assert 0 < departure < np.abs(ice[1.0] - ice[0.0]).mean()
 
 
+@pytest.mark.long
+def test_agrees_with_what_it_observed(run):
+    """Members are nearer to each other where all of them agree with the same observations, on any number of ranks."""
+    ice = []
+    for ranks, host in ((2, ""), (2, ", error = 0.02"), (3, ", error = 0.02")):
+        process, path = run(ranks=ranks, host=host, name=f"{ranks}{len(host)}.nc")
+        assert process.returncode == 0, process.stdout + process.stderr
+        with netCDF4.Dataset(path) as nc:
+            ice.append(nc["sic"][:])
+    free, observed, same = ice
+    np.testing.assert_array_equal(observed, same)
+    spread = [np.abs(sic[:, 0, :, ::10] - sic[:, 1, :, ::10]).mean() for sic in (free, observed)]
+    assert spread[1] < 0.7 * spread[0]
+
+
 def contents(path):
     """All variables of a file, with fill values where they are missing."""
     with netCDF4.Dataset(path) as nc:
@@ -95,6 +110,9 @@ def test_any_number_of_ranks_and_any_compiler_options_write_the_same_file(run):
         ({"host": ", mambers = 3"}, "mambers"),
         ({"host": ", members = 0"}, "members"),
         ({"host": ", level = 1.5"}, "level = 1.500, wanted 0 to 1, or less than 0"),
+        ({"host": ", error = -0.1"}, "error = -0.1000, wanted 0 to 1"),
+        ({"host": ", error = 0.1, level = 0.5"}, "level and error are both given, wanted one of them"),
+        ({"host": ", error = 0.1", "archive": "first_contract.pt"}, "this archive takes no observations"),
         ({"host": ", level = 0.5", "archive": "first_contract.pt"}, "an archive of contract 1 cannot perturb"),
         ({"host": ", year = 1900"}, "year is 1900; this archive takes 2000 to 2002"),
         ({"name": "no/folder/seaice.nc"}, "seaice.nc"),
