@@ -5,7 +5,7 @@ import io
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -13,9 +13,10 @@ import xarray as xr
 from torch import Tensor
 
 from icegen.archive.cf_dataset import Origin, to_dataset
-from icegen.archive.dates import condition_of, history_named, time_of
+from icegen.archive.dates import condition_of, history_named
 from icegen.archive.format import CONTRACT, Description, read, require_sha256
 from icegen.archive.given import state_of
+from icegen.archive.key import Key, ResolvedKey
 from icegen.archive.observations import Observations, Table, observations_of
 from icegen.data.consistency import ThicknessRange
 
@@ -82,55 +83,37 @@ class Archive:
             samples of the climate of the date, given these observations.
         Raises ValueError for a request the archive cannot honour.
         """
-        numbers = list(range(1, members + 1)) if isinstance(members, int | np.integer) else [int(m) for m in members]
+        key = Key(seed=seed, year=year, day_of_year=day_of_year, steps=steps, history=history, years=years)
+        numbers = _numbers(members)
         observed = None if observations is None else observations_of(observations, self.description)
-        states = self.generate(
-            numbers, seed=seed, year=year, day_of_year=day_of_year, steps=steps, history=history, years=years,
-            observations=observed,
-        )  # fmt: skip
-        origin = self.origin(seed, self.default_steps if steps is None else steps, history, years, observed)
-        return to_dataset(states.cpu().numpy(), origin, numbers, year, day_of_year)
+        states = self.generate(numbers, observations=observed, **key)
+        return to_dataset(states.cpu().numpy(), self.origin(observed, **key), numbers, year, day_of_year)
 
-    def origin(
-        self,
-        seed: int,
-        steps: int,
-        history: str | None = None,
-        years: str | int = "given",
-        observations: Observations | None = None,
-    ) -> Origin:
+    def origin(self, observations: Observations | None = None, **key: Unpack[Key]) -> Origin:
         """What a dataset of this archive's states says of where they come from."""
-        history = history_named(history, self.contract)
+        resolved = self.resolve([1], **key)
         digest = observations.digest if observations else "none"
-        return Origin(self.description, seed, steps, self.precision, history, str(years), digest)
+        years = str(key.get("years", "given"))
+        return Origin(self.description, resolved.seed, resolved.steps, self.precision, resolved.history, years, digest)
 
-    def generate(
-        self,
-        members: list[int],
-        *,
-        seed: int = 0,
-        year: int | None = None,
-        day_of_year: int | None = None,
-        steps: int | None = None,
-        history: str | None = None,
-        years: str | int = "given",
-        observations: Observations | None = None,
-    ) -> Tensor:
-        """The states themselves: float32 [member, variable, y, x], physical units, 0 on land."""
-        latents = self.latents(members, seed, year, day_of_year, steps, history, years)
+    def generate(self, members: list[int], *, observations: Observations | None = None, **key: Unpack[Key]) -> Tensor:
+        """The states themselves: float32 [member, variable, y, x], physical units, 0 on land.
+
+        key: as of `sample`.
+        """
+        resolved = self.resolve(members, **key)
+        latents = self.latents(members, **key)
         # One by one, so that the bits of a member do not depend on its companions.
         with torch.inference_mode():
             if observations is None:
                 return torch.cat([self.module.decode(latent, self.module.latent_noise) for latent in latents])
-            condition = condition_of(self.metadata["condition"], year, day_of_year, years)
-            self.require_observable(condition)
-            time = time_of(year, day_of_year, history_named(history, self.contract))
+            self.require_observable(resolved.condition)
             value, precision = (
                 torch.from_numpy(field)[None].to(self.device) for field in (observations.value, observations.precision)
             )
-            gain = self._gain_of(observations, precision, condition)
+            gain = self._gain_of(observations, precision, resolved.condition)
             return torch.cat([
-                self.module.analyse(latent, value, precision, gain, seed, member, time)
+                self.module.analyse(latent, value, precision, gain, resolved.seed, member, resolved.time)
                 for member, latent in zip(members, latents, strict=True)
             ])  # fmt: skip
 
@@ -148,26 +131,11 @@ class Archive:
         if self.metadata["condition"] and not condition:
             raise ValueError("observations belong to a date; wanted year and day_of_year")
 
-    def latents(
-        self,
-        members: list[int],
-        seed: int = 0,
-        year: int | None = None,
-        day_of_year: int | None = None,
-        steps: int | None = None,
-        history: str | None = None,
-        years: str | int = "given",
-    ) -> Iterator[Tensor]:
+    def latents(self, members: list[int], **key: Unpack[Key]) -> Iterator[Tensor]:
         """The standardised latents of states, float32 [1, z, y/8, x/8], one member after the other."""
-        steps = self.default_steps if steps is None else steps
-        self.check_request(members, seed, year, day_of_year, steps, history, years)
-        history = history_named(history, self.contract)
-        condition = condition_of(self.metadata["condition"], year, day_of_year, years)
+        resolved = self.resolve(members, **key)
         for member in members:
-            yield sample_latent(
-                self.module, self.contract, self.device, self.precision, seed=seed, member=member, condition=condition,
-                date=(year, day_of_year), history=history, steps=steps,
-            )  # fmt: skip
+            yield sample_latent(self.module, self.contract, self.device, self.precision, member, resolved)
 
     def perturb(
         self,
@@ -194,37 +162,23 @@ class Archive:
         year, day_of_year: the date; by default that of the state, if it has one.
         The other arguments are those of `sample`. Raises ValueError for a request the archive cannot honour.
         """
-        numbers = list(range(1, members + 1)) if isinstance(members, int | np.integer) else [int(m) for m in members]
+        numbers = _numbers(members)
         if not isinstance(state, np.ndarray):
             state, date = state_of(state, self.description)
             if year is None and day_of_year is None and self.metadata["condition"]:
                 year, day_of_year = date
-        states = self.near(
-            state, numbers, level=level, seed=seed, year=year, day_of_year=day_of_year, steps=steps, history=history,
-            years=years,
-        )  # fmt: skip
-        origin = self.origin(seed, self.default_steps if steps is None else steps, history, years)
-        dataset = to_dataset(states.cpu().numpy(), origin, numbers, year, day_of_year)
+        key = Key(seed=seed, year=year, day_of_year=day_of_year, steps=steps, history=history, years=years)
+        states = self.near(state, numbers, level=level, **key)
+        dataset = to_dataset(states.cpu().numpy(), self.origin(**key), numbers, year, day_of_year)
         dataset.attrs["icegen_level"] = np.float64(level)
         return dataset
 
     @torch.inference_mode()
-    def near(
-        self,
-        state: np.ndarray,
-        members: list[int],
-        *,
-        level: float,
-        seed: int = 0,
-        year: int | None = None,
-        day_of_year: int | None = None,
-        steps: int | None = None,
-        history: str | None = None,
-        years: str | int = "given",
-    ) -> Tensor:
+    def near(self, state: np.ndarray, members: list[int], *, level: float, **key: Unpack[Key]) -> Tensor:
         """The states of `perturb` themselves: float32 [member, variable, y, x], physical units, 0 on land.
 
         state: float32 [variable, y, x] on the archive's grid, NaN where unknown.
+        key: as of `sample`.
         """
         if not hasattr(self.module, "near"):
             raise ValueError(f"{self.path} cannot perturb; wanted an archive of contract {CONTRACT}, export it again")
@@ -233,13 +187,10 @@ class Archive:
             raise ValueError(f"state has shape {state.shape}; wanted {wanted}")
         if not 0 <= level <= 1:
             raise ValueError(f"level is {level}; wanted 0 to 1")
-        steps = self.default_steps if steps is None else steps
-        self.check_request([m or 1 for m in members], seed, year, day_of_year, steps, history, years)
-        history = history_named(history, self.contract)
-        condition = condition_of(self.metadata["condition"], year, day_of_year, years)
+        resolved = self.resolve([m or 1 for m in members], **key)
         given = torch.from_numpy(np.nan_to_num(state).astype(np.float32))[None].to(self.device)
         weight = torch.from_numpy(np.isfinite(state).astype(np.float32))[None].to(self.device)
-        conditions = torch.tensor([condition], dtype=torch.int64, device=self.device).reshape(1, -1)
+        conditions = torch.tensor([resolved.condition], dtype=torch.int64, device=self.device).reshape(1, -1)
         whole = self.module.complete(given, weight, conditions)
         latent = self.module.encode(whole)
         states = []
@@ -247,10 +198,7 @@ class Archive:
             if member == 0 or level == 0:
                 states.append(whole)
                 continue
-            sampled = sample_latent(
-                self.module, self.contract, self.device, self.precision, seed=seed, member=member, condition=condition,
-                date=(year, day_of_year), history=history, steps=steps,
-            )  # fmt: skip
+            sampled = sample_latent(self.module, self.contract, self.device, self.precision, member, resolved)
             states.append(self.module.near(whole, latent, sampled, level, conditions))
         return torch.cat(states)
 
@@ -268,58 +216,46 @@ class Archive:
         with torch.inference_mode():
             return self.module.decode(latent.to(self.device), noise)
 
-    def check_request(
-        self,
-        members: list[int],
-        seed: int,
-        year: int | None,
-        day_of_year: int | None,
-        steps: int,
-        history: str | None = None,
-        years: str | int = "given",
-    ) -> None:
-        """Raise ValueError if the archive cannot honour a request; nothing is generated."""
+    def resolve(self, members: list[int], **key: Unpack[Key]) -> ResolvedKey:
+        """The key of a request, with the archive's defaults filled in; nothing is generated.
+
+        Raises ValueError if the archive cannot honour the request.
+        """
+        seed, year, day_of_year = key.get("seed", 0), key.get("year"), key.get("day_of_year")
+        steps = key.get("steps")
+        steps = self.default_steps if steps is None else steps
         if not members or min(members) < 1 or max(members) >= 2**31:
             raise ValueError(f"members are {members or 0}; wanted at least one, numbered from 1")
         if not 0 <= seed < 2**63:
             raise ValueError(f"seed is {seed}; wanted 0 to 2^63 - 1")
         if steps < 1:
             raise ValueError(f"steps is {steps}; wanted at least 1")
-        history_named(history, self.contract)
-        condition_of(self.metadata["condition"], year, day_of_year, years)
+        history = history_named(key.get("history"), self.contract)
+        condition = condition_of(self.metadata["condition"], year, day_of_year, key.get("years", "given"))
         if self.contract == 1 and year is not None and not self.metadata["condition"]:
             raise ValueError(f"year is {year} and day_of_year {day_of_year}; this archive takes no date")
+        return ResolvedKey(seed, (year, day_of_year), condition, steps, history)
+
+
+def _numbers(members: int | Iterable[int]) -> list[int]:
+    """Numbers of members, from how many or from the numbers themselves."""
+    return list(range(1, members + 1)) if isinstance(members, int | np.integer) else [int(m) for m in members]
 
 
 @torch.inference_mode()
 def sample_latent(
-    module: Any,
-    contract: int,
-    device: torch.device,
-    precision: str,
-    *,
-    seed: int,
-    member: int,
-    condition: list[int],
-    date: tuple[int | None, int | None],
-    history: str,
-    steps: int,
+    module: Any, contract: int, device: torch.device, precision: str, member: int, key: ResolvedKey
 ) -> Tensor:
-    """The standardised latent [1, z, y/8, x/8] of one member from an archive's module of any contract.
-
-    condition: what the network sees, [year, day of year] or [];  date: year and day of year of the noise, or None and
-    None;  history: of `icegen.archive.dates.HISTORIES`.
-    """
+    """The standardised latent [1, z, y/8, x/8] of one member from an archive's module of any contract."""
     members = torch.tensor([member], device=device)
-    conditions = torch.tensor([condition], dtype=torch.int64, device=device).reshape(1, -1)
+    conditions = torch.tensor([key.condition], dtype=torch.int64, device=device).reshape(1, -1)
     with torch.autocast(device.type, enabled=False):  # noise is of float32 in any precision
         if contract == 1:
-            noise = module.noise(seed, members, conditions)
+            noise = module.noise(key.seed, members, conditions)
         else:
-            times = torch.tensor([time_of(*date, history)], device=device)
-            noise = module.noise(seed, members, times, history == "continuous" and date[0] is not None)
+            noise = module.noise(key.seed, members, torch.tensor([key.time], device=device), key.remembers)
     with autocast(precision, device):
-        return module.solve(noise, conditions, steps)
+        return module.solve(noise, conditions, key.steps)
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:

@@ -21,6 +21,7 @@ import numpy as np
 import xarray as xr
 
 from icegen.archive import cf_dataset
+from icegen.archive.key import Key
 from icegen.archive.observations import Observations
 from icegen.ensemble.ranks import RankError, Ranks
 from icegen.files import replacing
@@ -52,6 +53,12 @@ class EnsembleRequest:
     @property
     def numbers(self) -> list[int]:
         return list(range(1, self.members + 1))
+
+    def key(self, date: Date) -> Key:
+        """The key of the samples of a date."""
+        year, day = date
+        key = Key(seed=self.seed, steps=self.steps, history=self.history, years=self.years)
+        return key | Key(year=year, day_of_year=day)
 
 
 def dates_of(years: Sequence[int], days: str) -> list[Date]:
@@ -102,10 +109,8 @@ def write_ensemble(
     """
     files = files_of(request, folder, single)
     with ranks.agreeing():
-        for year, day in request.dates:
-            archive.check_request(
-                request.numbers, request.seed, year, day, request.steps, request.history, request.years
-            )
+        for date in request.dates:
+            archive.resolve(request.numbers, **request.key(date))
         todo = _missing(files, archive) if ranks.rank == 0 else None
     todo = ranks.first_says(todo)
     count = {path: len(files[path].dates) * request.members for path in files}
@@ -179,7 +184,7 @@ def _range(values: np.ndarray) -> str:
 
 def origin_of(request: EnsembleRequest, archive: "Archive") -> cf_dataset.Origin:
     """What the files of a request say of where their states come from."""
-    return archive.origin(request.seed, request.steps, request.history, request.years, request.observations)
+    return archive.origin(request.observations, **request.key(request.dates[0]))
 
 
 def _times(request: EnsembleRequest) -> np.ndarray | None:
@@ -194,23 +199,14 @@ def _states(
         batch = keys[start : start + ranks.size]
         state = None
         if ranks.rank < len(batch):
-            (year, day), member = batch[ranks.rank]
+            date, member = batch[ranks.rank]
             try:
-                generated = archive.generate(
-                    [member],
-                    seed=request.seed,
-                    year=year,
-                    day_of_year=day,
-                    steps=request.steps,
-                    history=request.history,
-                    years=request.years,
-                    observations=request.observations,
-                )
+                generated = archive.generate([member], observations=request.observations, **request.key(date))
                 state = np.ascontiguousarray(generated[0].cpu().numpy())
             except RuntimeError as error:  # torch: out of memory, a lost device
                 reason = str(error).strip().splitlines()[-1]
-                date = f" of {year}, day {day}," if year else ""
-                raise ValueError(f"member {member}{date} cannot be generated: {reason}") from error
+                when = f" of {date[0]}, day {date[1]}," if date[0] else ""
+                raise ValueError(f"member {member}{when} cannot be generated: {reason}") from error
         ranks.agree(None)
         yield from ranks.to_first(state, len(batch))
 

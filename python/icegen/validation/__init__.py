@@ -60,7 +60,7 @@ def validate(
     if not seeds:
         raise ValueError("there is no seed; wanted at least one")
     for seed in seeds:
-        archive.check_request([1], seed, None, None, steps)
+        archive.resolve([1], seed=seed, steps=steps)
     data = reference.read(reference_path, archive.variables, archive.grid)
     known_data = data if training is None else reference.read(training, archive.variables, archive.grid)
     evaluation, known = reference.split(data, known_data)

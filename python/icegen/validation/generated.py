@@ -13,6 +13,7 @@ import torch
 from icegen.archive import CONTRACT, Archive
 from icegen.archive.archive import sample_latent
 from icegen.archive.dates import history_named
+from icegen.archive.key import ResolvedKey
 from icegen.files import replacing
 from icegen.model.generative_model import GenerativeModel
 
@@ -101,11 +102,9 @@ class SampleSource:
 
     def _latent(self, key: SampleKey) -> np.ndarray:
         date = (key.year, key.day_of_year)
-        latent = sample_latent(
-            self.model, self.contract, self.device, self.precision, seed=self.seed, member=key.member,
-            condition=[day for day in date if day is not None], date=date,
-            history=history_named(None, self.contract), steps=self.steps,
-        )  # fmt: skip
+        condition = [day for day in date if day is not None]
+        resolved = ResolvedKey(self.seed, date, condition, self.steps, history_named(None, self.contract))
+        latent = sample_latent(self.model, self.contract, self.device, self.precision, key.member, resolved)
         return _array(latent[0])
 
     def _load_or_make(self, key: SampleKey, make: Callable[[SampleKey], np.ndarray]) -> np.ndarray:

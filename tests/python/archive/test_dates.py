@@ -68,9 +68,9 @@ def correlation(a, b):
 def test_days_of_a_member_hang_together_and_members_do_not(tiny):
     """In latents, which no season dominates."""
     ice = archive.load(tiny / "tiny.pt")
-    first, second = ice.latents([1, 2], 7, 2001, 75)
-    (next_day,) = ice.latents([1], 7, 2001, 76)
-    (drawn,) = ice.latents([1], 7, 2001, 75, history="independent")
+    first, second = ice.latents([1, 2], seed=7, year=2001, day_of_year=75)
+    (next_day,) = ice.latents([1], seed=7, year=2001, day_of_year=76)
+    (drawn,) = ice.latents([1], seed=7, year=2001, day_of_year=75, history="independent")
     assert correlation(first, next_day) > 0.95
     assert correlation(first, next_day) > correlation(first, second) + 0.05
     assert not torch.equal(drawn, first)
