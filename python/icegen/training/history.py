@@ -36,12 +36,13 @@ from icegen.data.prepared_file import PreparedData
 from icegen.model.generative_model import GenerativeModel
 from icegen.model.history import Band, HistoryNoise, correlation, orthonormal
 from icegen.settings import STRICT
+from icegen.thinning import evenly
 
 log = logging.getLogger(__name__)
 
 LAGS = (1, 2, 3, 5, 7, 10, 15, 30, 61, 91, 182, 365)  # days; those that the record has are used
 TOLERANCE = 0.12  # of a lag, in pairs of states that count for it
-LEAST_PAIRS = 20
+LEAST_PAIRS, MOST_PAIRS = 20, 2000
 MOST_STATES = 2000
 SAMPLES = 12  # pairs for the share of each band
 HARMONICS = 6  # of the season
@@ -98,16 +99,20 @@ def fit_history(model: GenerativeModel, data: PreparedData, config: HistoryConfi
         latents.append(model.encode(state).cpu())
         pooled.append([values.cpu() for values in quantities(model, state)[0]])
     anomaly = anomalies(torch.cat(latents), days)
-    remembered = [anomalies(torch.stack(values), days) for values in zip(*pooled, strict=True)]
-    record = np.array([memory_of(values, lags) for values in remembered])
+    remembered, means = [], []
+    for values in zip(*pooled, strict=True):  # one quantity at a time, for fields are large
+        of_quantity = anomalies(torch.stack(values), days)
+        remembered.append(memory_of(of_quantity, lags))
+        if of_quantity.shape[1] == 1:
+            means.append(of_quantity)
+    record = np.array(remembered)
     patterns = _no_bands(len(lags))
     whitener = torch.eye(0)
     eofs = model.denoiser.eofs.float().cpu()
     if len(eofs):
         whitener = orthonormal(eofs)
         coefficients = anomaly.flatten(1) @ (whitener @ eofs).t()
-        means = torch.cat([values for values in remembered if values.shape[1] == 1], 1)
-        patterns = by_memory(coefficients[:, :, None], lags, means)
+        patterns = by_memory(coefficients[:, :, None], lags, torch.cat(means, 1))
         anomaly = anomaly - (coefficients @ (whitener @ eofs)).reshape(anomaly.shape)
     channels = by_memory(anomaly[:, :, model.ocean_cells[0, 0].bool().cpu()], lags)
 
@@ -133,13 +138,17 @@ def fit_history(model: GenerativeModel, data: PreparedData, config: HistoryConfi
 
 
 def pairs_of(days: np.ndarray, lags: Iterable[int] = LAGS, least: int = LEAST_PAIRS) -> Pairs:
-    """The pairs of times for each of the lags that has ``least`` of them."""
+    """The pairs of times for each of the lags that has ``least`` of them; at most `MOST_PAIRS`, evenly spread.
+
+    Of some thousand states of some hours each, a hundred times as many are a year apart.
+    """
     apart = days[None, :] - days[:, None]
     found = {}
     for lag in lags:
         first, second = np.nonzero(np.abs(apart - lag) <= max(TOLERANCE * lag, 0.5))
         if len(first) >= least:
-            found[lag] = first, second
+            kept = evenly(len(first), MOST_PAIRS)
+            found[lag] = first[kept], second[kept]
     return found
 
 
@@ -180,8 +189,8 @@ def memory_of(values: Tensor, lags: Pairs) -> np.ndarray:
     """Correlation [lag] of anomalies [time, value], over all values together."""
     found = []
     for first, second in lags.values():
-        a, b = values[first].double(), values[second].double()
-        found.append(float((a * b).sum() / (a.square().sum() * b.square().sum()).sqrt()))
+        a, b = values[first].double().flatten(), values[second].double().flatten()
+        found.append(float(a @ b / (a.norm() * b.norm())))
     return np.array(found)
 
 

@@ -11,6 +11,8 @@ from icegen.archive import export
 from icegen.data import prepared_file
 from icegen.model.history import Band, HistoryNoise, correlation
 from icegen.training.history import (
+    MOST_PAIRS,
+    TOLERANCE,
     HistoryConfig,
     anomalies,
     by_memory,
@@ -38,6 +40,18 @@ def test_pairs_of_a_monthly_record():
     first, second = pairs[61]
     assert (second - first == 2).all()
     assert len(first) == len(DAYS) - 2
+
+
+def test_pairs_of_a_record_of_hours_are_some_of_all():
+    """Four states a day: a lag of a year has 190,000 pairs."""
+    days = np.repeat(np.arange(500.0), 4)
+    pairs = pairs_of(days)
+    assert list(pairs)[-1] == 365
+    for lag, (first, second) in pairs.items():
+        assert len(first) == MOST_PAIRS
+        assert len(set(zip(first, second, strict=True))) == MOST_PAIRS
+        assert np.abs(days[second] - days[first] - lag).max() <= max(TOLERANCE * lag, 0.5)
+        assert np.ptp(days[first]) > 0.95 * (days.max() - lag)
 
 
 def test_anomalies_know_no_date():
