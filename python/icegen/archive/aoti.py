@@ -8,7 +8,7 @@ and the sampler stay the archive's own. The code is for one kind of processor, o
 import platform
 import warnings
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 import torch
 from torch import Tensor, nn
@@ -94,7 +94,8 @@ def _compile(name: str, source: Archive, network: nn.Module, inputs: tuple[Tenso
     try:
         get_cpp_compiler()
     except InvalidCxxCompiler:
-        raise ValueError("there is no C++ compiler to compile with; wanted g++, or what CXX names") from None
+        compiler = torch._inductor.config.cpp.cxx[-1]
+        raise ValueError(f"{compiler!r} is no C++ compiler that works; wanted g++, or another that CXX names") from None
     options: dict[str, object] = {
         "compile_threads": 1,
         "cpp.dynamic_threads": True,  # those of the process that runs it
@@ -111,11 +112,12 @@ def _compile(name: str, source: Archive, network: nn.Module, inputs: tuple[Tenso
         options["aot_inductor.output_path"] = library
         try:
             aot_compile(torch.export.export(network, inputs).module(), inputs, options=options)
+            made = _run(library, network.state_dict(), inputs)
         except Exception as error:  # of the compiler, of many kinds
-            raise ValueError(f"the {name} cannot be compiled here: {_first_line(error)}") from error
+            raise ValueError(f"the {name} cannot be compiled here: {_cause(error)}") from error
         with products:
             wanted = getattr(source.module, name)(*inputs)
-        difference = _difference(_run(library, network.state_dict(), inputs), wanted)
+        difference = _difference(made, wanted)
         if not difference <= TOLERANCE[precision]:
             raise ValueError(f"the compiled {name} differs from the archive's by {difference:.2g}; "
                              f"wanted at most {TOLERANCE[precision]:g}")  # fmt: skip
@@ -125,6 +127,20 @@ def _compile(name: str, source: Archive, network: nn.Module, inputs: tuple[Tenso
 def _first_line(error: Exception) -> str:
     """What an error says first, without the text that torch adds to it."""
     return " ".join(str(error).split())[:200]
+
+
+def _cause(error: Exception) -> str:
+    """Why a network was not compiled: what the compiler printed as an error, or what else failed."""
+    from torch._inductor.exc import CppCompileError
+
+    cause = getattr(error, "inner_exception", error)  # torch wraps it
+    if isinstance(cause, OSError):
+        return f"{_first_line(cause)} (TMPDIR is {gettempdir()})"
+    if not isinstance(cause, CppCompileError):
+        return _first_line(cause)
+    printed = cause.output.splitlines() or ["it printed nothing"]
+    first = next((line for line in printed if "error" in line), printed[0])
+    return f"the compiler {cause.cmd[0]} failed: {first.strip()[:200]}"
 
 
 def _run(library: str, weights: dict[str, Tensor], inputs: tuple[Tensor, ...]) -> list[Tensor]:

@@ -3,6 +3,7 @@
 
 import os
 import platform
+import re
 import shutil
 import sys
 import zipfile
@@ -171,13 +172,53 @@ def test_refuses_what_is_no_code_and_leaves_no_file(compiled, library, tmp_path,
         assert not list(Path(folder).glob("icegen-*"))
 
 
-def test_refuses_to_compile_without_a_compiler(tiny, tmp_path):
+def failing_compiler(folder: Path, *printed: str) -> str:
+    """A compiler that says its version, and otherwise prints some lines and fails."""
+    path = folder / "failing"
+    lines = [f"echo '{line}'" for line in printed]
+    path.write_text("\n".join(["#!/bin/sh", '[ "$1" = --version ] && exec echo 1.0', *lines, "exit 1\n"]))
+    path.chmod(0o755)
+    return str(path)
+
+
+def refuses_to_compile(source: Path, out: Path, compiler: str, words: str) -> None:
+    """With that compiler, in those words. No file is left."""
     with (
-        torch._inductor.config.patch({"cpp.cxx": (None, "no-such-compiler")}),
-        pytest.raises(ValueError, match=r"no C\+\+ compiler to compile with; wanted g\+\+"),
+        torch._inductor.config.patch({"cpp.cxx": (None, compiler)}),
+        pytest.raises(ValueError, match=f"^{re.escape(words)}$"),
     ):
+        aoti.add(source, out)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("compiler", ["no-such-compiler", "false"])
+def test_refuses_to_compile_without_a_compiler(tiny, tmp_path, compiler):
+    words = f"'{compiler}' is no C++ compiler that works; wanted g++, or another that CXX names"
+    refuses_to_compile(tiny / "tiny.pt", tmp_path / "compiled.pt", compiler, words)
+
+
+@pytest.mark.parametrize(
+    ("printed", "words"),
+    [(["In file included:", "a.cpp:1: fatal error: No space left on device", "compilation terminated."],
+      "a.cpp:1: fatal error: No space left on device"),
+     (["Killed"], "Killed"),
+     ([], "it printed nothing")],
+    ids=["error", "killed", "silent"],
+)  # fmt: skip
+def test_a_compiler_that_fails_is_one_line(tiny, tmp_path, printed, words):
+    compiler = failing_compiler(tmp_path, *printed)
+    words = f"the denoiser cannot be compiled here: the compiler {compiler} failed: {words}"
+    refuses_to_compile(tiny / "tiny.pt", tmp_path / "compiled.pt", compiler, words)
+
+
+def test_no_place_for_code_is_one_line(tiny, tmp_path, monkeypatch):
+    """Torch writes what it compiles to a folder of its own, which here is a file."""
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(file))
+    with pytest.raises(ValueError, match=rf"^the denoiser cannot be compiled here: .*{file}.* \(TMPDIR is .*\)$"):
         aoti.add(tiny / "tiny.pt", tmp_path / "compiled.pt")
-    assert not list(tmp_path.iterdir())
+    assert not (tmp_path / "compiled.pt").exists()
 
 
 def test_refuses_code_that_computes_something_else(tiny, tmp_path, monkeypatch):
