@@ -100,7 +100,7 @@ def build_model(
     if config.space == "latent":
         calibrate(model, data, config.calibration)
     fit_covariance(model, data, config.observations)
-    fit_history(model, data, config.history)
+    fit_history(model, data, config.history, config.sampler.steps)
     return model, config
 
 
@@ -155,7 +155,7 @@ def export_again(
     if data.thickness is not None:
         model.constrain_thickness(**thickness_constraint(data.variables, data.thickness))
     fit_covariance(model, data, config.observations)
-    fit_history(model, data, config.history)
+    fit_history(model, data, config.history, config.sampler.steps)
     of_this_export = ("configuration", "icegen", "git_revision", "torch")
     kept = {key: value for key, value in source.metadata["provenance"].items() if key not in of_this_export}
     kept["commands"] = "\n".join(text for text in (kept.get("commands", ""), commands) if text)

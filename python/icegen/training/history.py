@@ -82,9 +82,10 @@ class BandedCombinations:
 
 
 @torch.no_grad()
-def fit_history(model: GenerativeModel, data: PreparedData, config: HistoryConfig) -> None:
+def fit_history(model: GenerativeModel, data: PreparedData, config: HistoryConfig, steps: int) -> None:
     """Set the model's history noise to the memory of the training states.
 
+    steps: of the model's sampler, see `steps_to_measure`.
     A record without pairs of states at one lag at least keeps the one time scale that a model has at first.
     """
     times = np.flatnonzero(data.training)[:MOST_STATES]
@@ -126,12 +127,13 @@ def fit_history(model: GenerativeModel, data: PreparedData, config: HistoryConfi
 
     memory = np.concatenate([channels.memory, patterns.memory])
     model.history = noise([((1.0,), (1.0,))] * len(memory))
-    shares = shares_of_bands(model, data, times)
+    steps = steps_to_measure(model, steps)
+    shares = shares_of_bands(model, data, times, steps)
     aim = record
     for correction in range(config.corrections + 1):
         model.history = noise(fit_scales(np.array(list(lags)), memory, shares, aim))
         if correction < config.corrections:
-            lacking = record - memory_of_samples(model, data, times, lags, config, seed=correction + 1)
+            lacking = record - memory_of_samples(model, data, times, lags, config, steps, seed=correction + 1)
             aim = (aim + lacking / (correction + 1)).clip(0, HIGHEST_AIM)
             log.info("correction %d: samples lacked memory of %s", correction + 1, lacking.round(2).tolist())
     log.info("memory fitted to %d states, at lags of %s days", len(times), ", ".join(map(str, lags)))
@@ -231,13 +233,12 @@ def _no_bands(lags: int) -> BandedCombinations:
     return BandedCombinations(torch.eye(0), (), np.zeros((0, lags)))
 
 
-def shares_of_bands(model: GenerativeModel, data: PreparedData, times: np.ndarray) -> np.ndarray:
+def shares_of_bands(model: GenerativeModel, data: PreparedData, times: np.ndarray, steps: int) -> np.ndarray:
     """Share of the variance of each quantity that each band makes, [quantity, band]; each quantity's sum is 1.
 
     Half the mean square of the difference between a sample and one in which the band is drawn anew is the variance that
     the band makes.
     """
-    steps = sampler_steps(model)
     found = []
     for i, t in enumerate(through_the_year(data, times, SAMPLES)):
         date = [int(data.year[t]), int(data.day_of_year[t])] if model.conditional else []
@@ -255,13 +256,18 @@ def shares_of_bands(model: GenerativeModel, data: PreparedData, times: np.ndarra
 
 
 def memory_of_samples(
-    model: GenerativeModel, data: PreparedData, times: np.ndarray, lags: Pairs, config: HistoryConfig, seed: int
+    model: GenerativeModel,
+    data: PreparedData,
+    times: np.ndarray,
+    lags: Pairs,
+    config: HistoryConfig,
+    steps: int,
+    seed: int,
 ) -> np.ndarray:
     """Correlation [quantity, lag] of a member's anomalies about the mean of the members of each date.
 
     Members are generated at some dates and at each lag after them; every two of these times that are a lag apart count.
     """
-    steps = sampler_steps(model)
     offsets = np.array([0, *lags])
     pairs = pairs_of(offsets, lags, least=1)
     count = 2 * len(data.variables) + (model.concentration >= 0)
@@ -289,8 +295,11 @@ def memory_of_samples(
     return product / np.sqrt(square * other_square).clip(min=1e-30)
 
 
-def sampler_steps(model: GenerativeModel) -> int:
-    """Steps with which the memory of samples is measured: five evaluations of the network."""
+def steps_to_measure(model: GenerativeModel, steps: int) -> int:
+    """Steps with which memory is measured: those of five evaluations of the network, which take little time; or the
+    sampler's own ``steps`` if it inflates, because the level at which it does so depends on them."""
+    if model.inflates:
+        return steps
     return 5 if model.uses_multistep else 3
 
 

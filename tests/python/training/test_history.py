@@ -20,6 +20,7 @@ from icegen.training.history import (
     memory_of,
     memory_of_samples,
     pairs_of,
+    steps_to_measure,
 )
 
 DAYS = np.arange(400) * 30.4
@@ -139,9 +140,14 @@ def test_memory_of_samples_is_that_of_their_noise():
     day = np.array([15, 40, 300])
     data = SimpleNamespace(year=np.array([1999, 2000, 2001]), day_of_year=day, variables=[None])
     lags = {30: None, 91: None}
-    found = memory_of_samples(Linear(60.0), data, np.arange(3), lags, HistoryConfig(dates=3, members=6), seed=1)
+    found = memory_of_samples(Linear(60.0), data, np.arange(3), lags, HistoryConfig(dates=3, members=6), 5, seed=1)
     expected = [[correlation(t, t + lag, 60.0) for lag in lags] for t in day]
     np.testing.assert_allclose(found[0], np.mean(expected, axis=0), atol=0.05)
+
+
+@pytest.mark.parametrize(("inflates", "multistep", "steps"), [(False, True, 5), (False, False, 3), (True, True, 10)])
+def test_memory_is_measured_with_the_steps_of_a_sampler_that_inflates(inflates, multistep, steps):
+    assert steps_to_measure(SimpleNamespace(inflates=inflates, uses_multistep=multistep), 10) == steps
 
 
 def test_an_archive_tells_its_time_scales(tiny):
