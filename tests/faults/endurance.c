@@ -5,11 +5,10 @@
  */
 
 #include <dirent.h>
-#include <unistd.h>
 
 #include "host.h"
 
-/* Of this process (Linux). */
+/* Of this process (Linux). Resident pages of files, such as libraries' code, come and go with the kernel's need. */
 struct usage {
   long resident_kb;
   int threads, files;
@@ -24,12 +23,17 @@ static int entries_of(const char *folder) {
 }
 
 static struct usage usage(void) {
-  long pages = 0;
-  FILE *file = fopen("/proc/self/statm", "r");
-  if (file != NULL && fscanf(file, "%*d %ld", &pages) != 1) pages = 0;
+  struct usage now = {0, entries_of("/proc/self/task"), entries_of("/proc/self/fd")};
+  FILE *file = fopen("/proc/self/status", "r");
+  char line[128];
+  long kb = 0;
+  while (file != NULL && fgets(line, sizeof line, file) != NULL)
+    if (sscanf(line, "RssAnon: %ld", &kb) == 1 || sscanf(line, "RssShmem: %ld", &kb) == 1) now.resident_kb += kb;
   if (file != NULL) fclose(file);
-  const struct usage now = {pages * (sysconf(_SC_PAGESIZE) / 1024), entries_of("/proc/self/task"),
-                            entries_of("/proc/self/fd")};
+  if (now.resident_kb == 0) {
+    fprintf(stderr, "the kernel states no resident memory\n");
+    exit(1);
+  }
   return now;
 }
 
