@@ -9,7 +9,6 @@ divided by the standard deviation of each channel over the ocean. Latent cells w
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -88,7 +87,7 @@ def encode(encoder: nn.Module, data: PreparedData, folder: Path, device: torch.d
     share.agree(failure, device)
     total = torch.zeros(shape, dtype=torch.float64)
     try:
-        total = _write(path, encoder, data, ocean, part)
+        _write(path, encoder, data, ocean, part, total)
     except (ValueError, OSError, RuntimeError) as error:
         failure = error
     share.agree(failure, device)
@@ -108,11 +107,12 @@ def encode(encoder: nn.Module, data: PreparedData, folder: Path, device: torch.d
     return latents
 
 
-def _write(path: Path, encoder: nn.Module, data: PreparedData, ocean: Tensor, part: np.ndarray) -> Tensor:
-    """Encode some times into their places of the file. Returns the sum over those of training, float64 [z, y, x]."""
+def _write(
+    path: Path, encoder: nn.Module, data: PreparedData, ocean: Tensor, part: np.ndarray, total: Tensor
+) -> None:
+    """Encode some times into their places of the file, and add those of training to ``total``, float64 [z, y, x]."""
     mean, std = (torch.tensor(np.asarray(a), dtype=torch.float32, device=ocean.device)[:, None, None]
                  for a in (data.mean, data.std))  # fmt: skip
-    total: Any = torch.zeros((), dtype=torch.float64)
     batch = BATCH.get(ocean.device.type, BATCH_ELSEWHERE)
     with path.open("r+b") as file:
         for first in range(0, len(part), batch):
@@ -123,10 +123,9 @@ def _write(path: Path, encoder: nn.Module, data: PreparedData, ocean: Tensor, pa
             file.write(latents.numpy().astype("<f4").tobytes())
             for t, latent in zip(times, latents, strict=True):
                 if data.training[t]:
-                    total = total + latent.double()
+                    total += latent.double()
         file.flush()
         os.fsync(file.fileno())
-    return total
 
 
 def _kept_latents(folder: Path, origin: dict[str, str], count: int) -> Latents | None:

@@ -88,6 +88,30 @@ def test_latents_of_something_else_are_encoded_anew(encoded, encoder, prepared, 
     assert path.stat().st_mtime_ns != before
 
 
+class OneOfTwo(Share):
+    """A rank that notes the shapes of what the ranks exchange."""
+
+    def __init__(self, rank):
+        super().__init__(rank, 2)
+        self.shapes = []
+
+    def mean(self, value):
+        self.shapes.append(value.shape)
+        return value
+
+    def agree(self, failure, device):
+        assert failure is None
+
+
+def test_a_rank_without_training_states_takes_part(encoder, prepared, tmp_path):
+    """The last of the ranks has the last years, which may all be for test."""
+    split = np.where(np.arange(48) < 24, b"t", b"x")
+    ranks = OneOfTwo(0), OneOfTwo(1)
+    for rank in ranks:
+        latents.encode(encoder, dataclasses.replace(prepared, split=split), tmp_path, CPU, rank)
+    assert ranks[0].shapes == ranks[1].shapes
+
+
 def test_refuses_latents_that_were_cut(encoded, tmp_path):
     path = tmp_path / latents.FILE
     path.write_bytes(encoded.path.read_bytes()[:-4])
