@@ -25,7 +25,7 @@ class Curves:
     def __enter__(self) -> "Curves":
         self._cut()
         self.file = open(self.path, "a", newline="")
-        self.csv = csv.writer(self.file)
+        self.csv = csv.writer(self.file, lineterminator="\n")
         self.board = None
         with contextlib.suppress(ImportError):
             from torch.utils.tensorboard import SummaryWriter

@@ -121,7 +121,7 @@ def test_a_stopped_and_resumed_run_repeats_the_whole_one(tiny, tmp_path, prepare
     train(CONFIG, prepared, on(folder, lambda step, *rest: steps.append(step), resume=True))
     assert steps == list(range(EVERY + 1, STEPS + 1))
     assert_same_checkpoint(folder / name, uninterrupted / name)
-    curves = [(f / name).with_suffix(".csv").read_text() for f in (folder, uninterrupted)]
+    curves = [(f / name).with_suffix(".csv").read_bytes() for f in (folder, uninterrupted)]
     assert curves[0] == curves[1]
 
 
