@@ -107,9 +107,7 @@ def encode(encoder: nn.Module, data: PreparedData, folder: Path, device: torch.d
     return latents
 
 
-def _write(
-    path: Path, encoder: nn.Module, data: PreparedData, ocean: Tensor, part: np.ndarray, total: Tensor
-) -> None:
+def _write(path: Path, encoder: nn.Module, data: PreparedData, ocean: Tensor, part: np.ndarray, total: Tensor) -> None:
     """Encode some times into their places of the file, and add those of training to ``total``, float64 [z, y, x]."""
     mean, std = (torch.tensor(np.asarray(a), dtype=torch.float32, device=ocean.device)[:, None, None]
                  for a in (data.mean, data.std))  # fmt: skip
