@@ -72,8 +72,7 @@ std::string word_of(const fs::path &file) {
 
 // Parent of a process, 0 if it has ended. The process's name precedes it in the file, and may contain blanks.
 pid_t parent_of(const fs::path &process) {
-  std::ifstream file(process / "stat");
-  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const std::string text = text_of(process / "stat");
   char state = 0;
   int parent = 0;
   const std::size_t end = text.rfind(')');
@@ -151,6 +150,13 @@ std::string list_of(const Cpus &cpus) {
     list += (list.empty() ? "" : ",") + std::to_string(first) + (last > first ? "-" + std::to_string(last) : "");
   }
   return list;
+}
+
+std::string text_of(const std::string &file) {
+  std::ifstream in(file);
+  std::string text;
+  std::getline(in, text, '\0');  // does not throw if reading fails; an iterator over the file does
+  return text;
 }
 
 NodeCpus look_at_node() {

@@ -14,6 +14,9 @@ using Cpus = std::set<int>;  // numbers, as the operating system counts
 Cpus cpus_from(const std::string &list);
 std::string list_of(const Cpus &cpus);
 
+// The content of a file in /proc, empty if it cannot be read, as when its process ends meanwhile.
+std::string text_of(const std::string &file);
+
 // CPUs of this node, from the operating system.
 struct NodeCpus {
   Cpus inherited;  // of the calling thread

@@ -24,6 +24,13 @@ void test_cpus() {
   check(list_of(choose_cpus(full, "", 1, 0, 1).cpus) == "0", "no CPU is left");
 }
 
+// A process may end between the opening of its file and the reading, which then fails, as it does for this file.
+void test_files_that_cannot_be_read() {
+  check(icegen::text_of("/proc/self/mem").empty(), "a file that opens and cannot be read");
+  check(icegen::text_of("/proc/self/nothing").empty(), "a file that does not exist");
+  check(icegen::text_of("/proc/self/stat").find("(test_parts)") != std::string::npos, "a file that can be read");
+}
+
 void test_gpus() {
   for (const char *variable : {"HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"}) unsetenv(variable);
   setenv("CUDA_VISIBLE_DEVICES", "4,5,GPU-x,7", 1);
@@ -47,5 +54,6 @@ void test_gpus() {
 
 void test_placement() {
   test_cpus();
+  test_files_that_cannot_be_read();
   test_gpus();
 }
