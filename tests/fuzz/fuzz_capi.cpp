@@ -222,7 +222,7 @@ class Caller {
     const Passed p = passed(record);
     std::vector<double> errors(p.doubles.size(), fuzz_.ConsumeBool() ? 0.5 : 1);
     const bool no_errors = seldom();
-    bool fine = p.fine && record.perturbs && !(no_errors && p.n > 0);
+    bool fine = p.fine && record.by_date && !(no_errors && p.n > 0);  // observations belong to a date
     for (std::size_t i = 0; i < errors.size(); ++i) {
       if (!seldom()) continue;
       errors[i] = fuzz_.ConsumeBool() ? std::nan("") : whole(-9, 0);
@@ -255,7 +255,7 @@ class Caller {
     const Asked a = asked(record);
     const int status =
         icegen_analyse(record.handle, a.slot, a.first_member, a.members, a.year, a.day, message_, sizeof message_);
-    bool fine = a.fine && record.perturbs && record.most >= 0;
+    bool fine = a.fine && record.by_date && record.most >= 0;
     // Which points lie on the archive's ocean, the record does not know.
     if (fine && std::strstr(message_, "ocean was not observed") != nullptr) fine = false;
     call(status, fine);
