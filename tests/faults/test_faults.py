@@ -110,7 +110,7 @@ def test_memory_of_requests(torch_namelist, record_property):
 
 @pytest.mark.soak
 def test_memory_of_openings(torch_namelist, record_property):
-    endure(torch_namelist, "openings", 200, record_property)
+    endure(torch_namelist, "openings", 400, record_property)
 
 
 @pytest.fixture(scope="module")
