@@ -208,7 +208,8 @@ contains
       open (newunit=file, file=path, access='stream', form='unformatted', status='old', action='read')
       read (file) values
       close (file)
-      allocate (mine, source=values(:, target%mine))
+      allocate (mine(2, size(target%mine)))
+      mine = values(:, target%mine)
       valid = target%own .and. .not. ieee_is_nan(mine(1, :))
       where (.not. valid) mine(1, :) = huge(1.0_real64)
       call ice%observe(name, variable, mine(1, :), mine(2, :), ierr, errmsg, valid)

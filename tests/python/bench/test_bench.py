@@ -77,8 +77,8 @@ def test_what_linux_counts():
             assert len(far.recv(1234, socket.MSG_WAITALL)) == 1234
             assert process.bytes_sent() - before == 1234
     before = process.reset_peak()
-    wide = np.ones(4_000_000)  # 32 MB
-    assert 30 < process.peak_memory() - before < 40
+    wide = np.ones(16_000_000)  # 128 MB, which malloc takes from the system even if it has as much of its own
+    assert 110 < process.peak_memory() - before < 140
     del wide
     assert process.reset_peak() < before + 20
 
