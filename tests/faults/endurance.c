@@ -5,10 +5,12 @@
  */
 
 #include <dirent.h>
+#include <malloc.h>
 
 #include "host.h"
 
-/* Of this process (Linux). Resident pages of files, such as libraries' code, come and go with the kernel's need. */
+/* Of this process (Linux). Resident pages of files, such as libraries' code, come and go with the kernel's need, and
+ * free memory of the heap with the order in which threads allocate: neither is counted. */
 struct usage {
   long resident_kb;
   int threads, files;
@@ -24,6 +26,7 @@ static int entries_of(const char *folder) {
 
 static struct usage usage(void) {
   struct usage now = {0, entries_of("/proc/self/task"), entries_of("/proc/self/fd")};
+  malloc_trim(0);
   FILE *file = fopen("/proc/self/status", "r");
   char line[128];
   long kb = 0;
