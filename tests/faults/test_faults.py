@@ -98,6 +98,7 @@ def endure(path: Path, what: str, number: int, record_property) -> None:
     assert files <= 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("what", "number"), [("requests", 2000), ("openings", 300)])
 def test_memory_without_a_model(broken, what, number, record_property):
     endure(broken, what, number, record_property)

@@ -154,6 +154,7 @@ def test_on_other_grids(elsewhere, archive, name):
     assert (level_0 == 0).all()
 
 
+@pytest.mark.long
 def test_increments_leave_the_fine_scales_of_a_host(elsewhere, archive):
     """Between the archive's cells an increment is linear, so what the host has there of its own stays."""
     x, y = (len(np.arange(0, np.ptp(axis) + 1, 20e3)) for axis in (archive.grid.x, archive.grid.y))

@@ -91,6 +91,7 @@ def expected(observations) -> np.ndarray:
     return observations.expected()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", range(len(WAYS)), ids=[f"{r}-{g}-{d}-{o}-{v}" for r, g, d, o, v in WAYS])
 def test_the_bits_of_the_module(received, expected, way):
     np.testing.assert_array_equal(received[way], expected)

@@ -110,6 +110,7 @@ cli.main()
 """
 
 
+@pytest.mark.long
 def test_a_failing_rank_ends_the_run_with_its_message(tiny, tmp_path):
     arguments = [sys.executable, "-c", FAILING, *command(0, tiny, tmp_path / "out", *REQUEST)[3:]]
     run = subprocess.run(

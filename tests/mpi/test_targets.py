@@ -306,6 +306,7 @@ def test_weights_refusals(tmp_path, conservative):
     refused("num_links", path=tmp_path / "source.nc")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["bilinear", "nearest", "conservative"])
 def test_any_number_of_ranks(request, tmp_path, land, points, method):
     """The same bits on 1, 2, 3, 5 and 8 ranks, of which one has no points, from 1 to all of them generating; on 1 to 4

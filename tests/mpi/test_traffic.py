@@ -47,6 +47,7 @@ def counted(archive) -> dict[str, dict]:
     return count(archive, ranks=32, nodes=4)
 
 
+@pytest.mark.long
 def test_a_state_goes_once_to_each_node(counted, record_property):
     """Between nodes: for 3 targets and 2 fields, hardly more than the state of each member for each other node."""
     first, later = counted["first_receive"], counted["later_receive"]
@@ -75,6 +76,7 @@ def test_other_calls(counted):
         assert counted[what]["broadcasts"] == counted[what]["barriers"] == counted[what]["others"] == 0
 
 
+@pytest.mark.long
 def test_add_target_knows_no_generators(archive, counted):
     """It exchanges nothing but errors, however many generators there are."""
     few, many = counted["add_target"], count(archive, ranks=32, nodes=4, generators=8)["add_target"]

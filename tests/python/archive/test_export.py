@@ -182,6 +182,7 @@ def test_an_archive_is_exported_again_with_other_settings(icegen, tiny, prepared
     assert not torch.equal(*(a.generate([1], seed=3, steps=4) for a in (before, after)))
 
 
+@pytest.mark.long
 def test_export_twice_gives_the_same_samples(tiny, prepared, tmp_path):
     export.export(tiny, prepared, tmp_path / "a.pt", name="tiny")
     a, b = (archive.load(path).generate([1], seed=3) for path in (tmp_path / "a.pt", tiny / "tiny.pt"))
@@ -285,6 +286,7 @@ def test_a_checkpoint_without_digest_is_taken(tiny, prepared, tmp_path):
     export.build_model(changed_checkpoint(tiny, tmp_path, "features.pt", lambda c: c.pop("data_sha256")), prepared)
 
 
+@pytest.mark.long
 def test_metadata_has_each_training_as_it_was_run(tiny, prepared, tmp_path):
     """Also of a part whose configuration is not that of the diffusion's training."""
 
@@ -304,6 +306,7 @@ def test_metadata_has_each_training_as_it_was_run(tiny, prepared, tmp_path):
         assert training["code"]["version"] == __version__
 
 
+@pytest.mark.long
 def test_diffusion_in_data_space_without_condition(prepared, tmp_path):
     """No autoencoder, no date, the other sampler: the same archive to its users."""
     config = dataclasses.replace(

@@ -162,6 +162,7 @@ def test_completes(icegen, monkeypatch):
     assert icegen()[1] == "plain,sample\n"
 
 
+@pytest.mark.long
 def test_as_a_program(tiny):
     """`python -m icegen`: one line and no traceback, except with --debug."""
     command = [sys.executable, "-m", "icegen", "info", tiny / "text.pt"]

@@ -48,6 +48,7 @@ def test_the_same_bits_near_a_state(tiny):
         model.perturb(given, weight, 0.6, [1], **key)
 
 
+@pytest.mark.long
 def test_the_same_bits_with_observations(tiny):
     """Also where other observations follow, or the same at another date, because a gain is kept."""
     archive = icegen.load(tiny / "tiny.pt")

@@ -176,6 +176,7 @@ def test_validation_error_is_written_by_band_of_noise(trained, prepared):
     assert [event.step for event in events.Scalars(f"validation/{rows[0][1]}")] == [EVERY, 2 * EVERY, STEPS]
 
 
+@pytest.mark.long
 def test_averages_of_several_lengths_are_chosen_at_export(tiny, tmp_path, prepared):
     settings = dataclasses.replace(CONFIG.diffusion_training, ema_further=(0.2, 0.0))
     folder = start(tiny, tmp_path / "run", "diffusion")
