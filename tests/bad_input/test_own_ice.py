@@ -1,11 +1,23 @@
 # SPDX-License-Identifier: MIT
 """What the bridge refuses of a host's own ice and of observations; what was given stays through a refusal."""
 
+from pathlib import Path
+
 import pytest
 
 from bad_input import bridge
 from bad_input.bridge import GOOD
 from bad_input.cases import ARGUMENT, BACKEND, DISAGREE
+
+
+def require_answers(folder: Path, rows: list[tuple[str, int, str]]) -> None:
+    """The calls of the rows, one after the other, after those of an emulator that works: status and words of each."""
+    lines = [*(line.format(folder=folder) for line in GOOD), *(line for line, *_ in rows)]
+    heard = bridge.answers(folder, [line.split() for line in lines], ranks=2)[len(GOOD) :]
+    for answer, (call, status, words) in zip(heard, rows, strict=True):
+        assert (answer.status, answer.same) == (status, True), (call, answer)
+        assert words in answer.text, (call, answer)
+
 
 # What is refused where an archive can perturb: call, status, words. Each follows the calls above it.
 PERTURBATIONS = [
@@ -32,11 +44,7 @@ def test_perturbations(tmp_path):
     """What was given stays through what is refused."""
     archive = bridge.write_archive(tmp_path / "good.pt", contract=2)
     bridge.namelist(tmp_path / "good.nml", archive=str(archive), history="independent")
-    lines = [*(line.format(folder=tmp_path) for line in GOOD), *(line for line, *_ in PERTURBATIONS)]
-    heard = bridge.answers(tmp_path, [line.split() for line in lines], ranks=2)[len(GOOD) :]
-    for answer, (call, status, words) in zip(heard, PERTURBATIONS, strict=True):
-        assert (answer.status, answer.same) == (status, True), (call, answer)
-        assert words in answer.text, call
+    require_answers(tmp_path, PERTURBATIONS)
 
 
 # The same where an archive takes observations, of which "siu" is drift.
@@ -88,11 +96,7 @@ def test_observations(tmp_path):
     ]
     archive = bridge.write_archive(tmp_path / "good.pt", contract=2, variables=variables, observations={"states": 9})
     bridge.namelist(tmp_path / "good.nml", archive=str(archive), history="independent")
-    lines = [*(line.format(folder=tmp_path) for line in GOOD), *(line for line, *_ in OBSERVATIONS)]
-    heard = bridge.answers(tmp_path, [line.split() for line in lines], ranks=2)[len(GOOD) :]
-    for answer, (call, status, words) in zip(heard, OBSERVATIONS, strict=True):
-        assert (answer.status, answer.same) == (status, True), (call, answer)
-        assert words in answer.text, (call, answer)
+    require_answers(tmp_path, OBSERVATIONS)
 
 
 @pytest.mark.parametrize("further", [{}, {"contract": 2}, {"contract": 2, "observations": {}}])

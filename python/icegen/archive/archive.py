@@ -102,7 +102,7 @@ class Archive:
         key: as of `sample`.
         """
         resolved = self.resolve(members, **key)
-        latents = self.latents(members, **key)
+        latents = self._latents(members, resolved)
         # One by one, so that the bits of a member do not depend on its companions.
         with torch.inference_mode():
             if observations is None:
@@ -133,9 +133,11 @@ class Archive:
 
     def latents(self, members: list[int], **key: Unpack[Key]) -> Iterator[Tensor]:
         """The standardised latents of states, float32 [1, z, y/8, x/8], one member after the other."""
-        resolved = self.resolve(members, **key)
+        return self._latents(members, self.resolve(members, **key))
+
+    def _latents(self, members: list[int], key: ResolvedKey) -> Iterator[Tensor]:
         for member in members:
-            yield sample_latent(self.module, self.contract, self.device, self.precision, member, resolved)
+            yield sample_latent(self.module, self.contract, self.device, self.precision, member, key)
 
     def perturb(
         self,
