@@ -29,8 +29,9 @@ Cpus affinity_of(pid_t thread) {
   Mask mask = {};
   Cpus cpus;
   if (sched_getaffinity(thread, sizeof mask, mask.data()) != 0) return cpus;
-  for (int cpu = 0; cpu < kMostCpus; ++cpu)
-    if (CPU_ISSET_S(cpu, sizeof mask, mask.data())) cpus.insert(cpu);
+  const auto count = static_cast<std::size_t>(CPU_COUNT_S(sizeof mask, mask.data()));
+  for (int cpu = 0; cpus.size() < count; ++cpu)
+    if (CPU_ISSET_S(cpu, sizeof mask, mask.data())) cpus.insert(cpus.end(), cpu);
   return cpus;
 }
 
