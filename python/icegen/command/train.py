@@ -48,6 +48,8 @@ def _training_command(name: str, run_name: str, help_text: str) -> None:
         strategy: str,
         workers: int | None,
     ) -> None:
+        from lightning_fabric.utilities import rank_zero_only
+
         from icegen.data import prepared_file
         from icegen.training import trainings
         from icegen.training.config_file import load_config
@@ -58,7 +60,8 @@ def _training_command(name: str, run_name: str, help_text: str) -> None:
         with Bar() as bar:
             reading = workers_for(prepared) if workers is None else workers
             run = Run(out, resume, accelerator, devices, bar.reporter(name), nodes, strategy, reading)
-            click.echo(getattr(trainings, run_name)(settings, prepared, run))
+            path = getattr(trainings, run_name)(settings, prepared, run)
+            rank_zero_only(click.echo)(path)
 
 
 _training_command("autoencoder", "train_autoencoder", "Train the autoencoder.")

@@ -74,7 +74,8 @@ def train(
         precision.load_state_dict(checkpoint.get("precision", {}))
         optimiser.load_state_dict(checkpoint["optimiser"])
         first = checkpoint["step"]
-        log.info("resuming %s at step %d of %d", path, first, settings.steps)
+        if fabric.is_global_zero:
+            log.info("resuming %s at step %d of %d", path, first, settings.steps)
     task.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]  # torch declares other forms only
     wrapped, optimiser = fabric.setup(task, optimiser)
 

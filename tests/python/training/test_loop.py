@@ -444,11 +444,12 @@ def test_two_devices_train_as_one(icegen, tiny, tmp_path, monkeypatch, kind):
         folder = start(tiny, tmp_path / str(devices), kind)
         command = train_command(kind, tiny, folder, "--config", "tiny", "--devices", devices, *SAME)
         if devices == 1:
-            status, _, errors = icegen(*command[3:])
+            status, output, errors = icegen(*command[3:])
         else:
             done = subprocess.run(command, check=False, capture_output=True, text=True)
-            status, errors = done.returncode, done.stderr
+            status, output, errors = done.returncode, done.stdout, done.stderr
         assert status == 0, errors
+        assert output == f"{folder / kind}.pt\n"  # from the first device alone
         assert ("Starting with 2 processes" in errors) == (devices == 2)
         losses = np.loadtxt(folder / f"{kind}.csv", delimiter=",", skiprows=1)[:, 1]
         made.append((losses, checkpoints.load_checkpoint(folder / f"{kind}.pt")["task"]))
