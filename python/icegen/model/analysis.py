@@ -66,10 +66,12 @@ class ClimateCovariance(nn.Module):
         return block_sums(field, self.block)[:, self.place]
 
     def forward(self, precision: Tensor, ocean: Tensor, day_of_year: float) -> Tensor:
-        """The gain P H^T (H P H^T + R)^-1, float64 [variable place, observed], of the means of observed blocks.
+        """The gain P H^T (H P H^T + R)^-1 of the means of observed blocks, as its factors, which cost less to compute.
 
         precision: float32 [variable, y, x], one over the variance of the observations' errors, 0 where nothing was
-        observed;  ocean: [1, y, x].  The observed blocks are those of `observed`, in that order.
+        observed;  ocean: [1, y, x].
+        Returns float64 [variable place + observed, observed]: P H^T, and below it the Cholesky factor of H P H^T + R.
+        The observed blocks are those of `observed`, in that order.
         """
         seen = self.observed(precision)
         weights = torch.ones_like(self.day_of_year)
@@ -77,17 +79,18 @@ class ClimateCovariance(nn.Module):
             apart = (self.day_of_year - day_of_year).abs()
             apart = torch.minimum(apart, self.DAYS - apart)
             weights = (1.0 - apart / self.window).clamp(min=0.0)
-        anomalies = self.anomalies.flatten(1).double() * (weights / weights.sum()).double().sqrt()[:, None]
+        near = weights > 0
+        shares = weights[near] / weights.sum()
+        anomalies = self.anomalies.flatten(1)[near].double() * shares.double().sqrt()[:, None]
         places = len(self.place)
         covariance = anomalies.t() @ anomalies[:, seen]
         nearness = self.nearness(seen % places)
-        covariance = (covariance.reshape(-1, places, len(seen)) * nearness).flatten(0, 1)
+        covariance = (covariance.reshape(self.anomalies.shape[1], places, len(seen)) * nearness).flatten(0, 1)
         cells = (precision > 0).float()
         cover = (self.sums(cells) / self.sums(ocean).clamp(min=1.0)).flatten()[seen].clamp(max=1.0)
         alone = self.scatter.flatten()[seen].double() * (1.0 - cover)  # what seen cells do not tell of their block
         error = self.errors(precision)[seen] + alone / self.sums(cells).flatten()[seen]
-        innovation = covariance[seen] + torch.diag(error)
-        return torch.cholesky_solve(covariance.t(), torch.linalg.cholesky(innovation)).t()
+        return torch.cat([covariance, torch.linalg.cholesky(covariance[seen] + torch.diag(error))])
 
     def observed(self, precision: Tensor) -> Tensor:
         """Numbers int64 [observed] of the observed blocks among [variable place]."""
@@ -116,7 +119,9 @@ class ClimateCovariance(nn.Module):
         seen = self.observed(precision)
         innovation = self.sums(precision * (observed - state)).flatten() / self.sums(precision).flatten()
         innovation = innovation[seen] + self.errors(precision)[seen].sqrt() * draws.double()[seen]
-        change = (gain @ innovation).to(torch.float32).reshape(len(state), -1)
+        covariance, factor = gain[: len(gain) - len(seen)], gain[len(gain) - len(seen) :]
+        change = covariance @ torch.cholesky_solve(innovation[:, None], factor)
+        change = change.to(torch.float32).reshape(len(state), -1)
         fine = torch.zeros_like(state)
         for _ in range(self.REFINEMENTS):  # interpolated values have other block means than those that they come from
             missing = change - (self.sums(fine * ocean) / self.sums(ocean)).to(torch.float32)

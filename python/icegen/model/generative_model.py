@@ -272,7 +272,7 @@ class GenerativeModel(nn.Module):
 
     @torch.jit.export
     def kalman_gain(self, precision: Tensor, condition: Tensor) -> Tensor:
-        """The gain of observations, float64, which `analyse` takes.
+        """The gain of observations, float64, which `analyse` takes: see `ClimateCovariance.forward`.
 
         precision: float32 [1, variable, y, x], one over the variance of the error of what was observed in a cell, 0 for
         nothing;  condition: int64 [1, 2] or [1, 0].
