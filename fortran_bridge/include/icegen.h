@@ -158,7 +158,8 @@ ICEGEN_API int icegen_perturb(icegen_emulator *emulator, int slot, int first_mem
  * on the host's decomposition, nor on the order of the calls. All ranks together pass at most 1000000 observations for
  * an analysis.
  * target: a set of points, as given to icegen_add_target. Observations outside the archive's ocean do not count.
- * variable: id of a variable of the archive, such as "sic" or "sit", but not of its drift.
+ * variable: id of a variable of the archive, such as "sic" or "sit". Drift is observed as "siu_east" and "siv_north",
+ *   both at the same points with the same errors.
  * n: number of points, as given for the target.
  * values [n]: in the archive's units, finite, within its bounds, and at most 100 in size.
  * errors [n]: the standard deviation of each value's error, 0.001 to 10 in the same unit.

@@ -24,8 +24,8 @@ bool left_out(const PointValues &points, std::size_t point) {
 }  // namespace
 
 std::int64_t CellSums::count(const Archive &archive, const PointValues &points) const {
-  const Bounds bounds = bounds_of(archive, points.variable, largest_);
-  const std::string &name = archive.variables[points.variable];
+  const Bounds bounds = bounds_of(archive, points.variable(), largest_);
+  const std::string &name = points.name;
   std::int64_t counted = 0;
   for (std::size_t point = 0; point < points.target->valid.size(); ++point) {
     if (left_out(points, point)) continue;
@@ -44,12 +44,15 @@ std::int64_t CellSums::count(const Archive &archive, const PointValues &points) 
 }
 
 CellSums::ByVariable CellSums::with(const Archive &archive, const PointValues &points) const {
-  const Bounds bounds = bounds_of(archive, points.variable, largest_);
+  const Bounds bounds = bounds_of(archive, points.variable(), largest_);
   const auto cells = static_cast<std::size_t>(archive.mask.ocean_cells());
-  const auto before = sums_.find(points.variable);
+  const Field &field = points.field;
   ByVariable made;
-  Sums &sums = made[points.variable];
-  sums = before == sums_.end() ? Sums(2 * cells) : before->second;
+  for (const std::size_t variable : {field.first, field.second}) {
+    const auto before = sums_.find(variable);
+    made[variable] = before == sums_.end() ? Sums(2 * cells) : before->second;
+  }
+  Sums &first = made[field.first], &second = made[field.second], &own = made[points.variable()];
   const auto fixed_point = [this](double number) { return std::llrint(number * unit_); };
   auto link = points.target->links.begin();
   for (std::size_t point = 0; point < points.target->valid.size(); ++point) {
@@ -63,8 +66,15 @@ CellSums::ByVariable CellSums::with(const Archive &archive, const PointValues &p
       more = link->more != 0;
       if (!counts) continue;
       const double weight = std::clamp(link->weight, 0.0, 1.0) * precision;  // a file may have others
-      sums[link->cell] += fixed_point(weight * value);
-      sums[cells + link->cell] += fixed_point(weight);
+      own[cells + link->cell] += fixed_point(weight);
+      if (field.kind == Field::variable) {
+        own[link->cell] += fixed_point(weight * value);
+        continue;
+      }
+      const Turn &turn = points.target->turns[link - points.target->links.begin()];
+      const bool east = field.kind == Field::eastward;
+      first[link->cell] += fixed_point(weight * value * (east ? turn.cosine : turn.sine));
+      second[link->cell] += fixed_point(weight * value * (east ? -turn.sine : turn.cosine));
     }
   }
   return made;

@@ -5,10 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "archive.h"
 #include "communicator.h"
+#include "fields.h"
 #include "target.h"
 
 namespace icegen {
@@ -19,18 +21,23 @@ struct GridFields {
   std::vector<float> weights;  // [variable, y, x], of the points that reach the cell
 };
 
-// A host's values of one variable at the points of a target.
+// A host's values of a field at the points of a target.
 struct PointValues {
-  std::size_t variable;
+  std::string name;
+  Field field;  // a variable, or the part of a vector to the east or to the north
   const Target *target;
   HostReals values;
   HostReals errors;          // standard deviations; missing if all points weigh the same
   const signed char *valid;  // 0 where a point is left out; null: none is
+
+  std::size_t variable() const { return field.kind == Field::northward ? field.second : field.first; }
 };
 
 // What the ranks passed. A cell takes the mean of the points that are interpolated from it. The weight of a point is
-// that of the interpolation, over the square of its error if it has one. The sums are of fixed-point numbers, so that
-// they depend neither on the decomposition of the host nor on the order of its calls.
+// that of the interpolation, over the square of its error if it has one. Vectors are turned to the grid's axes, of
+// which each takes its share of the part to the east and of that to the north; the sums hold only where both have the
+// same weight. The sums are of fixed-point numbers, so that they depend neither on the decomposition of the host nor on
+// the order of its calls.
 class CellSums {
  public:
   // Sums of a variable, [2, ocean cell]: of weight times value, and of weight. Those of all follow one another.
@@ -44,7 +51,7 @@ class CellSums {
   // for a value that is not finite or not within the archive's bounds, beyond rounding, and for an error out of range.
   std::int64_t count(const Archive &archive, const PointValues &points) const;
 
-  // The sums of the variable with points added that were counted; `put` keeps them.
+  // The sums of the variables with points added that were counted; `put` keeps them.
   ByVariable with(const Archive &archive, const PointValues &points) const;
   void put(ByVariable &&sums) noexcept;
 

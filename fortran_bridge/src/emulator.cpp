@@ -220,19 +220,14 @@ const Target &Emulator::target_of_size(const char *name, std::int64_t n) const {
   return target;
 }
 
-PointValues Emulator::point_values(const char *verb, const char *target_name, const char *variable, std::int64_t n,
-                                   const HostReals &values, const signed char *valid) const {
+template <class FieldOf>
+PointValues Emulator::point_values(const char *target_name, const char *variable, std::int64_t n,
+                                   const HostReals &values, const signed char *valid, const FieldOf &field_of) const {
   require(variable, "variable");
   const Target &target = target_of_size(target_name, n);
-  const std::vector<std::string> &known = archive_.variables;
-  const std::size_t index = std::find(known.begin(), known.end(), variable) - known.begin();
-  if (index == known.size()) {
-    std::string names;
-    for (const std::string &name : known) names += (names.empty() ? "" : ", ") + name;
-    fail(ICEGEN_BAD_ARGUMENT, "variable '", variable, "' cannot be ", verb, "; wanted one of ", names);
-  }
+  const Field field = field_of(variable);
   if (n > 0 && values.missing()) fail(ICEGEN_BAD_ARGUMENT, "values is a null pointer");
-  return {index, &target, values, static_cast<const double *>(nullptr), valid};
+  return {variable, field, &target, values, static_cast<const double *>(nullptr), valid};
 }
 
 void Emulator::remove_target(const char *name) {
@@ -253,8 +248,9 @@ void Emulator::give(const char *target, const char *variable, std::int64_t n, co
   CellSums::ByVariable made;
   const auto arguments = [&] { return "target " + or_empty(target) + ", variable " + or_empty(variable); };
   comm_.agree(arguments, [&] {
-    const PointValues points = point_values("given", target, variable, n, values, valid);
-    if (given_.has(points.variable))
+    const auto field_of = [&](const char *name) { return field_to_give(name, archive_.variables); };
+    const PointValues points = point_values(target, variable, n, values, valid, field_of);
+    if (given_.has(points.variable()))
       fail(ICEGEN_BAD_ARGUMENT, variable, " was given already; the next call of perturb takes it");
     given_.count(archive_, points);
     made = given_.with(archive_, points);
@@ -290,10 +286,8 @@ void Emulator::observe(const char *target, const char *variable, std::int64_t n,
   const auto arguments = [&] { return "target " + or_empty(target) + ", variable " + or_empty(variable); };
   comm_.agree(arguments, [&] {
     require_takes_observations();
-    points = point_values("observed", target, variable, n, values, valid);
-    if (archive_.drift[points->variable])
-      fail(ICEGEN_BAD_ARGUMENT, "drift cannot be observed; variable is '", variable,
-           "', wanted one that is no velocity");
+    const auto field_of = [&](const char *name) { return field_to_observe(name, archive_.variables, archive_.drift); };
+    points = point_values(target, variable, n, values, valid, field_of);
     if (n > 0 && errors.missing()) fail(ICEGEN_BAD_ARGUMENT, "errors is a null pointer");
     points->errors = errors;
     observations = {observed_.count(archive_, *points)};
@@ -316,6 +310,11 @@ void Emulator::analyse(int slot, int first_member, int members, int year, int da
     require_takes_observations();
     if (std::none_of(observed.weights.begin(), observed.weights.end(), [](float weight) { return weight > 0; }))
       fail(ICEGEN_BAD_ARGUMENT, "the archive's ocean was not observed since the last analysis; wanted an observation");
+    if (!have_velocity(archive_.variables)) return;
+    const Field drift = field_named("siu_east", archive_.variables);
+    const auto weights = [&](std::size_t v) { return observed.weights.begin() + v * archive_.mask.cells(); };
+    if (!std::equal(weights(drift.first), weights(drift.first + 1), weights(drift.second)))
+      fail(ICEGEN_BAD_ARGUMENT, "siu_east and siv_north were not observed at the same points with the same errors");
   });
   guide.kind = Guide::observed;
   request(slot, first_member, members, year, day_of_year, guide);

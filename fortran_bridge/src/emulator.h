@@ -64,9 +64,10 @@ class Emulator {
   const Coordinates *turning() const;  // the coordinates if the archive has velocities, else null
   // A target with n points on this rank.
   const Target &target_of_size(const char *name, std::int64_t n) const;
-  // What a host passes, checked but for the points. verb: names what the host does, for messages.
-  PointValues point_values(const char *verb, const char *target, const char *variable, std::int64_t n,
-                           const HostReals &values, const signed char *valid) const;
+  // What a host passes, checked but for the points. field_of: the field of a name.
+  template <class FieldOf>
+  PointValues point_values(const char *target, const char *variable, std::int64_t n, const HostReals &values,
+                           const signed char *valid, const FieldOf &field_of) const;
   void require_takes_observations() const;
   // A guide by the fields of sums, if they pass `check` on all ranks. A failure leaves the slot empty.
   template <class Arguments, class Check>

@@ -27,6 +27,8 @@ std::size_t index_of(const std::string &id, const std::vector<std::string> &vari
   return std::find(variables.begin(), variables.end(), id) - variables.begin();
 }
 
+std::string comma_before(const std::string &list) { return list.empty() ? "" : ", "; }
+
 }  // namespace
 
 Field field_named(const std::string &name, const std::vector<std::string> &variables) {
@@ -36,7 +38,7 @@ Field field_named(const std::string &name, const std::vector<std::string> &varia
   if (const std::size_t index = index_of(of, variables); index < variables.size())
     return {Field::variable, index, index, increment};
   std::string known;
-  for (const std::string &id : variables) known += (known.empty() ? "" : ", ") + id;
+  for (const std::string &id : variables) known += comma_before(known) + id;
   for (const Derived &derived : kDerived) {
     const std::size_t first = index_of(derived.first, variables), second = index_of(derived.second, variables);
     if (first == variables.size() || second == variables.size()) continue;
@@ -45,6 +47,31 @@ Field field_named(const std::string &name, const std::vector<std::string> &varia
   }
   if (name == "blend") return {Field::blend, 0, 0, false};
   fail(ICEGEN_BAD_ARGUMENT, "unknown variable '", name, "'; this archive has ", known, ", blend");
+}
+
+Field field_to_give(const std::string &name, const std::vector<std::string> &variables) {
+  if (const std::size_t index = index_of(name, variables); index < variables.size())
+    return {Field::variable, index, index};
+  std::string known;
+  for (const std::string &id : variables) known += comma_before(known) + id;
+  fail(ICEGEN_BAD_ARGUMENT, "variable '", name, "' cannot be given; wanted one of ", known);
+}
+
+Field field_to_observe(const std::string &name, const std::vector<std::string> &variables,
+                       const std::vector<bool> &drift) {
+  std::string known;
+  for (std::size_t index = 0; index < variables.size(); ++index) {
+    if (drift[index]) continue;
+    if (name == variables[index]) return {Field::variable, index, index};
+    known += comma_before(known) + variables[index];
+  }
+  for (const Derived &derived : kDerived) {
+    if (derived.kind == Field::quotient || !have_velocity(variables)) continue;
+    if (name == derived.name)
+      return {derived.kind, index_of(derived.first, variables), index_of(derived.second, variables)};
+    known += comma_before(known) + derived.name;
+  }
+  fail(ICEGEN_BAD_ARGUMENT, "variable '", name, "' cannot be observed; wanted one of ", known);
 }
 
 bool have_velocity(const std::vector<std::string> &variables) {

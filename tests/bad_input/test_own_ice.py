@@ -47,19 +47,15 @@ def test_perturbations(tmp_path):
     require_answers(tmp_path, PERTURBATIONS)
 
 
-# The same where an archive takes observations, of which "siu" is drift.
+# The same where an archive takes observations. "siu" is a component of drift; the other is missing.
 OBSERVATIONS = [
     (
         "analyse 2 1 2 2001 60",
         ARGUMENT,
         "the archive's ocean was not observed since the last analysis; wanted an observ",
     ),
-    (
-        "observe T siu 3 .1,.1,.1 .1,.1,.1",
-        ARGUMENT,
-        "drift cannot be observed; variable is 'siu', wanted one that is no",
-    ),
-    ("observe T snow 3 .1,.1,.1 .1,.1,.1", ARGUMENT, "variable 'snow' cannot be observed; wanted one of sic, siu"),
+    ("observe T siu 3 .1,.1,.1 .1,.1,.1", ARGUMENT, "variable 'siu' cannot be observed; wanted one of sic"),
+    ("observe T snow 3 .1,.1,.1 .1,.1,.1", ARGUMENT, "variable 'snow' cannot be observed; wanted one of sic"),
     ("observe T sic 3 .5,.5,nan .1,.1,.1", ARGUMENT, "sic of point 3 is nan; wanted 0 to 1"),
     ("observe T sic 3 .5,.5,.5@1=.5,2,.5 .1,.1,.1", ARGUMENT, "on rank 1: sic of point 2 is 2; wanted 0 to 1"),
     ("observe T sic 3 .5,.5,.5 .1,-.1,.1", ARGUMENT, "the error of sic of point 2 is -0.1; wanted 0.001 to 10"),
@@ -97,6 +93,26 @@ def test_observations(tmp_path):
     archive = bridge.write_archive(tmp_path / "good.pt", contract=2, variables=variables, observations={"states": 9})
     bridge.namelist(tmp_path / "good.nml", archive=str(archive), history="independent")
     require_answers(tmp_path, OBSERVATIONS)
+
+
+DRIFT = [
+    ("observe T siu 3 .1,.1,.1 .1,.1,.1", ARGUMENT, "variable 'siu' cannot be observed; wanted one of siu_east, siv"),
+    ("observe T siu_east 3 .1,101,.1 .1,.1,.1", ARGUMENT, "siu_east of point 2 is 101; wanted -100 to 100"),
+    ("observe T siu_east 3 .1,.1,.1 .1,.1,.1", 0, ""),
+    ("analyse 2 1 2 2001 60", ARGUMENT, "siu_east and siv_north were not observed at the same points with the same"),
+    ("observe T siv_north 3 .1,.1,.1 .1,.1,.1", 0, ""),
+    ("analyse 2 1 2 2001 60", 0, ""),
+    ("close", 0, ""),
+]
+
+
+def test_observations_of_drift(tmp_path):
+    """They need both components."""
+    names = {"siu": "sea_ice_x_velocity", "siv": "sea_ice_y_velocity"}
+    variables = [{"id": key, "standard_name": name} for key, name in names.items()]
+    archive = bridge.write_archive(tmp_path / "good.pt", contract=2, variables=variables, observations={"states": 9})
+    bridge.namelist(tmp_path / "good.nml", archive=str(archive), history="independent")
+    require_answers(tmp_path, DRIFT)
 
 
 @pytest.mark.parametrize("further", [{}, {"contract": 2}, {"contract": 2, "observations": {}}])

@@ -4,6 +4,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import icegen
@@ -124,3 +125,34 @@ def test_the_mean_of_observations_in_a_cell(archive, observations, tmp_path):
     observed[0].flat[cells], precision[0].flat[cells] = (0.65, 0.5), (20, 2)
     states = analysed(archive, observed, precision, list(MEMBERS), SEED, *DATE)
     np.testing.assert_array_equal(received, np.where(archive.grid.ocean, states, -1).reshape(received.shape))
+
+
+def test_drift_as_in_a_table(tmp_path):
+    """A host's parts to the east and north, passed one after the other, do what those of a table do."""
+    archive = icegen.load("arctic_idealised")
+    ocean = np.flatnonzero(archive.grid.ocean)[::40]
+    lonlat = np.stack(archive.grid.lonlat, -1).reshape(-1, 2)
+    drift = {"siu_east": np.full(ocean.size, 0.2), "siv_north": np.full(ocean.size, -0.1)}
+    lonlat[ocean].tofile(tmp_path / "buoys.bin")
+    lonlat.tofile(tmp_path / "cells.bin")
+    settings = namelist(tmp_path, archive.path, seed=SEED)
+    script = ["ranks 2", f"open {settings}", *(f"target {name} '{tmp_path}/{name}.bin'" for name in ("buoys", "cells"))]
+    rows = []
+    for name, value in drift.items():
+        np.stack([value, np.full(ocean.size, 0.05)], -1).tofile(tmp_path / name)
+        script.append(f"observe buoys {name} '{tmp_path}/{name}'")
+        columns = {"longitude": lonlat[ocean, 0], "latitude": lonlat[ocean, 1], "value": value, "error": 0.05}
+        rows.append(pd.DataFrame(columns | {"variable": name}))
+    ids = [v.id for v in archive.variables]
+    script += ["analyse 1 1 1 2001 75", *(f"receive 1 cells {name} 1" for name in ids), "close"]
+    received = play(script, 2, tmp_path).reshape(len(ids), -1)[:, archive.grid.ocean.ravel()]
+    key = {"seed": SEED, "year": 2001, "day_of_year": 75}
+    given, free = (archive.sample([1], **key, **more) for more in ({"observations": pd.concat(rows)}, {}))
+    for name, values in zip(ids, received, strict=True):
+        np.testing.assert_allclose(values, given[name].values[0][archive.grid.ocean], atol=1e-4, err_msg=name)
+
+    def gap(states) -> float:
+        moved = (states.siu + 1j * states.siv).values[0].ravel()[ocean] * archive.grid.x_direction.ravel()[ocean]
+        return float(np.abs(moved - (0.2 - 0.1j)).mean())
+
+    assert gap(given) < 0.8 * gap(free)

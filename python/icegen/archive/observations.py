@@ -57,9 +57,10 @@ def observations_of(source: Table, archive: Description) -> Observations:
     """The observations of a table, on the grid of an archive.
 
     source: a pandas.DataFrame, an xarray.Dataset of variables along one dimension, or the path of a CSV or NetCDF file,
-        with the columns ``longitude`` and ``latitude`` (degrees), ``variable`` (an id of the archive, not of drift),
-        ``value`` and ``error`` (its standard deviation), both in the archive's unit, and optionally ``radius`` (km).
-        An observation counts for the cell that it lies in, or as the mean of all ocean cells within its radius.
+        with the columns ``longitude`` and ``latitude`` (degrees), ``variable`` (an id of the archive, but for drift
+        ``siu_east`` and ``siv_north``), ``value`` and ``error`` (its standard deviation), both in the archive's unit,
+        and optionally ``radius`` (km). An observation counts for the cell that it lies in, or as the mean of all ocean
+        cells within its radius. Drift needs both components at the same places with the same errors.
     Observations on land and outside of the grid are left out, with a warning.
     Raises ValueError for a table that does not fit, or of which no observation is left.
     """
@@ -80,7 +81,7 @@ def observations_of(source: Table, archive: Description) -> Observations:
     error = numbers["error"]
     _require((error >= ERRORS[0]) & (error <= ERRORS[1]), "error", error, f"{ERRORS[0]:g} to {ERRORS[1]:g}")
     _require(numbers["radius"] >= 0, "radius", numbers["radius"], "0 or more")
-    observable = {v.id: v for v in archive.variables if not _is_drift(v)}
+    observable = _observable(archive)
     names = table["variable"].astype(str).str.strip().to_numpy()
     _require(np.isin(names, list(observable)), "variable", names, f"one of {', '.join(observable)}")
 
@@ -92,14 +93,24 @@ def observations_of(source: Table, archive: Description) -> Observations:
     share = 1.0 / np.bincount(rows, minlength=len(table))[rows]
     shape = (len(archive.variables), *archive.grid.shape)
     sums = np.zeros((2, shape[0], shape[1] * shape[2]), np.int64)
-    for i, v in enumerate(archive.variables):
-        if v.id in observable:
-            of_variable = names == v.id
-            value = _within_bounds(v, numbers["value"], of_variable)
-            kept = of_variable[rows]
-            weight = share[kept] / error[rows[kept]] ** 2
-            for total, terms in zip(sums[:, i], (weight * value[rows[kept]], weight), strict=True):
-                np.add.at(total, cells[kept], np.rint(terms / UNIT).astype(np.int64))
+    for name, (own, parts) in observable.items():
+        of_name = names == name
+        value = _within_bounds(name, archive.variables[own], numbers["value"], of_name)
+        kept = of_name[rows]
+        if not kept.any():
+            continue
+        cell, row = cells[kept], rows[kept]
+        weight = share[kept] / error[row] ** 2
+        _add(sums[1, own], cell, weight)
+        direction = np.ones(len(cell))  # of the component in the grid's axes
+        if len(parts) > 1:
+            x_axis = archive.grid.x_direction_near(cell, numbers["longitude"][row], numbers["latitude"][row])
+            direction = x_axis.conj() * (1 if own == parts[0] else 1j)
+        for part, along in zip(parts, (direction.real, direction.imag), strict=False):
+            _add(sums[0, part], cell, weight * value[row] * along)
+    for own, parts in observable.values():
+        if not all(np.array_equal(sums[1, own], sums[1, part]) for part in parts):
+            raise ValueError("siu_east and siv_north were not observed at the same places with the same errors")
     seen = sums[1] >= LEAST / UNIT
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(seen, sums[0] / sums[1], 0.0)
@@ -140,16 +151,28 @@ def _require(good: np.ndarray, name: str, values: object, wanted: str) -> None:
         raise ValueError(f"{name} of observation {first + 1} is {np.asarray(values)[first]}; wanted {wanted}")
 
 
-def _is_drift(v: "Variable") -> bool:
-    return "velocity" in v.standard_name
+def _observable(archive: Description) -> dict[str, tuple[int, tuple[int, ...]]]:
+    """What can be observed: the variable that it tells of, and those to whose values it adds; of drift, its components
+    along the grid's axes."""
+    ids = [v.id for v in archive.variables]
+    found = {v.id: (i, (i,)) for i, v in enumerate(archive.variables) if "velocity" not in v.standard_name}
+    if "siu" in ids and "siv" in ids:
+        parts = ids.index("siu"), ids.index("siv")
+        found |= {"siu_east": (parts[0], parts), "siv_north": (parts[1], parts)}
+    return found
 
 
-def _within_bounds(v: "Variable", value: np.ndarray, of_variable: np.ndarray) -> np.ndarray:
+def _add(total: np.ndarray, cells: np.ndarray, terms: np.ndarray) -> None:
+    """Add to the fixed-point sums int64 [cell]."""
+    np.add.at(total, cells, np.rint(terms / UNIT).astype(np.int64))
+
+
+def _within_bounds(name: str, v: "Variable", value: np.ndarray, of_variable: np.ndarray) -> np.ndarray:
     """The values of a variable, which rounding may bring beyond its bounds. Raises ValueError for others."""
     lower = -LARGEST if v.lower is None else max(v.lower, -LARGEST)
     upper = LARGEST if v.upper is None else min(v.upper, LARGEST)
     good = ~of_variable | ((value >= lower - ROUNDING) & (value <= upper + ROUNDING))
-    _require(good, f"value ({v.id})", value, f"{lower:g} to {upper:g}")
+    _require(good, f"value ({name})", value, f"{lower:g} to {upper:g}")
     return value.clip(lower, upper)
 
 

@@ -68,6 +68,10 @@ class Grid:
         """The same at any longitudes and latitudes, degrees."""
         return np.exp(-1j * np.radians(pyproj.Proj(self.crs).get_factors(longitude, latitude).meridian_convergence))
 
+    def x_direction_near(self, cells: np.ndarray, longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
+        """exp(i angle) of the x axis of cells (int [n], row by row) from east at points nearby, complex128 [n]."""
+        return self.x_direction_at(longitude, latitude)
+
     @cached_property
     def cf_grid_mapping(self) -> dict:
         """CF grid-mapping attributes, crs_wkt included."""
@@ -135,8 +139,13 @@ class CurvilinearGrid:
     @cached_property
     def x_direction(self) -> np.ndarray:
         """exp(i angle) of the x axis from east, complex128 [y, x]: (east + i north) = (u + i v) times this."""
-        longitude, latitude = np.radians(self.lonlat)
-        along = np.gradient(_unit_vectors(*self.lonlat), axis=1)
+        longitude, latitude = (c.ravel() for c in self.lonlat)
+        return self.x_direction_near(np.arange(self.ocean.size), longitude, latitude).reshape(self.shape)
+
+    def x_direction_near(self, cells: np.ndarray, longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
+        """exp(i angle) of the x axis of cells (int [n], row by row) from east at points nearby, complex128 [n]."""
+        longitude, latitude = np.radians(longitude), np.radians(latitude)
+        along = np.gradient(_unit_vectors(*self.lonlat), axis=1).reshape(-1, 3)[cells]
         east = np.stack([-np.sin(longitude), np.cos(longitude), np.zeros_like(longitude)], -1)
         north = np.stack(
             [-np.sin(latitude) * np.cos(longitude), -np.sin(latitude) * np.sin(longitude), np.cos(latitude)], -1

@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 from icegen import archive
+from icegen.archive import shipped
 from icegen.archive.observations import observations_of
 from icegen.data.consistency import contradictions
 
@@ -46,6 +47,37 @@ def test_order_does_not_matter(loaded):
     rows = table(loaded, cells, random.random(500), random.uniform(0.05, 0.5, 500))
     shuffled = rows.sample(frac=1, random_state=1)
     assert observations_of(rows, loaded.description).digest == observations_of(shuffled, loaded.description).digest
+
+
+def drift_of(loaded, cells):
+    """Drift along the grid's axes in some cells, as u + i v, and the table of its parts to the east and north."""
+    random = np.random.default_rng(2)
+    along_axes = 0.1 * (random.standard_normal(len(cells)) + 1j * random.standard_normal(len(cells)))
+    drift = along_axes * loaded.grid.x_direction.ravel()[cells]
+    parts = {"siu_east": drift.real, "siv_north": drift.imag}
+    return along_axes, pd.concat([table(loaded, cells, parts[name], 0.05, name) for name in parts])
+
+
+def test_drift_is_turned_to_the_axes_of_the_grid():
+    loaded = archive.load(shipped.find("arctic_idealised"))
+    cells = np.unique(ocean_cells(loaded, 50))
+    wanted, rows = drift_of(loaded, cells)
+    found = observations_of(rows, loaded.description)
+    u, v = (found.value[[x.id for x in loaded.variables].index(name)].ravel() for name in ("siu", "siv"))
+    np.testing.assert_allclose(u[cells] + 1j * v[cells], wanted, atol=1e-6)
+    assert np.count_nonzero(found.precision) == 2 * len(cells)
+
+
+@pytest.mark.parametrize("change", ["one component", "another error"])
+def test_drift_needs_both_components(change):
+    loaded = archive.load(shipped.find("arctic_idealised"))
+    _, rows = drift_of(loaded, ocean_cells(loaded, 5))
+    if change == "one component":
+        rows = rows[rows.variable == "siu_east"]
+    else:
+        rows.loc[rows.variable == "siu_east", "error"] = 0.06
+    with pytest.raises(ValueError, match="siu_east and siv_north were not observed at the same places with the same"):
+        observations_of(rows, loaded.description)
 
 
 def test_files_and_datasets_are_read_as_tables(loaded, tmp_path):
