@@ -102,7 +102,7 @@ def observations_of(source: Table, archive: Description) -> Observations:
         cell, row = cells[kept], rows[kept]
         weight = share[kept] / error[row] ** 2
         _add(sums[1, own], cell, weight)
-        direction = np.ones(len(cell))  # of the component in the grid's axes
+        direction = np.ones(len(cell), np.complex128)  # of the component in the grid's axes
         if len(parts) > 1:
             x_axis = archive.grid.x_direction_near(cell, numbers["longitude"][row], numbers["latitude"][row])
             direction = x_axis.conj() * (1 if own == parts[0] else 1j)
@@ -155,6 +155,7 @@ def _observable(archive: Description) -> dict[str, tuple[int, tuple[int, ...]]]:
     """What can be observed: the variable that it tells of, and those to whose values it adds; of drift, its components
     along the grid's axes."""
     ids = [v.id for v in archive.variables]
+    found: dict[str, tuple[int, tuple[int, ...]]]
     found = {v.id: (i, (i,)) for i, v in enumerate(archive.variables) if "velocity" not in v.standard_name}
     if "siu" in ids and "siv" in ids:
         parts = ids.index("siu"), ids.index("siv")
