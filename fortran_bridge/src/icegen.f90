@@ -605,7 +605,8 @@ contains
   !> once. Calls for other targets, other variables, or the same again, add to what was observed since the last analysis.
   subroutine observe_real64(self, target, variable, values, errors, ierr, errmsg, valid)
     class(icegen_emulator), intent(in) :: self
-    !> name given to add_target;  variable of the archive, for example 'sic' (1) or 'sit' (m), but not of its drift
+    !> name given to add_target;  variable of the archive, for example 'sic' (1) or 'sit' (m); of drift, 'siu_east' and
+    !> 'siv_north' (m s-1), both at the same points with the same errors
     character(len=*), intent(in) :: target, variable
     !> what was observed (n), in the archive's units and within its bounds
     real(real64), intent(in) :: values(:)

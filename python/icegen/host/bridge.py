@@ -98,7 +98,7 @@ class Emulator:
         """Pass observations of a variable, with which the members of `analyse` agree.
 
         target: as given to `add_target`.
-        variable: of the archive, such as ``sic``, but not of its drift.
+        variable: of the archive, such as ``sic``; of drift, ``siu_east`` and ``siv_north``, both with the same errors.
         values: in the archive's units and within its bounds, of the shape of the target's points.
         errors: standard deviation of each value's error, 0.001 to 10 in the same unit; one number if all are the same.
         valid: false where a point is left out; by default, points with NaN are.
