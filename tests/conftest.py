@@ -2,6 +2,7 @@
 """What several test folders share."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,17 @@ def tiny(tmp_path_factory) -> Path:
     path = making.make(folder)
     making.make_first_contract(path)
     making.make_damaged(path)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def detailed(tiny, tmp_path_factory) -> Path:
+    """A folder, made once, of prepared.nc, detail.pt, and detailed.pt: tiny.pt with a detail network."""
+    import tiny as making
+
+    folder = tmp_path_factory.mktemp("detailed")
+    shutil.copy(tiny / "prepared.nc", folder)
+    making.make_detailed(tiny / "tiny.pt", folder)
     return folder
 
 

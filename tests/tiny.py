@@ -14,6 +14,7 @@ import torch
 
 from icegen import archive, validation
 from icegen.archive import export
+from icegen.archive.rebuild import rebuild
 from icegen.data import prepared_file
 from icegen.data.sources.cf import CFFile
 from icegen.training import checkpoints, trainings
@@ -71,6 +72,14 @@ def make(folder: Path) -> Path:
     export.export(folder, prepared, path, name="tiny", score=validation.score)
     (folder / "icegen.nml").write_text(f"&icegen_nml archive = '{path}', seed = 7 /\n")
     return path
+
+
+def make_detailed(path: Path, folder: Path) -> None:
+    """In ``folder``, which holds the prepared data: the archive ``path`` with a detail network, detailed.pt."""
+    prepared, loaded = prepared_file.load(folder / "prepared.nc"), archive.load(path)
+    trainings.train_detail(CONFIG, rebuild(loaded)[0], prepared, trainings.Run(folder))
+    export.export_again(loaded, prepared, folder / "detailed.pt", name="detailed", detail=folder)
+    (folder / "icegen.nml").write_text(f"&icegen_nml archive = '{folder / 'detailed.pt'}', seed = 7 /\n")
 
 
 class FirstContract(torch.nn.Module):

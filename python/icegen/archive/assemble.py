@@ -12,6 +12,7 @@ from icegen.data.consistency import ThicknessRange
 from icegen.data.variables import Variable
 from icegen.model.autoencoder import Autoencoder, IdentityDecoder, IdentityEncoder
 from icegen.model.denoiser import UViT
+from icegen.model.detail import DetailNetwork
 from icegen.model.generative_model import Constraints, GenerativeModel, Normalisation
 from icegen.training.config import Config
 
@@ -25,6 +26,7 @@ def assemble(
     ocean: Tensor,
     normalisation: Normalisation,
     thickness: ThicknessRange | None,
+    detail: DetailNetwork | None = None,
 ) -> GenerativeModel:
     """The model of some networks, before its calibration and history are fitted.
 
@@ -48,6 +50,7 @@ def assemble(
         ),
         conditional=config.condition == "date",
         sampler=config.sampler,
+        detail=detail,
     )
 
 

@@ -15,7 +15,14 @@ import torch
 from icegen.archive.archive import Archive
 from icegen.archive.assemble import assemble, thickness_constraint
 from icegen.archive.format import CONTRACT, FORMAT, save
-from icegen.archive.provenance import configuration_as_run, describe_trainings, require_fit, trainings_of
+from icegen.archive.provenance import (
+    Training,
+    configuration_as_run,
+    describe_trainings,
+    detail_training_of,
+    require_fit,
+    trainings_of,
+)
 from icegen.archive.rebuild import rebuild
 from icegen.data.climatology import extent_climatology
 from icegen.data.grid import FACTOR, CurvilinearGrid, Grid
@@ -23,12 +30,15 @@ from icegen.data.prepared_file import PreparedData
 from icegen.data.variables import Variable
 from icegen.files import require_folder
 from icegen.model.generative_model import GenerativeModel, Normalisation
+from icegen.model.sampler import SamplerConfig
 from icegen.training.calibration import calibrate
 from icegen.training.checkpoints import (
     FEATURES_FILE,
     fingerprint,
+    fingerprint_of_autoencoder,
     load_autoencoder,
     load_denoiser,
+    load_detail,
     load_features,
 )
 from icegen.training.config import Config
@@ -138,28 +148,53 @@ def export_again(
     settings: Config | None = None,
     score: Score | None = None,
     device: torch.device | str = "cpu",
+    detail: Path | None = None,
 ) -> str:
     """Write the networks of an archive as a new archive, with the constraints, covariance and history of the data.
 
     An archive of an earlier contract becomes one of the newest. Arguments and result are those of `export`; of the
     settings, the calibration is not used, because the archive keeps its own.
-    Raises ValueError if archive and data do not fit each other.
+    detail: folder of a detail network that was trained for this archive; the new archive has it.
+    Raises ValueError if archive, detail network and data do not fit each other.
     """
     require_folder(out)
     if [v.id for v in source.variables] != [v.id for v in data.variables] or source.grid.shape != data.grid.shape:
         raise ValueError(f"{source.path} and the data differ in variables or grid; wanted the same")
-    model, config = rebuild(source, settings.sampler if settings else None)
+    sampler = settings.sampler if settings else None
+    kept = dict(source.metadata["provenance"])
+    if detail is None:
+        model, config = rebuild(source, sampler)
+    else:
+        model, config, training = _with_detail(source, detail, sampler, data)
+        kept["trainings"] = kept.get("trainings", {}) | describe_trainings({"detail": training})
     if settings is not None:
-        config = dataclasses.replace(config, **_fitted_without_calibration(settings))
+        config = dataclasses.replace(config, history=settings.history, observations=settings.observations)
     model = _in_channels_last(model, device)
     if data.thickness is not None:
         model.constrain_thickness(**thickness_constraint(data.variables, data.thickness))
     fit_covariance(model, data, config.observations)
     fit_history(model, data, config.history, config.sampler.steps)
     of_this_export = ("configuration", "icegen", "git_revision", "torch")
-    kept = {key: value for key, value in source.metadata["provenance"].items() if key not in of_this_export}
+    kept = {key: value for key, value in kept.items() if key not in of_this_export}
     kept["commands"] = "\n".join(text for text in (kept.get("commands", ""), commands) if text)
     return _write(out, model, config, data, name, kept, score)
+
+
+def _with_detail(
+    source: Archive, folder: Path, sampler: SamplerConfig | None, data: PreparedData
+) -> tuple[GenerativeModel, Config, Training]:
+    """The model of an archive with the detail network of a folder, rounded to half precision, its configuration, and
+    what the training of that network says of itself."""
+    training = detail_training_of(folder)
+    require_fit({"detail": training}, data)
+    detail, checkpoint = load_detail(folder)
+    for parameter in detail.requires_grad_(False).parameters():
+        parameter.copy_(parameter.half())
+    model, config = rebuild(source, sampler, detail)
+    if checkpoint["autoencoder"] != fingerprint_of_autoencoder(model):
+        raise ValueError(f"{training.path} was trained for another decoder than that of {source.path}; train it anew")
+    as_run = training.config
+    return model, dataclasses.replace(config, detail=as_run.detail, detail_training=as_run.detail_training), training
 
 
 def _in_channels_last(model: GenerativeModel, device: torch.device | str) -> GenerativeModel:

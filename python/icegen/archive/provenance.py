@@ -11,6 +11,7 @@ from icegen.data.prepared_file import PreparedData
 from icegen.training.checkpoints import (
     AUTOENCODER_FILE,
     DECODER_FILE,
+    DETAIL_FILE,
     DIFFUSION_FILE,
     FEATURES_FILE,
     load_checkpoint,
@@ -43,6 +44,14 @@ def trainings_of(folder: Path) -> dict[str, Training]:
     if found["diffusion"].config.space == "latent":
         files |= {"autoencoder": AUTOENCODER_FILE, "decoder": DECODER_FILE}
     return found | {name: _read(Path(folder) / file) for name, file in files.items() if (Path(folder) / file).exists()}
+
+
+def detail_training_of(folder: Path) -> Training:
+    """The training of a folder's detail network.
+
+    Raises ValueError for a checkpoint that is missing or cannot be read.
+    """
+    return _read(Path(folder) / DETAIL_FILE)
 
 
 def require_fit(trainings: dict[str, Training], data: PreparedData) -> None:

@@ -36,6 +36,9 @@ CHANGEABLE = (*FITTED, "calibration")  # the rest of a configuration is fixed by
     help="The most validation times that are scored, spread over months and years.",
 )  # fmt: skip
 @device_option
+@click.option(
+    "--detail", type=path_type, help="With RUN an archive: folder of a detail network that was trained for it."
+)
 @click.option("--ema", type=float, help="Decay of the diffusion's averaged weights to take; default: ema_decay.")
 @click.option("--backend", type=click.Choice(["torch", "aoti"]), default="torch", show_default=True,
               help="aoti: also store the networks compiled for processors like this one.")  # fmt: skip
@@ -51,6 +54,7 @@ def export(
     samples: int,
     times: int,
     device: str | None,
+    detail: Path | None,
     ema: float | None,
     backend: str,
     precision: str | None,
@@ -75,6 +79,8 @@ def export(
         raise click.UsageError("--precision is for --backend aoti; a host chooses it in its namelist.")
     if run.is_file() and (config or ema or (changes and data is None)):
         raise click.UsageError(f"{run} is an archive, which takes no --config, no --ema, and --set only with --data.")
+    if detail and not (run.is_file() and data):
+        raise click.UsageError("--detail is for RUN an archive, with --data.")
     if run.is_file() and data is None and (backend == "torch" or name):
         raise click.UsageError(f"{run} is an archive, which takes --data, or --backend aoti without --name.")
     changeable = FITTED if run.is_file() else CHANGEABLE
@@ -96,7 +102,8 @@ def export(
             if run.is_file():
                 source = archive.load(run)
                 settings = _settings_of_archive(source, changes) if changes else None
-                exporting.export_again(source, prepared, written, name or out.stem, command, settings, scoring, on)
+                name = name or out.stem
+                exporting.export_again(source, prepared, written, name, command, settings, scoring, on, detail)
             else:
                 settings = _settings(run, config, changes)
                 exporting.export(run, prepared, written, name or out.stem, command, settings, scoring, ema, on)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`icegen train`: the models of an archive, one after the other."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -11,11 +12,23 @@ from icegen.command.terminal import Bar
 
 @click.group()
 def train() -> None:
-    """Train the models of an archive: autoencoder (and its decoder further), features (for scores), diffusion."""
+    """Train the models of an archive: autoencoder (and its decoder further), features (for scores), diffusion, and
+    for an archive its detail."""
 
 
-def _training_command(name: str, run_name: str, help_text: str) -> None:
-    @train.command(name, help=f"{help_text}\n\nExample: icegen train {name} --data prepared.nc --out runs/observed")
+archive_option = click.option("--archive", type=path_type, required=True, help="The archive that gets the detail.")
+
+
+def _unchanged(command: Callable) -> Callable:
+    return command
+
+
+def _training_command(name: str, run_name: str, help_text: str, of_archive: bool = False) -> None:
+    options = "--archive arctic.pt " if of_archive else ""
+    example = f"icegen train {name} {options}--data prepared.nc --out runs/observed"
+
+    @train.command(name, help=f"{help_text}\n\nExample: {example}")
+    @(archive_option if of_archive else _unchanged)
     @data_option
     @click.option("--out", type=path_type, required=True, help="Folder of checkpoints and loss curves.")
     @click.option(
@@ -47,9 +60,12 @@ def _training_command(name: str, run_name: str, help_text: str) -> None:
         nodes: int,
         strategy: str,
         workers: int | None,
+        archive: Path | None = None,
     ) -> None:
         from lightning_fabric.utilities import rank_zero_only
 
+        from icegen.archive import load
+        from icegen.archive.rebuild import rebuild
         from icegen.data import prepared_file
         from icegen.training import trainings
         from icegen.training.config_file import load_config
@@ -60,7 +76,8 @@ def _training_command(name: str, run_name: str, help_text: str) -> None:
         with Bar() as bar:
             reading = workers_for(prepared) if workers is None else workers
             run = Run(out, resume, accelerator, devices, bar.reporter(name), nodes, strategy, reading)
-            path = getattr(trainings, run_name)(settings, prepared, run)
+            given = [] if archive is None else [rebuild(load(archive))[0]]
+            path = getattr(trainings, run_name)(settings, *given, prepared, run)
             rank_zero_only(click.echo)(path)
 
 
@@ -73,4 +90,11 @@ _training_command(
 )
 _training_command(
     "diffusion", "train_diffusion", "Train the diffusion model, after the autoencoder of the same folder."
+)
+_training_command(
+    "detail",
+    "train_detail",
+    "Train a network that adds the detail which an archive's decoder leaves open. The archive does not change; "
+    "`icegen export --detail` writes one with the network.",
+    of_archive=True,
 )

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from icegen.model.analysis import ClimateCovariance
 from icegen.model.denoiser import UViT, condition_inputs, ocean_inputs
+from icegen.model.detail import DetailNetwork
 from icegen.model.gaps import spread_into_gaps
 from icegen.model.history import Band, HistoryNoise
 from icegen.model.noise import standard_normal
@@ -62,6 +63,7 @@ class GenerativeModel(nn.Module):
 
     encoder, decoder: of `icegen.model.autoencoder`, or the identities there for diffusion in data space;
     feature_encoder: a small encoder whose pooled latents are compared in scores, or None;
+    detail: adds the detail that latents leave open to sampled states, or None;
     ocean: float32 [1, 1, y, x];  conditional: whether it takes conditions (year, day of year).
 
     `icegen.training.calibration` sets these, which have no effect before:
@@ -72,6 +74,7 @@ class GenerativeModel(nn.Module):
 
     LATENT_STREAM: Final[int] = 0  # of the noise of latents
     OBSERVATION_STREAM: Final[int] = 1  # of the errors that are drawn for observations
+    DETAIL_STREAM: Final[int] = 2  # of the detail's noise
     ROUNDING: Final[float] = 1e-6
     LEAST_ICE: Final[float] = 1e-20  # smaller concentrations become 0: float32 has no number for their thickness
     OPEN_WATER: Final[float] = 0.01  # below this concentration, variables that exist only on ice fade out
@@ -100,12 +103,15 @@ class GenerativeModel(nn.Module):
         constraints: Constraints,
         conditional: bool,
         sampler: SamplerConfig,
+        detail: DetailNetwork | None = None,
     ):
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
         self.denoiser = denoiser
         self.feature_encoder = feature_encoder
+        self.detail = detail
+        self.detail_channels = detail.channels if detail is not None else 0
         self.factor = ocean.shape[2] // normalisation.latent_mean.shape[1]
         self.register_buffer("ocean", ocean)
         self.register_buffer("ocean_cells", ocean_inputs(ocean, self.factor)[1])
@@ -132,6 +138,7 @@ class GenerativeModel(nn.Module):
             channel_bands=[Band(channels, (30.0,), (1.0,))],
             patterns=torch.eye(0),
             pattern_bands=[],
+            detail_bands=[Band(self.detail_channels, (30.0,), (1.0,))] if detail is not None else [],
         )
         self.covariance: ClimateCovariance | None = None  # `icegen.training.covariance` fits it
         self.conditional = conditional
@@ -194,6 +201,7 @@ class GenerativeModel(nn.Module):
         """Standardised latent [n, z, y/f, x/f] to the state [n, variable, y, x], within the bounds and 0 on land.
         Variables that exist only on ice are 0 where there is none.
 
+        latent: with e further channels, the noise of the detail, the state gets its detail; see `solve`.
         noise: noise level of the latents, in standard deviations of the encoder's latents: ``latent_noise`` for sampled
         latents, 0 for encoded ones.
         """
@@ -234,11 +242,17 @@ class GenerativeModel(nn.Module):
 
     @torch.jit.export
     def decode_mean(self, latent: Tensor, noise: float = 0.0) -> Tensor:
-        """The decoder's mu [n, variable, y, x] in physical units, before it is cut to the bounds."""
-        z = latent * self.latent_std + self.latent_mean
+        """The decoder's mu [n, variable, y, x] in physical units, with detail for sampled latents, before it is cut to
+        the bounds."""
+        channels = self.latent_mean.shape[-3]
+        z = latent[:, :channels] * self.latent_std + self.latent_mean
         noise_levels = torch.full([len(z)], noise, device=z.device)
-        mu = self.decoder(z, self.ocean.expand(len(z), -1, -1, -1), noise_levels)[0] * self.std + self.mean
-        return mu + self.gain * mu
+        ocean = self.ocean.expand(len(z), -1, -1, -1)
+        mu = self.decoder(z, ocean, noise_levels)[0] * self.std + self.mean
+        mu = mu + self.gain * mu
+        if self.detail is not None and latent.shape[1] > channels:
+            mu = mu + self.std * self.detail((mu - self.mean) / self.std, ocean, latent[:, channels:])
+        return mu
 
     @torch.jit.export
     def complete(self, given: Tensor, weight: Tensor, condition: Tensor) -> Tensor:
@@ -257,7 +271,8 @@ class GenerativeModel(nn.Module):
     def near(self, state: Tensor, latent: Tensor, sampled: Tensor, level: float, condition: Tensor) -> Tensor:
         """States [n, variable, y, x] near a given one [1, variable, y, x], within the bounds and consistent.
 
-        latent: of the given state, [1, z, y/f, x/f];  sampled: of independent samples at the date, [n, z, y/f, x/f];
+        latent: of the given state, [1, z, y/f, x/f];
+        sampled: of independent samples at the date, [n, z + e, y/f, x/f], see `solve`;
         level: 0 to 1, the spread of the states over that of the samples;  condition: int64 [1, 2] or [1, 0].
         The departures of both from the date's mean are mixed such that their variance stays (the proposal of the
         preconditioned Crank-Nicolson method; Cotter et al. 2013, doi:10.1214/13-STS421, eq. 4.8). The change of the
@@ -266,8 +281,12 @@ class GenerativeModel(nn.Module):
         if not (level >= 0.0 and level <= 1.0):
             raise ValueError("level must be 0 to 1")
         mean = self.mean_latent(condition)
-        mixed = mean + math.sqrt(1.0 - level * level) * (latent - mean) + level * (sampled - mean)
-        increment = self.decode(mixed, self.latent_noise) - self.decode(latent, self.latent_noise)
+        channels = self.latent_mean.shape[0]
+        mixed = mean + math.sqrt(1.0 - level * level) * (latent - mean) + level * (sampled[:, :channels] - mean)
+        detail = sampled[:, channels:]  # the same in both states: it differs only as the means do
+        before = torch.cat([latent.expand(len(detail), -1, -1, -1), detail], 1)
+        after = torch.cat([mixed, detail], 1)
+        increment = self.decode(after, self.latent_noise) - self.decode(before, self.latent_noise)
         return self.limit(state + increment)
 
     @torch.jit.export
@@ -288,7 +307,7 @@ class GenerativeModel(nn.Module):
     def analyse(
         self, latent: Tensor, observed: Tensor, precision: Tensor, gain: Tensor, seed: int, member: int, time: int
     ) -> Tensor:
-        """The state [1, variable, y, x] of a sampled latent [1, z, y/f, x/f], changed to agree with observations.
+        """The state [1, variable, y, x] of a sampled latent [1, z + e, y/f, x/f], changed to agree with observations.
 
         observed: float32 [1, variable, y, x], physical units, used where precision > 0;
         precision, gain: see `kalman_gain`;
@@ -325,17 +344,20 @@ class GenerativeModel(nn.Module):
     def sample_latent(
         self, seed: int, member: Tensor, condition: Tensor, time: Tensor, history: bool, steps: int
     ) -> Tensor:
-        """Standardised latents [n, z, y/f, x/f] from the keyed noise; arguments as in `generate`."""
+        """Standardised latents [n, z + e, y/f, x/f] from the keyed noise, see `solve`; arguments as in `generate`."""
         return self.solve(self.noise(seed, member, time, history), condition, steps)
 
     @torch.jit.export
     def solve(self, noise: Tensor, condition: Tensor, steps: int) -> Tensor:
-        """Standardised latents [n, z, y/f, x/f] that the sampler computes from standard normal ones.
+        """Standardised latents [n, z + e, y/f, x/f] that the sampler computes from standard normal ones.
 
+        noise: as `noise` gives it; its e channels for the detail come after those of the latent, unchanged.
         It uses no random numbers, and no control flow depends on a value on the device, so that a GPU can record it.
         """
         s = noise_levels(steps, self.gamma_low, self.gamma_high, self.rho)
-        return self.descend(noise * float(s[0]), s, condition)
+        channels = self.latent_mean.shape[0]
+        latent = self.descend(noise[:, :channels] * float(s[0]), s, condition)
+        return torch.cat([latent, noise[:, channels:]], 1)
 
     def descend(self, y: Tensor, s: Tensor, condition: Tensor) -> Tensor:
         """The denoised latents to which the sampler leads from y at noise s[0]."""
@@ -406,7 +428,7 @@ class GenerativeModel(nn.Module):
 
     @torch.jit.export
     def noise(self, seed: int, member: Tensor, time: Tensor, history: bool) -> Tensor:
-        """Standard normal latents [n, z, y/f, x/f].
+        """Standard normal noise [n, z + e, y/f, x/f]: that of the latents, and e channels for the detail, if any.
 
         seed, member: as in `generate`;  time: int64 [n]. With ``history``, time is a number of days without gaps, and
         `icegen.model.history` gives the correlation of a member's noise between them. Without it, time is any number
@@ -421,5 +443,10 @@ class GenerativeModel(nn.Module):
             else:
                 device = self.latent_mean.device
                 flat = standard_normal(self.latent_mean.numel(), seed, number, when, self.LATENT_STREAM, device)
-                latents.append(flat.reshape(shape) * self.ocean_cells[0])
+                latent = flat.reshape(shape) * self.ocean_cells[0]
+                if self.detail_channels > 0:
+                    count = self.detail_channels * shape[1] * shape[2]
+                    flat = standard_normal(count, seed, number, when, self.DETAIL_STREAM, device)
+                    latent = torch.cat([latent, flat.reshape(-1, shape[1], shape[2])])
+                latents.append(latent)
         return torch.stack(latents)

@@ -14,6 +14,7 @@ into bands, each with time scales of its own; see `HistoryNoise`.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,14 +66,15 @@ class Band:
 
 
 class HistoryNoise(nn.Module):
-    """Standard normal latents of a member at a time.
+    """Standard normal noise of a member at a time: of its latents, and of its detail, if there is a network for it.
 
     The latent is split in two. Along ``patterns``, orthonormal combinations of the denoiser's EOFs, each coefficient is
     drawn by itself. In what is left, orthogonal combinations of the channels (``rotation``) are drawn in each cell.
-    Both are in bands, slowest first.
+    Both are in bands, slowest first. The detail's noise is drawn in each cell, too.
 
     shape: of the latent, [z, y, x];  rotation: float32 [z, z], orthogonal, a row for each combination of channels;
-    patterns: float32 [k, k], of the denoiser's k EOFs, such that patterns @ EOFs has orthonormal rows.
+    patterns: float32 [k, k], of the denoiser's k EOFs, such that patterns @ EOFs has orthonormal rows;
+    detail_bands: of the channels of the detail's noise, if any.
     """
 
     FIRST_STREAM: Final[int] = 16  # of the noise; those below are for draws without history
@@ -84,20 +86,22 @@ class HistoryNoise(nn.Module):
 
     def __init__(
         self, shape: tuple[int, int, int], rotation: Tensor, channel_bands: list[Band], patterns: Tensor,
-        pattern_bands: list[Band],
+        pattern_bands: list[Band], detail_bands: Sequence[Band] = (),
     ):  # fmt: skip
         super().__init__()
         self.register_buffer("rotation", rotation)
         self.register_buffer("patterns", patterns)
         self.pattern_count = len(patterns)
-        sizes = [band.size * shape[1] * shape[2] for band in channel_bands]
-        self.sizes = sizes + [band.size for band in pattern_bands]  # numbers to draw in each band
+        bands = [*channel_bands, *pattern_bands, *detail_bands]
+        self.sizes = [band.size * shape[1] * shape[2] for band in bands]  # numbers to draw in each band
         self.in_channels = len(channel_bands)  # how many of the bands lie in channels
-        self.scales = [list(band.scales) for band in (*channel_bands, *pattern_bands)]
-        self.shares = [list(band.shares) for band in (*channel_bands, *pattern_bands)]
+        self.in_latent = len(channel_bands) + len(pattern_bands)  # the bands after them are the detail's
+        self.sizes[self.in_channels : self.in_latent] = [band.size for band in pattern_bands]
+        self.scales = [list(band.scales) for band in bands]
+        self.shares = [list(band.shares) for band in bands]
 
     def forward(self, seed: int, member: int, time: int, ocean_cells: Tensor, eofs: Tensor) -> Tensor:
-        """Noise [z, y, x], float32.
+        """Noise [z + e, y, x], float32, where e is the number of the detail's channels.
 
         time: days, counted without gaps;  ocean_cells: [1, 1, y, x], 1 where the latent holds ocean;
         eofs: [k, z y x], the denoiser's.
@@ -114,13 +118,15 @@ class HistoryNoise(nn.Module):
         return drawn
 
     def assemble(self, drawn: list[Tensor], ocean_cells: Tensor, eofs: Tensor) -> Tensor:
-        """Noise [z, y, x] from the numbers of all bands."""
+        """Noise [z + e, y, x] from the numbers of all bands."""
         channels = torch.cat(drawn[: self.in_channels]).reshape(len(self.rotation), -1)
         noise = (self.rotation.t() @ channels).reshape(-1, ocean_cells.shape[2], ocean_cells.shape[3]) * ocean_cells[0]
         if self.pattern_count > 0:
-            wanted = torch.cat(drawn[self.in_channels :])
+            wanted = torch.cat(drawn[self.in_channels : self.in_latent])
             there = self.patterns @ (eofs @ noise.flatten())
             noise = noise + ((self.patterns.t() @ (wanted - there)) @ eofs).reshape(noise.shape)
+        if self.in_latent < len(drawn):
+            noise = torch.cat([noise, torch.cat(drawn[self.in_latent :]).reshape(-1, noise.shape[1], noise.shape[2])])
         return noise
 
     def band(

@@ -10,12 +10,15 @@ from torch import nn
 from icegen.data.grid import FACTOR
 from icegen.model.autoencoder import Autoencoder
 from icegen.model.denoiser import UViT
+from icegen.model.detail import DetailNetwork
+from icegen.model.generative_model import GenerativeModel
 from icegen.training.config import Config, from_stored
 
 AUTOENCODER_FILE = "autoencoder.pt"
 DECODER_FILE = "decoder.pt"  # the autoencoder after further training of its decoder
 FEATURES_FILE = "features.pt"
 DIFFUSION_FILE = "diffusion.pt"
+DETAIL_FILE = "detail.pt"
 
 
 def load_checkpoint(path: Path) -> dict:
@@ -85,6 +88,25 @@ def load_denoiser(folder: Path, ema_decay: float | None = None) -> tuple[UViT, d
     return model.eval(), checkpoint
 
 
+def make_detail(config: Config) -> DetailNetwork:
+    """An untrained detail network. Raises ValueError for diffusion in data space, which has no decoder."""
+    if config.space != "latent":
+        raise ValueError(f"space is {config.space}; wanted latent, because only a decoder leaves detail open")
+    return DetailNetwork(len(config.variables), FACTOR, config.detail)
+
+
+def load_detail(folder: Path) -> tuple[DetailNetwork, dict]:
+    """The detail network with its averaged weights, in evaluation mode, and its checkpoint.
+
+    Raises ValueError if there is no checkpoint.
+    """
+    path = Path(folder) / DETAIL_FILE
+    checkpoint = load_checkpoint(path)
+    model = make_detail(from_stored(checkpoint["config"], path))
+    model.load_state_dict(checkpoint["ema"])
+    return model.eval(), checkpoint
+
+
 def trained_config(folder: Path) -> Config:
     """The configuration that the folder's diffusion model was trained with."""
     path = Path(folder) / DIFFUSION_FILE
@@ -97,3 +119,8 @@ def fingerprint(model: nn.Module) -> str:
     for tensor in model.state_dict().values():
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def fingerprint_of_autoencoder(model: GenerativeModel) -> str:
+    """SHA-256 of a model's encoder and decoder. A detail network's checkpoint holds that of its model."""
+    return fingerprint(nn.ModuleList([model.encoder, model.decoder]))

@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 from icegen.data.variables import variables
 from icegen.model.autoencoder import AutoencoderConfig
 from icegen.model.denoiser import DenoiserConfig
+from icegen.model.detail import DetailConfig
 from icegen.model.sampler import SamplerConfig
 from icegen.settings import STRICT, from_dict, require_increasing_gamma
 from icegen.training.calibration import CalibrationConfig
@@ -78,6 +79,13 @@ class DiffusionTrainingConfig(TrainingConfig):
 
 
 @dataclass(frozen=True, config=STRICT)
+class DetailTrainingConfig(TrainingConfig):
+    """Training of the detail network on crops."""
+
+    crop: int = Field(default=128, gt=0, multiple_of=8, description="edge of the training crops, cells")
+
+
+@dataclass(frozen=True, config=STRICT)
 class Config:
     """All that a training needs besides its data."""
 
@@ -94,10 +102,12 @@ class Config:
         description="a small autoencoder whose latents serve as features of the scores",
     )
     denoiser: DenoiserConfig = Field(default_factory=DenoiserConfig)
+    detail: DetailConfig = Field(default_factory=DetailConfig)
     autoencoder_training: AutoencoderTrainingConfig = Field(default_factory=AutoencoderTrainingConfig)
     decoder_training: AutoencoderTrainingConfig = AutoencoderTrainingConfig(learning_rate=5e-4, seed=2)
     features_training: AutoencoderTrainingConfig = AutoencoderTrainingConfig(steps=1500, batch=4, seed=1)
     diffusion_training: DiffusionTrainingConfig = Field(default_factory=DiffusionTrainingConfig)
+    detail_training: DetailTrainingConfig = Field(default_factory=DetailTrainingConfig)
     calibration: CalibrationConfig = Field(default_factory=CalibrationConfig)
     history: HistoryConfig = Field(default_factory=HistoryConfig)
     observations: ObservationsConfig = Field(default_factory=ObservationsConfig)

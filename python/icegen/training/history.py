@@ -117,15 +117,21 @@ def fit_history(model: GenerativeModel, data: PreparedData, config: HistoryConfi
         anomaly = anomaly - (coefficients @ (whitener @ eofs)).reshape(anomaly.shape)
     channels = by_memory(anomaly[:, :, model.ocean_cells[0, 0].bool().cpu()], lags)
 
+    # The latents tell no memory of the detail: it starts from that of the fastest channels.
+    detail_sizes = (model.detail_channels,) if model.detail_channels else ()
+    memory = np.concatenate([channels.memory, patterns.memory, *([channels.memory[-1:]] * len(detail_sizes))])
+
     def noise(scales: list[tuple[tuple[float, ...], tuple[float, ...]]]) -> HistoryNoise:
-        bands = [Band(n, *s) for n, s in zip((*channels.sizes, *patterns.sizes), scales, strict=True)]
-        count, (z, y, x) = len(channels.sizes), model.latent_mean.shape
+        sizes = (*channels.sizes, *patterns.sizes, *detail_sizes)
+        bands = [Band(n, *s) for n, s in zip(sizes, scales, strict=True)]
+        first, last = len(channels.sizes), len(channels.sizes) + len(patterns.sizes)
+        z, y, x = model.latent_mean.shape
+        patterns_of_eofs = patterns.combinations @ whitener
         made = HistoryNoise(
-            (z, y, x), channels.combinations, bands[:count], patterns.combinations @ whitener, bands[count:]
+            (z, y, x), channels.combinations, bands[:first], patterns_of_eofs, bands[first:last], bands[last:]
         )
         return made.to(model.mean.device).eval()
 
-    memory = np.concatenate([channels.memory, patterns.memory])
     model.history = noise([((1.0,), (1.0,))] * len(memory))
     steps = steps_to_measure(model, steps)
     shares = shares_of_bands(model, data, times, steps)

@@ -25,6 +25,7 @@ from icegen.training.ahead import Ahead, seed_step
 from icegen.training.checkpoints import load_checkpoint
 from icegen.training.config import Config, TrainingConfig, from_stored
 from icegen.training.curves import Curves
+from icegen.training.detail_task import DetailTask
 from icegen.training.run import Run
 from icegen.training.tasks import AutoencoderTask, DiffusionTask
 from icegen.version import __version__, git_revision
@@ -36,7 +37,7 @@ FREE = ("checkpoint_every",)  # settings of a training that a resumed run may ch
 
 def train(
     fabric: lightning_fabric.Fabric,
-    task: AutoencoderTask | DiffusionTask,
+    task: AutoencoderTask | DiffusionTask | DetailTask,
     settings: TrainingConfig,
     config: Config,
     run: Run,
@@ -109,7 +110,7 @@ def train(
                 }
                 with replacing(path) as partial:
                     torch.save(content, partial)
-                if isinstance(task, DiffusionTask) and (validation := task.validate(averaged)):
+                if not isinstance(task, AutoencoderTask) and (validation := task.validate(averaged)):
                     curves.add_validation(done, validation)
             if run.progress:
                 run.progress(done, settings.steps, curves.running)
@@ -141,7 +142,7 @@ def set_learning_rate(optimiser: torch.optim.Optimizer, settings: TrainingConfig
 def take_step(
     fabric: lightning_fabric.Fabric,
     wrapped: nn.Module,
-    task: AutoencoderTask | DiffusionTask,
+    task: AutoencoderTask | DiffusionTask | DetailTask,
     batches: Iterator[list[Tensor]],
     optimiser: torch.optim.Optimizer,
     settings: TrainingConfig,

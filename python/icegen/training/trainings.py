@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The four trainings of an archive: autoencoder, its decoder alone, the features of scores, diffusion."""
+"""The trainings of an archive: autoencoder, its decoder alone, the features of scores, diffusion, detail."""
 
 from pathlib import Path
 
@@ -9,15 +9,19 @@ from torch import nn
 
 from icegen.data.prepared_file import PreparedData
 from icegen.model.autoencoder import Autoencoder, IdentityEncoder
+from icegen.model.generative_model import GenerativeModel
 from icegen.training.checkpoints import (
     AUTOENCODER_FILE,
     DECODER_FILE,
+    DETAIL_FILE,
     DIFFUSION_FILE,
     FEATURES_FILE,
     fingerprint,
+    fingerprint_of_autoencoder,
     load_autoencoder,
 )
 from icegen.training.config import Config, TrainingConfig, from_stored
+from icegen.training.detail_task import DetailTask
 from icegen.training.latents import encode
 from icegen.training.loop import train
 from icegen.training.run import Run
@@ -54,8 +58,7 @@ def _train_autoencoder(
     """Train the autoencoder of a part of the configuration, or only the decoder of one that is already trained."""
     settings = config.decoder_training if trained else getattr(config, f"{part}_training")
     _require_variables(config, data)
-    if settings.crop > min(data.grid.shape):
-        raise ValueError(f"crop is {settings.crop}; wanted at most the grid's {' x '.join(map(str, data.grid.shape))}")
+    _require_crop(settings.crop, data)
     fabric = run.fabric(settings.precision)
     share = _share(fabric, settings)
     torch.manual_seed(settings.seed)
@@ -98,6 +101,22 @@ def train_diffusion(config: Config, data: PreparedData, run: Run) -> Path:
     return train(fabric, task, settings, config, run, DIFFUSION_FILE, same_parts, origin, further_decays=further)
 
 
+def train_detail(config: Config, model: GenerativeModel, data: PreparedData, run: Run) -> Path:
+    """Train the detail network of a finished model, which does not change. Returns the checkpoint's path.
+
+    model: of an archive, in evaluation mode. Of the configuration, only ``detail`` and its training count.
+    """
+    settings = config.detail_training
+    _require_variables(config, data)
+    _require_crop(settings.crop, data)
+    fabric = run.fabric(settings.precision)
+    share = _share(fabric, settings)
+    torch.manual_seed(settings.seed)
+    task = DetailTask(config, model.to(fabric.device), data, share)
+    origin = _origin_of(data) | {"autoencoder": fingerprint_of_autoencoder(model)}
+    return train(fabric, task, settings, config, run, DETAIL_FILE, ("variables", "detail"), origin)
+
+
 def _share(fabric: lightning_fabric.Fabric, settings: TrainingConfig) -> Share:
     """This rank's share. Raises ValueError unless the batch is shared evenly."""
     if settings.batch % fabric.world_size:
@@ -110,6 +129,12 @@ def _share(fabric: lightning_fabric.Fabric, settings: TrainingConfig) -> Share:
 def _origin_of(data: PreparedData) -> dict:
     """What a checkpoint says of its data."""
     return {"data_sha256": data.sha256, "normalisation": {"mean": data.mean.tolist(), "std": data.std.tolist()}}
+
+
+def _require_crop(crop: int, data: PreparedData) -> None:
+    """Raise ValueError unless crops fit into the grid."""
+    if crop > min(data.grid.shape):
+        raise ValueError(f"crop is {crop}; wanted at most the grid's {' x '.join(map(str, data.grid.shape))}")
 
 
 def _require_variables(config: Config, data: PreparedData) -> None:

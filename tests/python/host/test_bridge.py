@@ -36,9 +36,21 @@ def ice(bridge, tiny):
         yield emulator
 
 
-def test_the_same_bits_as_the_archive(ice, tiny):
+@pytest.fixture(params=["tiny", "detailed"])
+def path(request):
+    """An archive, and one with a detail network."""
+    return request.getfixturevalue(request.param) / f"{request.param}.pt"
+
+
+@pytest.fixture
+def ice_of(bridge, path):
+    with bridge.Emulator(path.parent / "icegen.nml") as emulator:
+        yield emulator
+
+
+def test_the_same_bits_as_the_archive(ice_of, path):
     """At the archive's own cell centres; NaN where it has no ocean."""
-    archive = icegen.load(tiny / "tiny.pt")
+    ice, archive = ice_of, icegen.load(path)
     ice.add_target("cells", *archive.grid.lonlat)
     ice.request(3, 2001, 75)
     states = archive.sample(3, seed=7, year=2001, day_of_year=75)
@@ -62,9 +74,9 @@ def test_slots_and_first_member(ice, tiny):
         assert ice.ready(slot)
 
 
-def test_perturb(bridge, ice, tiny):
+def test_perturb(bridge, ice_of, path):
     """The bits of the module at the archive's own cells, where NaN and what is not valid are not given."""
-    archive = icegen.load(tiny / "tiny.pt")
+    ice, archive = ice_of, icegen.load(path)
     lon, lat = archive.grid.lonlat
     own = own_ice(lon, lat)
     away = lon < -90
@@ -89,9 +101,9 @@ def test_perturb(bridge, ice, tiny):
         ice.receive("cells", "sic_increment", 1)
 
 
-def test_analyse(bridge, ice, tiny):
+def test_analyse(bridge, ice_of, path):
     """The bits of the module at the archive's own cells, where NaN and what is not valid are not observed."""
-    archive = icegen.load(tiny / "tiny.pt")
+    ice, archive = ice_of, icegen.load(path)
     lon, lat = archive.grid.lonlat
     own = own_ice(lon, lat)
     near_pole = lat > 78

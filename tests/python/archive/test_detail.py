@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""An archive with a detail network: sampled states have detail, encoded ones and means have none."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+import tiny as making
+from icegen import archive
+from icegen.archive import export
+from icegen.archive.rebuild import rebuild
+from icegen.data import prepared_file
+from icegen.data.consistency import contradictions
+from icegen.training import trainings
+
+KEY = {"seed": 3, "year": 2001, "day_of_year": 75}
+
+
+@pytest.fixture(scope="module")
+def loaded(detailed):
+    return archive.load(detailed / "detailed.pt")
+
+
+@pytest.fixture(scope="module")
+def plain(tiny):
+    return archive.load(tiny / "tiny.pt")
+
+
+def noise(loaded, history=True):
+    return loaded.module.noise(3, torch.tensor([1]), torch.tensor([730000]), history)
+
+
+@pytest.mark.parametrize("history", [True, False])
+def test_the_noise_of_the_latent_stays_and_that_of_the_detail_follows(loaded, plain, history):
+    whole, alone = noise(loaded, history), plain.module.noise(3, torch.tensor([1]), torch.tensor([730000]), history)
+    channels = alone.shape[1]
+    assert whole.shape[1] == channels + 1 * 4**2 + 2 * 2**2
+    detail = whole[:, channels:]
+    assert float(detail.mean()) == pytest.approx(0, abs=0.1)
+    assert float(detail.std()) == pytest.approx(1, abs=0.1)
+    if not history:  # with it, time scales of the latent's noise are fitted anew
+        assert torch.equal(whole[:, :channels], alone)
+
+
+def test_samples_are_consistent_and_within_bounds(loaded):
+    states = loaded.generate([1, 2, 3], **KEY).numpy()
+    sic, sit = states[:, 0][:, loaded.grid.ocean], states[:, 1][:, loaded.grid.ocean]
+    assert ((sic >= 0) & (sic <= 1)).all()
+    assert not contradictions(sic.ravel(), sit.ravel(), loaded.thickness).any()
+    assert (states[..., ~loaded.grid.ocean] == 0).all()
+
+
+def test_a_sample_is_its_mean_and_detail(loaded):
+    latent = loaded.module.sample_latent(3, torch.tensor([1]), torch.tensor([[2001, 75]]), torch.tensor([9]), False, 3)
+    channels = loaded.metadata["latent"]["shape"][0]
+    assert not torch.equal(loaded.decode(latent), loaded.decode(latent[:, :channels]))
+
+
+def test_encoded_states_get_no_detail(loaded, plain, detailed):
+    state = torch.from_numpy(np.array(prepared_file.load(detailed / "prepared.nc").state[2], np.float32))[None]
+    assert torch.equal(loaded.decode(loaded.encode(state)), plain.decode(plain.encode(state)))
+
+
+def test_level_0_is_the_state_itself(loaded, detailed):
+    state = np.array(prepared_file.load(detailed / "prepared.nc").state[2], np.float32)
+    members = loaded.near(state, [0, 1], level=0.0, **KEY).numpy()
+    assert (members[1] == members[0]).all()
+    assert not (loaded.near(state, [1], level=0.5, **KEY).numpy()[0] == members[0]).all()
+
+
+def test_rebuilt_and_exported_again_it_is_the_same(loaded, detailed, tmp_path):
+    model, config = rebuild(loaded)
+    assert config.detail == making.CONFIG.detail
+    bands = loaded.metadata["history"]["bands"]
+    assert bands[-1]["size"] == model.detail_channels * model.latent_mean[0].numel()
+    prepared = prepared_file.load(detailed / "prepared.nc")
+    export.export_again(loaded, prepared, tmp_path / "again.pt", name="detailed")
+    again = archive.load(tmp_path / "again.pt")
+    assert again.metadata["history"]["bands"] == bands
+    assert torch.equal(again.generate([1], **KEY), loaded.generate([1], **KEY))
+
+
+def test_the_archive_says_how_the_network_was_trained(loaded):
+    training = loaded.metadata["provenance"]["trainings"]["detail"]
+    assert training["steps_done"] == making.CONFIG.detail_training.steps
+    assert training["settings"] == json.loads(json.dumps(dataclasses.asdict(making.CONFIG.detail_training)))
+
+
+def test_refuses_a_network_of_another_decoder(tiny, detailed, tmp_path):
+    prepared = prepared_file.load(detailed / "prepared.nc")
+    shutil.copy(detailed / "detail.pt", tmp_path)
+    checkpoint = torch.load(tmp_path / "detail.pt", weights_only=True)
+    torch.save(checkpoint | {"autoencoder": "0" * 64}, tmp_path / "detail.pt")
+    with pytest.raises(ValueError, match=r"detail.pt was trained for another decoder than that of .*tiny.pt"):
+        export.export_again(archive.load(tiny / "tiny.pt"), prepared, tmp_path / "x.pt", "x", detail=tmp_path)
+    assert not (tmp_path / "x.pt").exists()
+
+
+def test_refuses_data_space(plain, detailed, tmp_path):
+    config = dataclasses.replace(making.CONFIG, space="data")
+    prepared = prepared_file.load(detailed / "prepared.nc")
+    with pytest.raises(ValueError, match="space is data; wanted latent, because only a decoder leaves detail open"):
+        trainings.train_detail(config, rebuild(plain)[0], prepared, trainings.Run(tmp_path))

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""Training of the detail network: windows, decoding on them, and a run that repeats itself."""
+
+import csv
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+import tiny as making
+from icegen import archive
+from icegen.archive.rebuild import rebuild
+from icegen.data import prepared_file
+from icegen.training import trainings
+from icegen.training.detail_task import DetailTask, StatesWithWindows, crop, on_windows
+from icegen.training.share import Share
+
+
+@pytest.fixture(scope="module")
+def prepared(tiny):
+    return prepared_file.load(tiny / "prepared.nc")
+
+
+@pytest.fixture(scope="module")
+def model(tiny):
+    return rebuild(archive.load(tiny / "tiny.pt"))[0]
+
+
+def test_windows_lie_at_sea_on_whole_latent_cells(prepared):
+    torch.manual_seed(0)
+    batches = StatesWithWindows(dataclasses.replace(making.CONFIG.detail_training, batch=40), prepared, 8, Share())
+    times, windows = batches.plan()
+    states, seen, _ = batches.read((times, windows))
+    assert prepared.training[times].all()
+    np.testing.assert_array_equal(states, prepared.state[times.numpy()].astype(np.float32))
+    np.testing.assert_array_equal(seen[:, 0].bool(), ~prepared.filled[times.numpy()].any(1))
+    assert {tuple(w) for w in windows.tolist()} == {(y, x) for y in range(2) for x in range(4)}
+    sea = crop(torch.from_numpy(prepared.grid.ocean)[None, None].float().expand(40, -1, -1, -1), 8 * windows, 32)
+    assert sea.mean((1, 2, 3)).min() >= 0.1
+
+
+def test_windows_are_decoded_like_the_whole(model, prepared):
+    """In their middle, where the decoder sees nothing of their edge."""
+    latent = model.encode(torch.from_numpy(prepared.state[:2]).float())
+    window = torch.tensor([[0, 2], [1, 0]])
+    part = on_windows(model, window, 4)
+    middle = slice(12, 20)
+    whole = crop(model.decode(latent), 8 * window, 32)
+    of_part = part.decode(crop(latent, window, 4))
+    torch.testing.assert_close(of_part[..., middle, middle], whole[..., middle, middle], atol=0.05, rtol=0)
+    assert model.ocean.shape == (1, 1, making.ROWS, making.COLUMNS)
+
+
+def test_training_leaves_the_model_alone(model, prepared, tmp_path):
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    trainings.train_detail(making.CONFIG, model, prepared, trainings.Run(tmp_path, accelerator="cpu"))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert model.detail is None
+    rows = list(csv.DictReader((tmp_path / "detail.csv").open()))
+    assert len(rows) == making.CONFIG.detail_training.steps
+    assert all(float(row["loss"]) > 0 for row in rows)
+    assert "loss" in (tmp_path / "detail_validation.csv").read_text()
+
+
+def test_a_resumed_training_repeats_the_losses(model, prepared, tmp_path):
+    training = dataclasses.replace(making.CONFIG.detail_training, steps=6, checkpoint_every=3)
+    config = dataclasses.replace(making.CONFIG, detail_training=training)
+
+    def stop(step, steps, scores):
+        if step == 4:
+            raise InterruptedError
+
+    trainings.train_detail(config, model, prepared, trainings.Run(tmp_path / "whole", accelerator="cpu"))
+    run = trainings.Run(tmp_path / "parts", accelerator="cpu", progress=stop)
+    with pytest.raises(InterruptedError):
+        trainings.train_detail(config, model, prepared, run)
+    trainings.train_detail(config, model, prepared, trainings.Run(tmp_path / "parts", resume=True, accelerator="cpu"))
+    whole, parts = ((tmp_path / name / "detail.csv").read_text() for name in ("whole", "parts"))
+    assert parts == whole
+
+
+def test_the_spread_of_draws_grows_towards_their_error(model, prepared):
+    torch.manual_seed(0)
+    task = DetailTask(making.CONFIG, model, prepared)
+    optimiser = torch.optim.Adam(task.model.parameters(), lr=0.01)
+    ratios = []
+    for _ in range(30):
+        loss, scores = task(*task.batches.read(task.batches.plan()))
+        ratios.append(float(scores["spread_over_error"]))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert np.mean(ratios[:3]) < 0.1
+    assert np.mean(ratios[-5:]) > 0.3
+
+
+def test_refuses_a_crop_larger_than_the_grid(model, prepared, tmp_path):
+    training = dataclasses.replace(making.CONFIG.detail_training, crop=64)
+    config = dataclasses.replace(making.CONFIG, detail_training=training)
+    with pytest.raises(ValueError, match="crop is 64; wanted at most the grid's 40 x 56"):
+        trainings.train_detail(config, model, prepared, trainings.Run(tmp_path))

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""The loss of draws is least for draws of the truth's own distribution, and sees a texture and scales."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from icegen.training.draw_loss import FILTERS, draw_loss, random_filters
+
+SHAPE = (48, 2, 32, 32)
+
+
+def white(seed):
+    return torch.randn(SHAPE, generator=torch.Generator().manual_seed(seed))
+
+
+def smooth(x):
+    """Neighbours averaged, with the variance of one cell kept."""
+    return 3 * F.avg_pool2d(F.pad(x, [1, 1, 1, 1], mode="circular"), 3, 1)
+
+
+def loss(first, second, truth, seen=None):
+    torch.manual_seed(9)  # the same filters
+    value, ratio = draw_loss(first, second, truth, torch.ones_like(truth[:, :1]) if seen is None else seen)
+    return float(value), float(ratio)
+
+
+def test_spread_over_error_is_1_for_draws_of_the_right_size():
+    truth = white(0)
+    ratios = {size: loss(size * white(1), size * white(2), truth)[1] for size in (0.3, 0.7, 1.0, 1.4, 3.0)}
+    assert ratios[1.0] == pytest.approx(1.0, abs=0.02)
+    assert ratios[0.3] < ratios[0.7] < 0.95
+    assert 1.05 < ratios[1.4] < ratios[3.0]
+
+
+def test_the_gradient_leads_to_the_right_size():
+    def gradient(size):
+        factor = torch.tensor(size, requires_grad=True)
+        torch.manual_seed(9)
+        draw_loss(factor * white(1), factor * white(2), white(0), torch.ones_like(white(0)[:, :1]))[0].backward()
+        return float(factor.grad)
+
+    too_small, right, too_large = gradient(0.5), gradient(1.0), gradient(2.0)
+    assert too_small < 0 < too_large
+    assert abs(right) < 0.1 * min(-too_small, too_large)
+
+
+def test_a_wrong_texture_costs_though_each_cell_is_right():
+    truth = smooth(white(0))
+    assert loss(white(1), white(2), truth)[0] > 1.1 * loss(smooth(white(1)), smooth(white(2)), truth)[0]
+
+
+def test_what_is_not_seen_does_not_count():
+    truth, seen = white(0), torch.ones(SHAPE[0], 1, *SHAPE[2:])
+    seen[..., 10:20] = 0
+    wrong = truth + 1e3 * (1 - seen)
+    assert loss(white(1), white(2), wrong, seen) == pytest.approx(loss(white(1), white(2), truth, seen))
+
+
+def test_equal_draws_and_nothing_seen_give_finite_numbers():
+    truth = white(0)
+    assert all(map(torch.isfinite, map(torch.tensor, loss(truth, truth, truth))))
+    assert loss(truth, truth, truth, torch.zeros_like(truth[:, :1])) == (0.0, 0.0)
+
+
+def test_filters_do_not_see_the_mean():
+    torch.manual_seed(0)
+    kernels = random_filters(3)
+    assert kernels.shape == (FILTERS, 3, 5, 5)
+    assert kernels.sum((2, 3)).abs().max() < 1e-4
+    assert (kernels[::2, :, 0] == 0).all()
+    assert (kernels[0].abs().sum((1, 2)) > 0).sum() == 1
