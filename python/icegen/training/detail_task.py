@@ -20,6 +20,8 @@ from icegen.training.config import Config, DetailTrainingConfig
 from icegen.training.draw_loss import draw_loss
 from icegen.training.share import Share
 
+NEAR = 0.05
+
 Plan = tuple[Tensor, Tensor]  # times [n], and first cells of windows on the latent's grid [n, 2]
 
 
@@ -84,9 +86,10 @@ class DetailTask(nn.Module):
         draws = []
         for _ in range(2):
             noise = self.share.randn_like(latent[:, :1].expand(-1, network.channels, -1, -1))
-            draws.append(part.decode(torch.cat([latent, noise], 1), model.latent_noise).float() / model.std)
+            drawn = part.decode(torch.cat([latent, noise], 1), model.latent_noise).float()
+            draws.append(scored_fields(model, drawn))
         cells, edge = model.factor * window, model.factor * self.edge
-        truth = crop(state, cells, edge) / model.std
+        truth = scored_fields(model, crop(state, cells, edge))
         return draw_loss(draws[0], draws[1], truth, crop(seen, cells, edge) * part.ocean)
 
     @torch.no_grad()
@@ -104,6 +107,18 @@ class DetailTask(nn.Module):
             batch = (part.to(device) for part in self.batches.read((times, windows)))
             losses.append(float(self._score(network.eval(), *batch)[0]))
         return {"loss": float(np.mean(losses))}
+
+
+def scored_fields(model: GenerativeModel, state: Tensor) -> Tensor:
+    """What is scored of states [n, variable, y, x]: [n, field, y, x].
+
+    These are the variables in their standard deviations, and for each bound the distance from it, in `NEAR` of them and
+    at most 1: without it, a score would not notice how many values lie exactly on a bound.
+    """
+    values = state / model.std
+    lower, upper = model.lower / model.std, model.upper / model.std
+    distances = torch.cat([values - lower, upper - values], 1)[:, torch.cat([lower, upper]).isfinite().flatten()]
+    return torch.cat([values, (distances / NEAR).clamp(max=1.0)], 1)
 
 
 def crop(field: Tensor, window: Tensor, edge: int) -> Tensor:

@@ -13,7 +13,7 @@ from icegen import archive
 from icegen.archive.rebuild import rebuild
 from icegen.data import prepared_file
 from icegen.training import trainings
-from icegen.training.detail_task import DetailTask, StatesWithWindows, crop, on_windows
+from icegen.training.detail_task import DetailTask, StatesWithWindows, crop, on_windows, scored_fields
 from icegen.training.share import Share
 
 
@@ -38,6 +38,18 @@ def test_windows_lie_at_sea_on_whole_latent_cells(prepared):
     assert {tuple(w) for w in windows.tolist()} == {(y, x) for y in range(2) for x in range(4)}
     sea = crop(torch.from_numpy(prepared.grid.ocean)[None, None].float().expand(40, -1, -1, -1), 8 * windows, 32)
     assert sea.mean((1, 2, 3)).min() >= 0.1
+
+
+def test_values_on_a_bound_are_scored_apart(model):
+    """Fields: sic, sit, their distances from 0, and that of sic from 1."""
+    state = torch.tensor([0.0, 1e-3, 0.5, 1.0]).reshape(1, 1, 1, 4).expand(1, 2, 1, 4)
+    fields = scored_fields(model, state)
+    assert fields.shape == (1, 5, 1, 4)
+    torch.testing.assert_close(fields[:, :2], state / model.std)
+    for field, on_bound in ((2, 0), (3, 0), (4, 3)):
+        assert fields[0, field, 0, on_bound] == 0
+        assert fields[0, field, 0, 2] == 1
+    assert 0 < fields[0, 2, 0, 1] < 1
 
 
 def test_windows_are_decoded_like_the_whole(model, prepared):
