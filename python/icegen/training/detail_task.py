@@ -90,7 +90,7 @@ class DetailTask(nn.Module):
             draws.append(scored_fields(model, drawn))
         cells, edge = model.factor * window, model.factor * self.edge
         truth = scored_fields(model, crop(state, cells, edge))
-        return draw_loss(draws[0], draws[1], truth, crop(seen, cells, edge) * part.ocean)
+        return draw_loss(draws[0], draws[1], truth, crop(seen, cells, edge) * part.ocean, filtered=state.shape[1])
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:

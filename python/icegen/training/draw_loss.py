@@ -3,10 +3,10 @@
 
 The continuous ranked probability score is least on average if a draw has the distribution of the truth; in its fair
 form (Ferro 2014, doi:10.1002/qj.2270) this holds for two draws. A score of each cell alone would not notice a wrong
-texture. Therefore fields are also scored at coarser scales and after random filters, which combine cells and variables.
+texture. Therefore fields are also scored at coarser scales and after random filters, which combine cells and fields.
 
-Errors in quiet places are small beside those at the ice edge. Each score is therefore divided by the spread of the
-draws around its place, which does not depend on the truth, so that the loss stays proper.
+Each score is divided by the mean spread of the draws, which does not depend on the truth, so that all fields count
+alike and the loss stays proper.
 """
 
 import torch
@@ -14,19 +14,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 LEAST_CELLS = 16  # of the coarsest scale, along an edge
+LEAST_SPREAD = 1e-3
 FILTERS, EDGE = 16, 5  # random filters at a scale, and their edge in cells
-COARSEST_FILTERED = 8  # cells
-AROUND = 9  # cells, over which the spread is averaged
+COARSEST_FILTERED = 2  # cells
 
 
-def draw_loss(first: Tensor, second: Tensor, truth: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-    """The loss of two draws [n, variable, y, x] of each truth, and their spread over their error.
+def draw_loss(first: Tensor, second: Tensor, truth: Tensor, seen: Tensor, filtered: int) -> tuple[Tensor, Tensor]:
+    """The loss of two draws [n, field, y, x] of each truth, and their spread over their error.
 
+    filtered: how many of the fields, the first ones, the filters combine.
     seen: 1 where the truth counts, else 0, [n, 1, y, x].
     Spread and error are mean absolute differences, between the draws and from the truth. Their ratio is 1 for perfect
     draws.
     """
-    losses, spreads, errors = [], [], []
+    losses, ratios = [], []
     pool = 1
     while pool == 1 or min(truth.shape[2:]) >= LEAST_CELLS * pool:
         weight = F.avg_pool2d(seen, pool)
@@ -34,44 +35,35 @@ def draw_loss(first: Tensor, second: Tensor, truth: Tensor, seen: Tensor) -> tup
         weight = (weight > 0.3).to(truth.dtype)
         scored = [(fields, weight)]
         if pool <= COARSEST_FILTERED and min(weight.shape[2:]) >= EDGE:
-            kernels = random_filters(truth.shape[1]).to(truth)
+            kernels = random_filters(filtered).to(truth)
             inside = (F.avg_pool2d(weight, EDGE, 1) > 0.99).to(truth.dtype)
-            scored.append(([F.conv2d(x * weight, kernels) for x in fields], inside))
+            scored.append(([F.conv2d(x[:, :filtered] * weight, kernels) for x in fields], inside))
         for (one, other, wanted), counted in scored:
-            error = 0.5 * ((one - wanted).abs() + (other - wanted).abs())
-            spread = (one - other).abs()
-            counted = counted / local_mean(spread.detach(), counted)
-            count = (counted > 0).sum().clamp(min=1)
-            losses.append(((error - 0.5 * spread) * counted).sum() / count)
-            errors.append((error.detach() * counted).sum() / count)
-            spreads.append((spread.detach() * counted).sum() / count)
+            error = masked_mean(0.5 * ((one - wanted).abs() + (other - wanted).abs()), counted)
+            spread = masked_mean((one - other).abs(), counted)
+            losses.append(((error - 0.5 * spread) / (spread.detach() + LEAST_SPREAD)).mean())
+            ratios.append((spread.detach() / error.detach().clamp(min=1e-30)).mean())
         pool *= 2
-    return torch.stack(losses).sum(), torch.stack(spreads).sum() / torch.stack(errors).sum().clamp(min=1e-30)
+    return torch.stack(losses).sum(), torch.stack(ratios).mean()
 
 
-def local_mean(spread: Tensor, weight: Tensor) -> Tensor:
-    """The mean of spreads [n, field, y, x] around each place, plus the mean over all places, which bounds weights.
+def masked_mean(value: Tensor, weight: Tensor) -> Tensor:
+    """The mean [field] of values [n, field, y, x] where weight [n, 1, y, x] is 1, not 0."""
+    return (value * weight).sum((0, 2, 3)) / weight.sum().clamp(min=1)
 
-    weight: 1 where a spread counts, else 0, [n, 1, y, x].
+
+def random_filters(fields: int) -> Tensor:
+    """Filters [filter, field, edge, edge] of random numbers, whose sum is 0 for each field.
+
+    Every second one only fills the inner 3 x 3 cells. Two of three see one field alone, in turn, so that rough fields do
+    not hide smooth ones.
     """
-    edge = min(AROUND, *(2 * ((n + 1) // 2) - 1 for n in spread.shape[2:]))
-    total = F.avg_pool2d(spread * weight, edge, 1, edge // 2)
-    local = total / F.avg_pool2d(weight, edge, 1, edge // 2).clamp(min=1e-3)
-    mean = (spread * weight).sum((0, 2, 3), keepdim=True) / weight.sum().clamp(min=1)
-    return local + mean + 1e-4
-
-
-def random_filters(variables: int) -> Tensor:
-    """Filters [filter, variable, edge, edge] of random numbers, whose sum is 0 for each variable.
-
-    Every second one only fills the inner 3 x 3 cells. A third of them sees one variable alone.
-    """
-    kernels = torch.randn(FILTERS, variables, EDGE, EDGE)
+    kernels = torch.randn(FILTERS, fields, EDGE, EDGE)
     inner = torch.ones_like(kernels)
     inner[::2, :, [0, -1], :] = 0
     inner[::2, :, :, [0, -1]] = 0
     kernels = (kernels - (kernels * inner).sum((2, 3), keepdim=True) / inner.sum((2, 3), keepdim=True)) * inner
-    for i in range(0, FILTERS, 3):
-        alone = int(torch.randint(variables, ()))
-        kernels[i] *= F.one_hot(torch.tensor(alone), variables)[:, None, None]
+    first = int(torch.randint(fields, ()))
+    for turn, i in enumerate(i for i in range(FILTERS) if i % 3):
+        kernels[i] *= F.one_hot(torch.tensor((first + turn) % fields), fields)[:, None, None]
     return kernels
