@@ -55,8 +55,8 @@ def masked_mean(value: Tensor, weight: Tensor) -> Tensor:
 def random_filters(fields: int) -> Tensor:
     """Filters [filter, field, edge, edge] of random numbers, whose sum is 0 for each field.
 
-    Every second one only fills the inner 3 x 3 cells. Two of three see one field alone, in turn, so that rough fields do
-    not hide smooth ones.
+    Every second one only fills the inner 3 x 3 cells. Two of three see one field alone, in turn, so that rough fields
+    do not hide smooth ones.
     """
     kernels = torch.randn(FILTERS, fields, EDGE, EDGE)
     inner = torch.ones_like(kernels)
