@@ -168,7 +168,7 @@ def export_again(
         model, config, training = _with_detail(source, detail, sampler, data)
         kept["trainings"] = kept.get("trainings", {}) | describe_trainings({"detail": training})
     if settings is not None:
-        config = dataclasses.replace(config, history=settings.history, observations=settings.observations)
+        config = dataclasses.replace(config, **_fitted_without_calibration(settings))
     model = _in_channels_last(model, device)
     if data.thickness is not None:
         model.constrain_thickness(**thickness_constraint(data.variables, data.thickness))

@@ -93,10 +93,11 @@ class HistoryNoise(nn.Module):
         self.register_buffer("patterns", patterns)
         self.pattern_count = len(patterns)
         bands = [*channel_bands, *pattern_bands, *detail_bands]
-        self.sizes = [band.size * shape[1] * shape[2] for band in bands]  # numbers to draw in each band
+        cells = shape[1] * shape[2]
+        places = [cells] * len(channel_bands) + [1] * len(pattern_bands) + [cells] * len(detail_bands)
+        self.sizes = [band.size * count for band, count in zip(bands, places, strict=True)]  # numbers of each band
         self.in_channels = len(channel_bands)  # how many of the bands lie in channels
         self.in_latent = len(channel_bands) + len(pattern_bands)  # the bands after them are the detail's
-        self.sizes[self.in_channels : self.in_latent] = [band.size for band in pattern_bands]
         self.scales = [list(band.scales) for band in bands]
         self.shares = [list(band.shares) for band in bands]
 

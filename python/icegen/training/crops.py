@@ -13,6 +13,11 @@ from icegen.training.share import Share
 Crop = tuple[int, tuple[slice, slice], list[int], bool]  # time, window, axes to flip, whether to transpose
 
 
+def at_sea(ocean: Tensor, edge: int) -> Tensor:
+    """Whether at least 10 % of a window of edge x edge cells is ocean, by its place in steps of a latent cell."""
+    return F.avg_pool2d(ocean[None].float(), edge, FACTOR)[0] >= 0.1
+
+
 class Crops:
     """Batches of crops of edge x edge cells; only the cells of a crop are read."""
 
@@ -24,8 +29,7 @@ class Crops:
         self.ids = [v.id for v in data.variables]
         # Where rows run against y, a transposed x component points against y.
         self.turn_sign = -1 if isinstance(data.grid, Grid) and data.grid.dx * data.grid.dy < 0 else 1
-        # By the place of a window in steps of a latent cell: whether at least 10 % of it is ocean.
-        self.at_sea = F.avg_pool2d(self.ocean[None].float(), edge, FACTOR)[0] >= 0.1
+        self.at_sea = at_sea(self.ocean, edge)
 
     def plan(self) -> list[Crop]:
         """What this rank reads for a batch, at random."""

@@ -8,7 +8,6 @@ import copy
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from icegen.data.prepared_file import PreparedData
@@ -17,6 +16,7 @@ from icegen.model.generative_model import GenerativeModel
 from icegen.thinning import evenly
 from icegen.training.checkpoints import make_detail
 from icegen.training.config import Config, DetailTrainingConfig
+from icegen.training.crops import at_sea
 from icegen.training.draw_loss import draw_loss
 from icegen.training.share import Share
 
@@ -28,14 +28,12 @@ Plan = tuple[Tensor, Tensor]  # times [n], and first cells of windows on the lat
 class StatesWithWindows:
     """Batches of whole training states, and of a window of each on the latent's grid, in which it is scored."""
 
-    def __init__(self, config: DetailTrainingConfig, data: PreparedData, factor: int, share: Share):
+    def __init__(self, config: DetailTrainingConfig, data: PreparedData, share: Share):
         self.batch, self.share = config.batch, share
         self.state, self.filled = data.state, data.filled
         self.times = torch.from_numpy(np.flatnonzero(data.training))
-        # By the place of a window in steps of a latent cell: whether at least 10 % of it is ocean.
-        ocean = torch.from_numpy(data.grid.ocean)[None].float()
-        at_sea = F.avg_pool2d(ocean, config.crop, factor)[0] >= 0.1
-        self.windows = (at_sea if at_sea.any() else torch.ones_like(at_sea)).nonzero()
+        places = at_sea(torch.from_numpy(data.grid.ocean), config.crop)
+        self.windows = (places if places.any() else torch.ones_like(places)).nonzero()
 
     def plan(self) -> Plan:
         """What this rank reads for a batch, at random."""
@@ -65,32 +63,34 @@ class DetailTask(nn.Module):
         self.model = make_detail(config)
         self.finished = [model]  # a list, so that it is neither trained nor kept in checkpoints
         self.edge = config.detail_training.crop // model.factor
-        self.batches = StatesWithWindows(config.detail_training, data, model.factor, self.share)
+        self.batches = StatesWithWindows(config.detail_training, data, self.share)
         validation = np.flatnonzero(data.validation)
         self.validation_times = torch.from_numpy(validation[evenly(len(validation), self.MOST_VALIDATION_STATES)])
 
     def forward(self, state: Tensor, seen: Tensor, window: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch as `StatesWithWindows` reads it, and scores by name."""
-        loss, ratio = self._score(self.model, state, seen, window)
+        loss, ratio = self._score(self.model, self.share, state, seen, window)
         return loss, {"spread_over_error": ratio}
 
-    def _score(self, network: DetailNetwork, state: Tensor, seen: Tensor, window: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss, and spread over error, of draws that a detail network makes for a batch."""
+    def _score(
+        self, network: DetailNetwork, share: Share, state: Tensor, seen: Tensor, window: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Loss, and spread over error, of draws that a detail network makes for a share of a batch."""
         model = self.finished[0]
         part = on_windows(model, window, self.edge)
         part.detail = network
         with torch.no_grad():
             latent = model.encode(state)
-            latent = latent + model.latent_noise * self.share.randn_like(latent)  # as the decoder is told
+            latent = latent + model.latent_noise * share.randn_like(latent)  # as the decoder is told
             latent = crop(latent * model.ocean_cells, window, self.edge)
         draws = []
         for _ in range(2):
-            noise = self.share.randn_like(latent[:, :1].expand(-1, network.channels, -1, -1))
+            noise = share.randn_like(latent[:, :1].expand(-1, network.channels, -1, -1))
             drawn = part.decode(torch.cat([latent, noise], 1), model.latent_noise).float()
             draws.append(scored_fields(model, drawn))
         cells, edge = model.factor * window, model.factor * self.edge
         truth = scored_fields(model, crop(state, cells, edge))
-        return draw_loss(draws[0], draws[1], truth, crop(seen, cells, edge) * part.ocean, filtered=state.shape[1])
+        return draw_loss(draws[0], draws[1], truth, crop(seen, cells, edge) * part.ocean, state.shape[1], share)
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
@@ -105,7 +105,7 @@ class DetailTask(nn.Module):
         for times in self.validation_times.split(self.batches.batch):
             windows = self.batches.windows[torch.randint(len(self.batches.windows), (len(times),))]
             batch = (part.to(device) for part in self.batches.read((times, windows)))
-            losses.append(float(self._score(network.eval(), *batch)[0]))
+            losses.append(float(self._score(network.eval(), Share(), *batch)[0]))  # the first rank alone validates
         return {"loss": float(np.mean(losses))}
 
 

@@ -13,17 +13,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from icegen.training.share import Share
+
 LEAST_CELLS = 16  # of the coarsest scale, along an edge
-LEAST_SPREAD = 1e-3
+LEAST_SPREAD = 1e-3  # that divides a score, so that equal draws give a finite one
 FILTERS, EDGE = 16, 5  # random filters at a scale, and their edge in cells
 COARSEST_FILTERED = 2  # cells
 
 
-def draw_loss(first: Tensor, second: Tensor, truth: Tensor, seen: Tensor, filtered: int) -> tuple[Tensor, Tensor]:
+def draw_loss(
+    first: Tensor, second: Tensor, truth: Tensor, seen: Tensor, filtered: int, share: Share
+) -> tuple[Tensor, Tensor]:
     """The loss of two draws [n, field, y, x] of each truth, and their spread over their error.
 
-    filtered: how many of the fields, the first ones, the filters combine.
-    seen: 1 where the truth counts, else 0, [n, 1, y, x].
+    seen: 1 where the truth counts, else 0, [n, 1, y, x];  filtered: how many of the fields, the first ones, the filters
+    combine;  share: of the batch that the truth is. Collective: the mean over ranks is the loss of the whole batch.
     Spread and error are mean absolute differences, between the draws and from the truth. Their ratio is 1 for perfect
     draws.
     """
@@ -39,17 +43,14 @@ def draw_loss(first: Tensor, second: Tensor, truth: Tensor, seen: Tensor, filter
             inside = (F.avg_pool2d(weight, EDGE, 1) > 0.99).to(truth.dtype)
             scored.append(([F.conv2d(x[:, :filtered] * weight, kernels) for x in fields], inside))
         for (one, other, wanted), counted in scored:
-            error = masked_mean(0.5 * ((one - wanted).abs() + (other - wanted).abs()), counted)
-            spread = masked_mean((one - other).abs(), counted)
-            losses.append(((error - 0.5 * spread) / (spread.detach() + LEAST_SPREAD)).mean())
-            ratios.append((spread.detach() / error.detach().clamp(min=1e-30)).mean())
+            count = share.mean(counted.sum()).clamp(min=1)
+            error = (0.5 * ((one - wanted).abs() + (other - wanted).abs()) * counted).sum((0, 2, 3)) / count
+            spread = ((one - other).abs() * counted).sum((0, 2, 3)) / count
+            of_all = share.mean(spread.detach())
+            losses.append(((error - 0.5 * spread) / (of_all + LEAST_SPREAD)).mean())
+            ratios.append((of_all / share.mean(error.detach()).clamp(min=1e-30)).mean())
         pool *= 2
     return torch.stack(losses).sum(), torch.stack(ratios).mean()
-
-
-def masked_mean(value: Tensor, weight: Tensor) -> Tensor:
-    """The mean [field] of values [n, field, y, x] where weight [n, 1, y, x] is 1, not 0."""
-    return (value * weight).sum((0, 2, 3)) / weight.sum().clamp(min=1)
 
 
 def random_filters(fields: int) -> Tensor:

@@ -30,6 +30,11 @@ def plain(tiny):
     return archive.load(tiny / "tiny.pt")
 
 
+@pytest.fixture(scope="module")
+def state(detailed):
+    return np.array(prepared_file.load(detailed / "prepared.nc").state[2], np.float32)
+
+
 def noise(loaded, history=True):
     return loaded.module.noise(3, torch.tensor([1]), torch.tensor([730000]), history)
 
@@ -60,13 +65,12 @@ def test_a_sample_is_its_mean_and_detail(loaded):
     assert not torch.equal(loaded.decode(latent), loaded.decode(latent[:, :channels]))
 
 
-def test_encoded_states_get_no_detail(loaded, plain, detailed):
-    state = torch.from_numpy(np.array(prepared_file.load(detailed / "prepared.nc").state[2], np.float32))[None]
-    assert torch.equal(loaded.decode(loaded.encode(state)), plain.decode(plain.encode(state)))
+def test_encoded_states_get_no_detail(loaded, plain, state):
+    states = torch.from_numpy(state)[None]
+    assert torch.equal(loaded.decode(loaded.encode(states)), plain.decode(plain.encode(states)))
 
 
-def test_level_0_is_the_state_itself(loaded, detailed):
-    state = np.array(prepared_file.load(detailed / "prepared.nc").state[2], np.float32)
+def test_level_0_is_the_state_itself(loaded, state):
     members = loaded.near(state, [0, 1], level=0.0, **KEY).numpy()
     assert (members[1] == members[0]).all()
     assert not (loaded.near(state, [1], level=0.5, **KEY).numpy()[0] == members[0]).all()

@@ -29,7 +29,7 @@ def model(tiny):
 
 def test_windows_lie_at_sea_on_whole_latent_cells(prepared):
     torch.manual_seed(0)
-    batches = StatesWithWindows(dataclasses.replace(making.CONFIG.detail_training, batch=40), prepared, 8, Share())
+    batches = StatesWithWindows(dataclasses.replace(making.CONFIG.detail_training, batch=40), prepared, Share())
     times, windows = batches.plan()
     states, seen, _ = batches.read((times, windows))
     assert prepared.training[times].all()

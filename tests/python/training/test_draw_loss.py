@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from icegen.training.draw_loss import FILTERS, draw_loss, random_filters
+from icegen.training.share import Share
 
 SHAPE = (48, 2, 32, 32)
 
@@ -21,7 +22,7 @@ def smooth(x):
 
 def loss(first, second, truth, seen=None):
     torch.manual_seed(9)  # the same filters
-    value, ratio = draw_loss(first, second, truth, torch.ones_like(truth[:, :1]) if seen is None else seen, 2)
+    value, ratio = draw_loss(first, second, truth, torch.ones_like(truth[:, :1]) if seen is None else seen, 2, Share())
     return float(value), float(ratio)
 
 
@@ -37,7 +38,9 @@ def test_the_gradient_leads_to_the_right_size():
     def gradient(size):
         factor = torch.tensor(size, requires_grad=True)
         torch.manual_seed(9)
-        draw_loss(factor * white(1), factor * white(2), white(0), torch.ones_like(white(0)[:, :1]), 2)[0].backward()
+        draw_loss(factor * white(1), factor * white(2), white(0), torch.ones_like(white(0)[:, :1]), 2, Share())[
+            0
+        ].backward()
         return float(factor.grad)
 
     too_small, right, too_large = gradient(0.5), gradient(1.0), gradient(2.0)

@@ -430,12 +430,12 @@ def test_goes_on_after_kill_9_to_the_same_losses(tiny, tmp_path, prepared, monke
 
 
 SAME = ["--set", "denoiser.dropout=0.0"]
-for _kind in ("diffusion", "autoencoder"):
+for _kind in ("diffusion", "autoencoder", "detail"):
     SAME += ["--set", f"{_kind}_training.precision=32-true", "--set", f"{_kind}_training.steps=12"]
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", ["autoencoder", "diffusion"])
+@pytest.mark.parametrize("kind", ["autoencoder", "diffusion", "detail"])
 def test_two_devices_train_as_one(icegen, tiny, tmp_path, monkeypatch, kind):
     """The same whole batch gives the same losses, weights and density, but for rounding."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -443,6 +443,8 @@ def test_two_devices_train_as_one(icegen, tiny, tmp_path, monkeypatch, kind):
     for devices in (1, 2):
         folder = start(tiny, tmp_path / str(devices), kind)
         command = train_command(kind, tiny, folder, "--config", "tiny", "--devices", devices, *SAME)
+        if kind == "detail":
+            command += ["--archive", str(tiny / "tiny.pt")]
         if devices == 1:
             status, output, errors = icegen(*command[3:])
         else:
