@@ -42,7 +42,7 @@ class Evidence:
     dated: whether the model takes dates; if not, samples belong to no time, and only sets are compared.
     thickness: bounds of sit / sic that a consistent state keeps, m.
     time, member, year, month: [sample], of the samples that are compared with real states; time indexes the evaluation
-        record.
+        record, member counts the samples of a time from 1.
     date: [sample], which samples are members of one date.
     latent_shape: [y, x] of a latent.
     tallies: by name: ``real``, ``generated`` and ``floor`` [sample], ``training``, and ``free``, samples without date
@@ -245,11 +245,15 @@ def floor_time(training: Record, evaluation: Record, t: int, member: int = 1) ->
 
 
 def make_key(evidence: Evidence, evaluation: Record, i: int) -> SampleKey:
-    """The member and the date of sample ``i``."""
+    """The member and the date of sample ``i``.
+
+    Each sample is of a member of its own: the dates of one member follow one another, so they would be fewer
+    independent states.
+    """
     if not evidence.dated:
         return SampleKey(int(i) + 1)
     t = evidence.time[i]
-    return SampleKey(int(evidence.member[i]), int(evaluation.year[t]), int(evaluation.day_of_year[t]))
+    return SampleKey(int(i) + 1, int(evaluation.year[t]), int(evaluation.day_of_year[t]))
 
 
 def add_free(evidence: Evidence, source: SampleSource, samples: int, progress: Wrap) -> None:
@@ -274,14 +278,14 @@ def add_trend(
     if not all(times):
         return
     grid = evidence.grid
-    work = []  # period, record, time, member
+    work = []  # period, record, time
     for period, held in enumerate(times):
         members = max(1, round(most / len(held)))
-        work += [(period, record, t, member) for record, t in held for member in range(1, members + 1)]
+        work += [(period, record, t) for record, t in held for _ in range(members)]
     real: tuple[list, list] = ([], [])
     generated: tuple[list, list] = ([], [])
-    for period, record, t, member in progress(work):
-        key = SampleKey(member, int(record.year[t]), int(record.day_of_year[t]))
+    for number, (period, record, t) in enumerate(progress(work), 1):
+        key = SampleKey(number, int(record.year[t]), int(record.day_of_year[t]))
         real[period].append(extent(record.state(t)[index], grid.cell_area, grid.ocean))
         generated[period].append(extent(source.sample(key)[0][index], grid.cell_area, grid.ocean))
     evidence.trend = [(np.array(real[period]), np.array(generated[period])) for period in (0, 1)]

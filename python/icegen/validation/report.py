@@ -34,7 +34,8 @@ NOTES = (
     "EOFs are those of these anomalies, of block means of all variables.",
     "Nearest training pattern: distance along EOFs. Each set is scaled to unit variance in each band of EOFs, so "
     "states that are too smooth do not seem nearer.",
-    "Spread: standard deviation of the samples with one member number, within the season or calendar month.",
+    "Each sample is of another member. Spread: standard deviation of samples, of which each date has one, within the "
+    "season or calendar month.",
     "Cells without a value in the source count in no share, histogram, spectrum or error of reconstruction.",
 )
 STYLE = """
