@@ -15,6 +15,7 @@ import torch
 from icegen.archive.archive import Archive
 from icegen.archive.assemble import assemble, thickness_constraint
 from icegen.archive.format import CONTRACT, FORMAT, save
+from icegen.archive.number_format import FORMATS, round_parameters, stored_in
 from icegen.archive.provenance import (
     Training,
     configuration_as_run,
@@ -44,6 +45,7 @@ from icegen.training.checkpoints import (
 from icegen.training.config import Config
 from icegen.training.covariance import fit_covariance
 from icegen.training.history import fit_history
+from icegen.training.inflation import fit_inflation
 from icegen.version import __version__, git_revision
 
 log = logging.getLogger(__name__)
@@ -59,7 +61,7 @@ def build_model(
     ema_decay: float | None = None,
     device: torch.device | str = "cpu",
 ) -> tuple[GenerativeModel, Config]:
-    """Put the trained parts of ``folder`` together, in evaluation mode, weights rounded to half precision.
+    """Put the trained parts of ``folder`` together, in evaluation mode, weights rounded as an archive stores them.
 
     settings: where calibration, history, observations and sampler are taken from; by default the configuration of the
         training.
@@ -103,13 +105,13 @@ def build_model(
         ),
         thickness=data.thickness,
     )
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
-        parameter.copy_(parameter.half())
+    round_parameters(model.requires_grad_(False))
     model = _in_channels_last(model, device).eval()
     if config.space == "latent":
         calibrate(model, data, config.calibration)
     fit_covariance(model, data, config.observations)
+    round_parameters(model)
+    fit_inflation(model, data, config.sampler.inflation_beyond)
     fit_history(model, data, config.history, config.sampler.steps)
     return model, config
 
@@ -169,10 +171,13 @@ def export_again(
         kept["trainings"] = kept.get("trainings", {}) | describe_trainings({"detail": training})
     if settings is not None:
         config = dataclasses.replace(config, **_fitted_without_calibration(settings))
+    round_parameters(model.requires_grad_(False))
     model = _in_channels_last(model, device)
     if data.thickness is not None:
         model.constrain_thickness(**thickness_constraint(data.variables, data.thickness))
     fit_covariance(model, data, config.observations)
+    round_parameters(model)
+    fit_inflation(model, data, config.sampler.inflation_beyond)
     fit_history(model, data, config.history, config.sampler.steps)
     of_this_export = ("configuration", "icegen", "git_revision", "torch")
     kept = {key: value for key, value in kept.items() if key not in of_this_export}
@@ -183,13 +188,17 @@ def export_again(
 def _with_detail(
     source: Archive, folder: Path, sampler: SamplerConfig | None, data: PreparedData
 ) -> tuple[GenerativeModel, Config, Training]:
-    """The model of an archive with the detail network of a folder, rounded to half precision, its configuration, and
-    what the training of that network says of itself."""
+    """The model of an archive with the detail network of a folder, its configuration, and what the training of that
+    network says of itself. By default, the sampler is the one for which the network was trained."""
     training = detail_training_of(folder)
     require_fit({"detail": training}, data)
     detail, checkpoint = load_detail(folder)
-    for parameter in detail.requires_grad_(False).parameters():
-        parameter.copy_(parameter.half())
+    trained_for = training.config.sampler
+    sampler = sampler or trained_for
+    for name in ("gamma_high", "latent_noise"):
+        wanted, seen = getattr(trained_for, name), getattr(sampler, name)
+        if seen != wanted:
+            raise ValueError(f"sampler.{name} is {seen}; wanted {wanted}, for which {training.path} was trained")
     model, config = rebuild(source, sampler, detail)
     if checkpoint["autoencoder"] != fingerprint_of_autoencoder(model):
         raise ValueError(f"{training.path} was trained for another decoder than that of {source.path}; train it anew")
@@ -239,7 +248,7 @@ def _write(
         "consistency": describe_consistency(data),
         "history": describe_history(model),
         "observations": describe_observations(model),
-        "weights": "float16",
+        "weights": ", ".join(FORMATS),
         "reference": {"extent": extent_climatology(data)},
         "provenance": {
             "data": data.source.get("title", ""),
@@ -261,12 +270,12 @@ def _write(
 
 
 def to_torchscript(model: GenerativeModel) -> torch.jit.ScriptModule:
-    """TorchScript with parameters stored in half precision; the reader casts them back to float32."""
+    """TorchScript with parameters in the formats that `icegen.archive.number_format` gives."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         scripted = torch.jit.script(copy.deepcopy(model).cpu())
-    for parameter in scripted.parameters():
-        parameter.data = parameter.data.half()
+    for name, parameter in scripted.named_parameters():
+        parameter.data = parameter.data.to(stored_in(name, parameter))
     return scripted
 
 

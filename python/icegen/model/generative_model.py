@@ -17,6 +17,7 @@ from icegen.model.denoiser import UViT, condition_inputs, ocean_inputs
 from icegen.model.detail import DetailNetwork
 from icegen.model.gaps import spread_into_gaps
 from icegen.model.history import Band, HistoryNoise
+from icegen.model.inflation import inflated
 from icegen.model.noise import standard_normal
 from icegen.model.sampler import SamplerConfig, denoised_from_v, multistep, noise_levels
 
@@ -70,6 +71,7 @@ class GenerativeModel(nn.Module):
     zero_threshold: float32 [variable], values of mu up to this are decoded as the lower bound;
     full_shoulder: float32 [variable], distance from the upper bound within which the state grows half as fast as mu;
     gain: float32 [variable, y, x], factor of the decoder's mu, minus one: it corrects the constant error of a cell.
+    `icegen.training.inflation` sets inflation_beyond, float32 [z, z], which has no effect before.
     """
 
     LATENT_STREAM: Final[int] = 0  # of the noise of latents
@@ -91,6 +93,7 @@ class GenerativeModel(nn.Module):
     latent_mean: Tensor
     latent_std: Tensor
     inflation: Tensor
+    inflation_beyond: Tensor
 
     def __init__(
         self,
@@ -153,8 +156,9 @@ class GenerativeModel(nn.Module):
         factors = torch.ones(len(denoiser.eofs))
         for k, factor in enumerate(sampler.inflation):
             factors[k:] = factor
-        self.inflates = bool(sampler.inflation)
+        self.inflates = bool(sampler.inflation) or bool(sampler.inflation_beyond)
         self.register_buffer("inflation", factors)
+        self.register_buffer("inflation_beyond", torch.zeros(channels, channels))
 
     @torch.jit.unused
     def constrain_thickness(self, thickness: int, thinnest: float, thickest: float) -> None:
@@ -249,10 +253,16 @@ class GenerativeModel(nn.Module):
         noise_levels = torch.full([len(z)], noise, device=z.device)
         ocean = self.ocean.expand(len(z), -1, -1, -1)
         mu = self.decoder(z, ocean, noise_levels)[0] * self.std + self.mean
-        mu = mu + self.gain * mu
-        if self.detail is not None and latent.shape[1] > channels:
-            mu = mu + self.std * self.detail((mu - self.mean) / self.std, ocean, latent[:, channels:])
-        return mu
+        return self.with_detail(mu + self.gain * mu, latent[:, channels:])
+
+    def with_detail(self, mu: Tensor, noise: Tensor) -> Tensor:
+        """mu [n, variable, y, x], and the departure of one state from it if the model draws detail and noise is given.
+
+        noise: standard normal [n, e, y/f, x/f], or [n, 0, y/f, x/f] for none.
+        """
+        if self.detail is None or noise.shape[1] == 0:
+            return mu
+        return mu + self.std * self.detail((mu - self.mean) / self.std, self.ocean.expand(len(mu), -1, -1, -1), noise)
 
     @torch.jit.export
     def complete(self, given: Tensor, weight: Tensor, condition: Tensor) -> Tensor:
@@ -416,9 +426,7 @@ class GenerativeModel(nn.Module):
 
         The denoised state of pure noise is that mean, see `mean_latent`.
         """
-        eofs = self.denoiser.eofs
-        along = (departure.flatten(1) @ eofs.t()) * (self.inflation - 1.0)
-        return (along @ eofs).reshape(departure.shape) * self.ocean_cells
+        return inflated(departure, self.ocean_cells, self.denoiser.eofs, self.inflation, self.inflation_beyond)
 
     def denoise(self, y: Tensor, s: float, date: Tensor, mask: Tensor) -> Tensor:
         """D(y; s): the denoised latent, zero where there is no ocean."""

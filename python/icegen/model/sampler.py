@@ -38,6 +38,11 @@ class SamplerConfig:
         description="factors of the departures from the date's mean along the leading EOFs, the last one for all "
         "further EOFs; a network that explains too little leaves samples too little variance. Empty: none",
     )
+    inflation_beyond: tuple[NonNegativeFloat, ...] = Field(
+        default=(),
+        description="factors, one for each variable, of what departures beyond the EOFs change of the variable's mean "
+        "over a latent cell. Empty: none",
+    )
     inflation_noise: float = Field(
         default=0.7,
         gt=0,

@@ -80,9 +80,10 @@ class DiffusionTrainingConfig(TrainingConfig):
 
 @dataclass(frozen=True, config=STRICT)
 class DetailTrainingConfig(TrainingConfig):
-    """Training of the detail network on crops."""
+    """Training of the detail network. A batch consists of whole states, of which crops are scored."""
 
-    crop: int = Field(default=128, gt=0, multiple_of=8, description="edge of the training crops, cells")
+    crop: int = Field(default=128, gt=0, multiple_of=8, description="edge of the crops, cells")
+    crops: int = Field(default=1, ge=1, description="crops of a state")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -115,6 +116,11 @@ class Config:
 
     def __post_init__(self) -> None:
         variables(self.variables)  # raises ValueError for an unknown id
+        if len(self.sampler.inflation_beyond) not in (0, len(self.variables)):
+            raise ValueError(
+                f"sampler.inflation_beyond has {len(self.sampler.inflation_beyond)} factors; "
+                f"wanted one for each of the {len(self.variables)} variables, or none"
+            )
         if self.space == "data" and self.calibration != CalibrationConfig():
             raise ValueError("calibration is given; wanted none where space is data, in which nothing is decoded")
 

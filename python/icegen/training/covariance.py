@@ -68,7 +68,7 @@ def fit_covariance(model: GenerativeModel, data: PreparedData, config: Observati
         block,
         config.length,
         config.window if model.conditional else 0.0,
-        anomalies=departures.half().float(),  # as archives store them
+        anomalies=departures,
         day_of_year=torch.from_numpy(np.array(data.day_of_year[times])).float(),
         place=place,
         direction=(towards / torch.linalg.vector_norm(towards, dim=0)).t().float(),

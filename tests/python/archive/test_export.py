@@ -13,6 +13,7 @@ import torch
 import tiny as making
 from icegen import archive
 from icegen.archive import export
+from icegen.archive.number_format import EIGHT_BITS, HALF, stored_in
 from icegen.data import prepared_file
 from icegen.data.climatology import extent_climatology
 from icegen.data.sources.cf import CFFile
@@ -41,7 +42,7 @@ def test_emulator_is_frozen_in_evaluation_mode_with_rounded_weights(tiny, prepar
     for name, parameter in emulator.named_parameters():
         assert not parameter.requires_grad, name
         assert parameter.dtype == torch.float32, name
-        assert torch.equal(parameter, parameter.half().float()), name
+        assert torch.equal(parameter, parameter.to(stored_in(name, parameter)).float()), name
     np.testing.assert_allclose(emulator.mean.flatten(), prepared.mean, rtol=1e-6)
     assert emulator.lower.flatten().tolist() == [0.0, 0.0]
     assert emulator.upper.flatten().tolist() == [1.0, np.inf]
@@ -52,7 +53,7 @@ def test_script_leaves_the_emulator_alone(tiny, prepared):
     emulator = export.build_model(tiny, prepared)[0]
     before = {name: tensor.clone() for name, tensor in emulator.state_dict().items()}
     scripted = export.to_torchscript(emulator)
-    assert all(p.dtype == torch.float16 for p in scripted.parameters())
+    assert all(p.dtype in (HALF, EIGHT_BITS) for p in scripted.parameters())
     assert all(torch.equal(tensor, before[name]) for name, tensor in emulator.state_dict().items())
     assert all(p.dtype == torch.float32 for p in emulator.parameters())
 
@@ -92,7 +93,7 @@ def test_metadata_describes_variables_and_condition(metadata):
     assert metadata["condition"] == [{"id": "year", "range": [2000, 2002]}, {"id": "day_of_year", "range": [1, 366]}]
     assert metadata["sampler"] == {"name": "heun", "steps": 4, "evaluations": 7}
     assert metadata["latent"] == {"shape": [4, making.ROWS // 8, making.COLUMNS // 8]}
-    assert metadata["weights"] == "float16"
+    assert metadata["weights"] == "float16, float8_e4m3fn"
 
 
 def test_metadata_places_the_grid(metadata, prepared):
