@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`icegen export`: from checkpoints to an archive."""
 
+import dataclasses
 import shlex
 import sys
 import tempfile
@@ -101,7 +102,7 @@ def export(
             scoring = score if samples else None
             if run.is_file():
                 source = archive.load(run)
-                settings = _settings_of_archive(source, changes) if changes else None
+                settings = _settings_of_archive(source, changes, detail) if changes else None
                 name = name or out.stem
                 exporting.export_again(source, prepared, written, name, command, settings, scoring, on, detail)
             else:
@@ -120,9 +121,13 @@ def _settings(run: Path, config: str | None, changes: tuple[str, ...]) -> "Confi
     return config_file.load_config(config, changes) if config else config_file.change(trained_config(run), changes)
 
 
-def _settings_of_archive(source: "Archive", changes: tuple[str, ...]) -> "Config":
-    """The configuration of an archive, changed."""
+def _settings_of_archive(source: "Archive", changes: tuple[str, ...], detail: Path | None) -> "Config":
+    """The configuration of an archive, with the sampler for which a detail network was trained, changed."""
+    from icegen.archive.provenance import detail_training_of
     from icegen.training import config_file
     from icegen.training.config import from_stored
 
-    return config_file.change(from_stored(source.metadata["provenance"]["configuration"], source.path), changes)
+    config = from_stored(source.metadata["provenance"]["configuration"], source.path)
+    if detail is not None:
+        config = dataclasses.replace(config, sampler=detail_training_of(detail).config.sampler)
+    return config_file.change(config, changes)

@@ -76,7 +76,7 @@ def _training_command(name: str, run_name: str, help_text: str, of_archive: bool
         with Bar() as bar:
             reading = workers_for(prepared) if workers is None else workers
             run = Run(out, resume, accelerator, devices, bar.reporter(name), nodes, strategy, reading)
-            given = [] if archive is None else [rebuild(load(archive))[0]]
+            given = [] if archive is None else [rebuild(load(archive), settings.sampler)[0]]
             path = getattr(trainings, run_name)(settings, *given, prepared, run)
             rank_zero_only(click.echo)(path)
 
@@ -94,7 +94,8 @@ _training_command(
 _training_command(
     "detail",
     "train_detail",
-    "Train a network that adds the detail which an archive's decoder leaves open. The archive does not change; "
-    "`icegen export --detail` writes one with the network.",
+    "Train a network that adds the detail which the last step of the sampler and the decoder leave open. The sampler "
+    "is that of the configuration. The archive does not change; `icegen export --detail` writes one with this sampler "
+    "and the network.",
     of_archive=True,
 )

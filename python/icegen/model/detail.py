@@ -18,49 +18,63 @@ from icegen.settings import STRICT
 
 @dataclass(frozen=True, config=STRICT)
 class DetailConfig:
-    """The detail network: two levels, at 1/2 and 1/4 of the resolution, each with noise of its own."""
+    """The detail network: levels at 1/2, 1/4, ... of the resolution, each with noise of its own."""
 
     widths: tuple[PositiveInt, ...] = Field(
-        default=(64, 96), min_length=2, max_length=2, description="channels at 1/2, 1/4 of the resolution"
+        default=(64, 96), min_length=2, description="channels of the levels, from 1/2 of the resolution on"
     )
     blocks: tuple[NonNegativeInt, ...] = Field(
-        default=(2, 2),
-        min_length=2,
-        max_length=2,
-        description="residual blocks at 1/2 of the resolution, before and after those at 1/4",
+        default=(2, 2), min_length=2, description="residual blocks of a level, before and after the coarser ones"
     )
     noise_channels: tuple[PositiveInt, ...] = Field(
-        default=(4, 4), min_length=2, max_length=2, description="channels of noise at 1/2, 1/4 of the resolution"
+        default=(4, 4), min_length=2, description="channels of noise of a level"
     )
+
+    def __post_init__(self) -> None:
+        if not len(self.widths) == len(self.blocks) == len(self.noise_channels):
+            raise ValueError(
+                f"widths, blocks and noise_channels have {len(self.widths)}, {len(self.blocks)} and "
+                f"{len(self.noise_channels)} values; wanted one of each for a level"
+            )
 
 
 class DetailNetwork(nn.Module):
     """From the decoder's mu and noise to the departure of one state from mu. All values are normalised.
 
-    factor: between the grids of state and latent, a multiple of 4. The noise comes on the latent's grid, with
-    ``channels`` channels, and is shuffled to the two levels.
+    Each level adds a smooth part, and the finest one a rough part, times a gate: a variable may be smooth where another
+    is rough.
+
+    factor: between the grids of state and latent, which the coarsest level must divide. The noise comes on the latent's
+    grid, with ``channels`` channels, and is shuffled to the levels.
     """
 
     def __init__(self, variables: int, factor: int, config: DetailConfig):
         super().__init__()
-        if factor % 4:
-            raise ValueError(f"the latent's grid is coarser by a factor of {factor}; wanted a multiple of 4")
-        w0, w1 = config.widths
-        n0, n1 = config.noise_channels
-        b0, b1 = config.blocks
-        self.shuffles = (factor // 2, factor // 4)
-        self.fine = n0 * self.shuffles[0] ** 2  # of the channels, those for 1/2 of the resolution
-        self.channels = self.fine + n1 * self.shuffles[1] ** 2
-        self.stem = nn.Conv2d(4 * (variables + 1) + n0, w0, 3, padding=1)
-        self.down0 = nn.Sequential(*[ConvBlock(w0) for _ in range(b0)])
-        self.coarsen = nn.Conv2d(4 * w0 + n1, w1, 1)
-        self.level1 = nn.Sequential(*[ConvBlock(w1) for _ in range(b1)])
-        self.refine = nn.Conv2d(w1, 4 * w0, 1)
-        self.merge = nn.Conv2d(2 * w0, w0, 1)
-        self.up0 = nn.Sequential(*[ConvBlock(w0) for _ in range(b0)])
-        self.head = nn.Conv2d(w0, 4 * variables, 3, padding=1)
+        w, n = config.widths, config.noise_channels
+        coarsest = 2 ** len(w)
+        if factor % coarsest:
+            raise ValueError(f"the latent's grid is coarser by a factor of {factor}; wanted a multiple of {coarsest}")
+        self.shuffles = [factor // 2 ** (i + 1) for i in range(len(w))]
+        self.noise_channels = [n_i * shuffle**2 for n_i, shuffle in zip(n, self.shuffles, strict=True)]
+        self.channels = sum(self.noise_channels)
+        fine = list(range(len(w) - 1))
+
+        def blocks(i: int) -> nn.Sequential:
+            return nn.Sequential(*[ConvBlock(w[i]) for _ in range(config.blocks[i])])
+
+        self.stem = nn.Conv2d(4 * (variables + 1) + n[0], w[0], 3, padding=1)
+        self.down = nn.ModuleList([blocks(i) for i in fine])
+        self.coarsen = nn.ModuleList([nn.Conv2d(4 * w[i] + n[i + 1], w[i + 1], 1) for i in fine])
+        self.bottom = blocks(len(w) - 1)
+        self.refine = nn.ModuleList([nn.Conv2d(w[i + 1], w[i], 1) for i in reversed(fine)])
+        self.merge = nn.ModuleList([nn.Conv2d(2 * w[i], w[i], 1) for i in reversed(fine)])
+        self.up = nn.ModuleList([blocks(i) for i in reversed(fine)])
+        self.smooth_heads = nn.ModuleList([nn.Conv2d(w[i], variables, 1) for i in reversed(range(len(w)))])
+        self.head = nn.Conv2d(w[0], 4 * 2 * variables, 3, padding=1)
         with torch.no_grad():
-            self.head.weight.normal_(std=0.01)  # near the mean at first, but different draws
+            for head in (self.head, *self.smooth_heads):
+                head.weight.normal_(std=0.01)  # near the mean at first, but different draws
+                head.bias.zero_()
 
     def forward(self, mu: Tensor, ocean: Tensor, noise: Tensor) -> Tensor:
         """The departure from mu, [n, variable, y, x].
@@ -68,9 +82,26 @@ class DetailNetwork(nn.Module):
         mu [n, variable, y, x];  ocean [n, 1, y, x]: 1 where there is ocean, else 0;
         noise [n, channel, y/f, x/f]: standard normal.
         """
-        fine = F.pixel_shuffle(noise[:, : self.fine], self.shuffles[0])
-        coarse = F.pixel_shuffle(noise[:, self.fine :], self.shuffles[1])
-        h = self.down0(self.stem(torch.cat([F.pixel_unshuffle(torch.cat([mu, ocean], 1), 2), fine], 1)))
-        low = self.level1(self.coarsen(torch.cat([F.pixel_unshuffle(h, 2), coarse], 1)))
-        h = self.up0(self.merge(torch.cat([F.pixel_shuffle(self.refine(low), 2), h], 1)))
-        return F.pixel_shuffle(self.head(h), 2)
+        of_levels: list[Tensor] = []
+        for part, shuffle in zip(noise.split(self.noise_channels, 1), self.shuffles):  # noqa: B905 - TorchScript
+            of_levels.append(F.pixel_shuffle(part, shuffle))
+        h = self.stem(torch.cat([F.pixel_unshuffle(torch.cat([mu, ocean], 1), 2), of_levels[0]], 1))
+        skips: list[Tensor] = []
+        for level, coarsen in zip(self.down, self.coarsen):  # noqa: B905
+            h = level(h)
+            skips.append(h)
+            h = coarsen(torch.cat([F.pixel_unshuffle(h, 2), of_levels[len(skips)]], 1))
+        of_scales = [self.bottom(h)]
+        for refine, merge, level in zip(self.refine, self.merge, self.up):  # noqa: B905
+            skip = skips.pop()
+            of_scales.append(level(merge(torch.cat([enlarged(refine(of_scales[-1]), skip), skip], 1))))
+        rough, gate = F.pixel_shuffle(self.head(of_scales[-1]), 2).chunk(2, 1)
+        departure = rough * torch.sigmoid(gate)
+        for i, head in enumerate(self.smooth_heads):
+            departure = departure + enlarged(head(of_scales[i]), mu)
+        return departure
+
+
+def enlarged(field: Tensor, like: Tensor) -> Tensor:
+    """A field [n, channel, y, x] on the finer grid of another one, by linear interpolation."""
+    return F.interpolate(field, [like.shape[2], like.shape[3]], mode="bilinear", align_corners=False)

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""The training of the detail network: two draws for each encoded state, scored on crops.
+"""The training of the detail network: two draws for each latent that the sampler could end with, scored on crops.
 
-Encoder and decoder are those of a finished model; they do not change.
+The last step of the sampler denoises a latent of little noise. What this and the decoder leave open of a state is the
+detail. All other networks are those of a finished model; they do not change.
 """
 
 import copy
+import math
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from icegen.data.prepared_file import PreparedData
+from icegen.model.denoiser import condition_inputs, ocean_inputs
 from icegen.model.detail import DetailNetwork
 from icegen.model.generative_model import GenerativeModel
 from icegen.thinning import evenly
@@ -22,14 +25,15 @@ from icegen.training.share import Share
 
 NEAR = 0.05
 
-Plan = tuple[Tensor, Tensor]  # times [n], and first cells of windows on the latent's grid [n, 2]
+Plan = tuple[Tensor, Tensor]  # times [n], and first cells of windows on the latent's grid [n, window, 2]
 
 
 class StatesWithWindows:
-    """Batches of whole training states, and of a window of each on the latent's grid, in which it is scored."""
+    """Batches of whole training states, and of windows on the latent's grid, in which they are scored."""
 
     def __init__(self, config: DetailTrainingConfig, data: PreparedData, share: Share):
-        self.batch, self.share = config.batch, share
+        self.batch, self.crops, self.share = config.batch, config.crops, share
+        self.date = torch.from_numpy(np.stack([data.year, data.day_of_year], 1))
         self.state, self.filled = data.state, data.filled
         self.times = torch.from_numpy(np.flatnonzero(data.training))
         places = at_sea(torch.from_numpy(data.grid.ocean), config.crop)
@@ -38,19 +42,24 @@ class StatesWithWindows:
     def plan(self) -> Plan:
         """What this rank reads for a batch, at random."""
         part = self.share.part(self.batch)
-        chosen = [torch.randint(len(of), (self.batch,)) for of in (self.times, self.windows)]
-        return self.times[chosen[0]][part], self.windows[chosen[1]][part]
+        times = self.times[torch.randint(len(self.times), (self.batch,))]
+        return times[part], self.choose_windows(self.batch)[part]
+
+    def choose_windows(self, states: int) -> Tensor:
+        """Windows of some states, at random: int64 [n, window, 2]."""
+        return self.windows[torch.randint(len(self.windows), (states, self.crops))]
 
     def read(self, plan: Plan) -> list[Tensor]:
-        """The batch of a plan: states [n, v, y, x], cells of which all was observed [n, 1, y, x], windows [n, 2]."""
+        """The batch of a plan: states [n, v, y, x], cells of which all was observed [n, 1, y, x], dates int64 [n, 2],
+        and windows [n, window, 2]."""
         times, windows = plan
         states = np.stack([np.asarray(self.state[t], np.float32) for t in times.tolist()])
         seen = ~np.stack([np.asarray(self.filled[t]).any(0) for t in times.tolist()])
-        return [torch.from_numpy(states), torch.from_numpy(seen)[:, None].float(), windows]
+        return [torch.from_numpy(states), torch.from_numpy(seen)[:, None].float(), self.date[times], windows]
 
 
 class DetailTask(nn.Module):
-    """Draw the detail of encoded states, so that decoded states have the distribution of the training states.
+    """Draw the detail of denoised latents, so that decoded states have the distribution of the training states.
 
     model: in evaluation mode, on the training's device.
     """
@@ -67,30 +76,34 @@ class DetailTask(nn.Module):
         validation = np.flatnonzero(data.validation)
         self.validation_times = torch.from_numpy(validation[evenly(len(validation), self.MOST_VALIDATION_STATES)])
 
-    def forward(self, state: Tensor, seen: Tensor, window: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, state: Tensor, seen: Tensor, date: Tensor, window: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch as `StatesWithWindows` reads it, and scores by name."""
-        loss, ratio = self._score(self.model, self.share, state, seen, window)
+        loss, ratio = self._score(self.model, self.share, state, seen, date, window)
         return loss, {"spread_over_error": ratio}
 
     def _score(
-        self, network: DetailNetwork, share: Share, state: Tensor, seen: Tensor, window: Tensor
+        self, network: DetailNetwork, share: Share, state: Tensor, seen: Tensor, date: Tensor, window: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Loss, and spread over error, of draws that a detail network makes for a share of a batch."""
         model = self.finished[0]
         part = on_windows(model, window, self.edge)
         part.detail = network
         with torch.no_grad():
-            latent = model.encode(state)
-            latent = latent + model.latent_noise * share.randn_like(latent)  # as the decoder is told
-            latent = crop(latent * model.ocean_cells, window, self.edge)
+            encoded = model.encode(state).float()
+            latents = [denoised_at_the_end(model, encoded, date, share).float() for _ in range(2)]
+            with torch.autocast(state.device.type, enabled=False):  # rounding mu would look like detail
+                mu, moved = (
+                    part.decode_mean(crop(latent, window, self.edge), model.latent_noise) for latent in latents
+                )
         draws = []
         for _ in range(2):
-            noise = share.randn_like(latent[:, :1].expand(-1, network.channels, -1, -1))
-            drawn = part.decode(torch.cat([latent, noise], 1), model.latent_noise).float()
-            draws.append(scored_fields(model, drawn))
+            noise = share.randn_like(mu.new_empty(len(mu), network.channels, self.edge, self.edge))
+            draws.append(scored_fields(model, part.cut(part.with_detail(mu, noise).float())))
         cells, edge = model.factor * window, model.factor * self.edge
         truth = scored_fields(model, crop(state, cells, edge))
-        return draw_loss(draws[0], draws[1], truth, crop(seen, cells, edge) * part.ocean, state.shape[1], share)
+        means = scored_fields(model, part.cut(mu)), scored_fields(model, part.cut(moved))
+        counted = crop(seen, cells, edge) * part.ocean
+        return draw_loss(draws[0], draws[1], truth, means, counted, state.shape[1], share)
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
@@ -103,10 +116,21 @@ class DetailTask(nn.Module):
         device = self.finished[0].mean.device
         losses = []
         for times in self.validation_times.split(self.batches.batch):
-            windows = self.batches.windows[torch.randint(len(self.batches.windows), (len(times),))]
-            batch = (part.to(device) for part in self.batches.read((times, windows)))
+            plan = times, self.batches.choose_windows(len(times))
+            batch = (part.to(device) for part in self.batches.read(plan))
             losses.append(float(self._score(network.eval(), Share(), *batch)[0]))  # the first rank alone validates
         return {"loss": float(np.mean(losses))}
+
+
+def denoised_at_the_end(model: GenerativeModel, latent: Tensor, date: Tensor, share: Share) -> Tensor:
+    """Latents [n, z, y, x] as the last step of the sampler gives them if it comes from given ones.
+
+    date: int64 [n, 2];  share: of the batch, of which the noise is drawn.
+    """
+    s = math.exp(-0.5 * model.gamma_high)
+    noisy = (latent + s * share.randn_like(latent)) * model.ocean_cells
+    inputs = condition_inputs(date if model.conditional else date[:, :0], model.year_mean, model.year_scale)
+    return model.denoise(noisy, s, inputs, ocean_inputs(model.ocean, model.factor)[0])
 
 
 def scored_fields(model: GenerativeModel, state: Tensor) -> Tensor:
@@ -122,17 +146,18 @@ def scored_fields(model: GenerativeModel, state: Tensor) -> Tensor:
 
 
 def crop(field: Tensor, window: Tensor, edge: int) -> Tensor:
-    """Windows [n, channel, edge, edge] of fields [n, channel, y, x].
+    """Windows [n window, channel, edge, edge] of fields [n, channel, y, x].
 
-    window: int64 [n, 2], their first rows and columns.
+    window: int64 [n, window, 2], their first rows and columns.
     """
-    return torch.stack([f[:, y : y + edge, x : x + edge] for f, (y, x) in zip(field, window.tolist(), strict=True)])
+    pairs = zip(field, window.tolist(), strict=True)
+    return torch.stack([f[:, y : y + edge, x : x + edge] for f, windows in pairs for y, x in windows])
 
 
 def on_windows(model: GenerativeModel, window: Tensor, edge: int) -> GenerativeModel:
     """The model with the maps of windows in place of those of its grid, so that it decodes a batch of crops.
 
-    window: int64 [n, 2], first rows and columns on the latent's grid;  edge: of a window, latent cells.
+    window: int64 [n, window, 2], first rows and columns on the latent's grid;  edge: of a window, latent cells.
     """
     part = copy.copy(model)
     part._buffers, part._parameters, part._modules = (

@@ -5,8 +5,10 @@ The continuous ranked probability score is least on average if a draw has the di
 form (Ferro 2014, doi:10.1002/qj.2270) this holds for two draws. A score of each cell alone would not notice a wrong
 texture. Therefore fields are also scored at coarser scales and after random filters, which combine cells and fields.
 
-Each score is divided by the mean spread of the draws, which does not depend on the truth, so that all fields count
-alike and the loss stays proper.
+Each score is divided by the departure from mu that can be expected at its place, so that all fields and places count
+alike, however little is left open of them. Its size comes from the error of mu for the state, its place from how far mu
+moves with the noise of the latent. The divisor does not depend on the draws, and hardly on where the truth departs from
+mu, so the loss stays proper, and noise where there should be none costs much.
 """
 
 import torch
@@ -16,41 +18,64 @@ from torch import Tensor
 from icegen.training.share import Share
 
 LEAST_CELLS = 16  # of the coarsest scale, along an edge
-LEAST_SPREAD = 1e-3  # that divides a score, so that equal draws give a finite one
+PLACE = 32  # cells along an edge, which count as one place
+LEAST_ERROR = 1e-4  # of mu, that divides a score
+LEAST_SHARE = 0.03  # of the error for the state, at any place
 FILTERS, EDGE = 16, 5  # random filters at a scale, and their edge in cells
-COARSEST_FILTERED = 2  # cells
+COARSEST_FILTERED = 8  # cells
 
 
 def draw_loss(
-    first: Tensor, second: Tensor, truth: Tensor, seen: Tensor, filtered: int, share: Share
+    first: Tensor,
+    second: Tensor,
+    truth: Tensor,
+    means: tuple[Tensor, Tensor],
+    seen: Tensor,
+    filtered: int,
+    share: Share,
 ) -> tuple[Tensor, Tensor]:
     """The loss of two draws [n, field, y, x] of each truth, and their spread over their error.
 
-    seen: 1 where the truth counts, else 0, [n, 1, y, x];  filtered: how many of the fields, the first ones, the filters
-    combine;  share: of the batch that the truth is. Collective: the mean over ranks is the loss of the whole batch.
-    Spread and error are mean absolute differences, between the draws and from the truth. Their ratio is 1 for perfect
-    draws.
+    means: the same fields of the decoder's mu, of which the draws are draws, and of mu for another noise of the latent;
+    seen: 1 where the truth counts, else 0, [n, 1, y, x];
+    filtered: how many of the fields, the first ones, the filters combine;  share: of the batch that the truth is.
+    Collective: the mean over ranks is the loss of the whole batch. Spread and error are mean absolute differences,
+    between the draws and from the truth. Their ratio is 1 for perfect draws.
     """
     losses, ratios = [], []
+    places = max(1, min(truth.shape[2:]) // PLACE)
     pool = 1
     while pool == 1 or min(truth.shape[2:]) >= LEAST_CELLS * pool:
         weight = F.avg_pool2d(seen, pool)
-        fields = [F.avg_pool2d(x * seen, pool) / weight.clamp(min=1e-6) for x in (first, second, truth)]
+        fields = [F.avg_pool2d(x * seen, pool) / weight.clamp(min=1e-6) for x in (first, second, truth, *means)]
         weight = (weight > 0.3).to(truth.dtype)
         scored = [(fields, weight)]
         if pool <= COARSEST_FILTERED and min(weight.shape[2:]) >= EDGE:
             kernels = random_filters(filtered).to(truth)
             inside = (F.avg_pool2d(weight, EDGE, 1) > 0.99).to(truth.dtype)
             scored.append(([F.conv2d(x[:, :filtered] * weight, kernels) for x in fields], inside))
-        for (one, other, wanted), counted in scored:
-            count = share.mean(counted.sum()).clamp(min=1)
-            error = (0.5 * ((one - wanted).abs() + (other - wanted).abs()) * counted).sum((0, 2, 3)) / count
-            spread = ((one - other).abs() * counted).sum((0, 2, 3)) / count
-            of_all = share.mean(spread.detach())
-            losses.append(((error - 0.5 * spread) / (of_all + LEAST_SPREAD)).mean())
-            ratios.append((of_all / share.mean(error.detach()).clamp(min=1e-30)).mean())
+        for (one, other, wanted, mean, moved), counted in scored:
+            error = at_places(0.5 * ((one - wanted).abs() + (other - wanted).abs()), counted, places)
+            spread = at_places((one - other).abs(), counted, places)
+            of_mean = at_places((mean - wanted).abs(), counted, 1)
+            movement = (mean - moved).abs()
+            relative = at_places(movement, counted, places) / at_places(movement, counted, 1).clamp(min=1e-30)
+            expected = of_mean * (relative + LEAST_SHARE) + LEAST_ERROR
+            losses.append(((error - 0.5 * spread) / expected).mean())
+            ratios.append(
+                (
+                    share.mean(spread.detach().mean((0, 2, 3)))
+                    / share.mean(error.detach().mean((0, 2, 3))).clamp(min=1e-30)
+                ).mean()
+            )
         pool *= 2
     return torch.stack(losses).sum(), torch.stack(ratios).mean()
+
+
+def at_places(field: Tensor, counted: Tensor, places: int) -> Tensor:
+    """Means [n, field, place, place] of what counts of a field [n, field, y, x], 0 where nothing does."""
+    weight = F.adaptive_avg_pool2d(counted, places)
+    return F.adaptive_avg_pool2d(field * counted, places) / weight.clamp(min=1e-6)
 
 
 def random_filters(fields: int) -> Tensor:

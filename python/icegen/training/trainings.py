@@ -104,7 +104,8 @@ def train_diffusion(config: Config, data: PreparedData, run: Run) -> Path:
 def train_detail(config: Config, model: GenerativeModel, data: PreparedData, run: Run) -> Path:
     """Train the detail network of a finished model, which does not change. Returns the checkpoint's path.
 
-    model: of an archive, in evaluation mode. Of the configuration, only ``detail`` and its training count.
+    model: of an archive with the configuration's sampler, in evaluation mode. Of the rest of the configuration, only
+        ``detail`` and its training count.
     """
     settings = config.detail_training
     _require_variables(config, data)

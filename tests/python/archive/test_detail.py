@@ -15,6 +15,7 @@ from icegen.archive import export
 from icegen.archive.rebuild import rebuild
 from icegen.data import prepared_file
 from icegen.data.consistency import contradictions
+from icegen.model.sampler import SamplerConfig
 from icegen.training import trainings
 
 KEY = {"seed": 3, "year": 2001, "day_of_year": 75}
@@ -101,6 +102,35 @@ def test_refuses_a_network_of_another_decoder(tiny, detailed, tmp_path):
     torch.save(checkpoint | {"autoencoder": "0" * 64}, tmp_path / "detail.pt")
     with pytest.raises(ValueError, match=r"detail.pt was trained for another decoder than that of .*tiny.pt"):
         export.export_again(archive.load(tiny / "tiny.pt"), prepared, tmp_path / "x.pt", "x", detail=tmp_path)
+    assert not (tmp_path / "x.pt").exists()
+
+
+def test_the_sampler_becomes_the_one_that_the_network_was_trained_for(tiny, detailed, tmp_path):
+    prepared = prepared_file.load(detailed / "prepared.nc")
+    source = archive.load(tiny / "tiny.pt")
+    rebuilt = rebuild(source, SamplerConfig(steps=3, gamma_high=1.0))[0]
+    trainings.train_detail(
+        dataclasses.replace(making.CONFIG, sampler=SamplerConfig(steps=3, gamma_high=1.0)),
+        rebuilt,
+        prepared,
+        trainings.Run(tmp_path, accelerator="cpu"),
+    )
+    export.export_again(source, prepared, tmp_path / "x.pt", "x", detail=tmp_path)
+    made = archive.load(tmp_path / "x.pt")
+    assert made.metadata["sampler"]["steps"] == 3
+    assert made.module.gamma_high == 1.0
+
+
+@pytest.mark.parametrize(("name", "value", "wanted"), [("gamma_high", 1.0, 12.0), ("latent_noise", 0.2, 0.0)])
+def test_refuses_another_end_of_the_sampler(tiny, detailed, tmp_path, name, value, wanted):
+    prepared = prepared_file.load(detailed / "prepared.nc")
+    sampler = dataclasses.replace(making.CONFIG.sampler, **{name: value})
+    settings = dataclasses.replace(making.CONFIG, sampler=sampler)
+    source = archive.load(tiny / "tiny.pt")
+    with pytest.raises(
+        ValueError, match=rf"sampler.{name} is {value}; wanted {wanted}, for which .*detail.pt was trained"
+    ):
+        export.export_again(source, prepared, tmp_path / "x.pt", "x", settings=settings, detail=detailed)
     assert not (tmp_path / "x.pt").exists()
 
 

@@ -6,7 +6,7 @@ import torch
 
 from icegen.model.detail import DetailConfig, DetailNetwork
 
-CONFIG = DetailConfig(widths=(8, 8), blocks=(1, 1), noise_channels=(1, 2))
+CONFIG = DetailConfig(widths=(8, 8, 8), blocks=(1, 0, 1), noise_channels=(1, 2, 3))
 FACTOR = 8
 
 
@@ -28,8 +28,8 @@ def inputs(network, rows=5, columns=7):
     return mu, ocean, torch.randn(2, network.channels, rows, columns, generator=generator)
 
 
-def test_noise_fills_both_levels(network):
-    assert network.channels == 1 * 4**2 + 2 * 2**2
+def test_noise_fills_all_levels(network):
+    assert network.channels == 1 * 4**2 + 2 * 2**2 + 3
 
 
 def test_shape(network):
@@ -38,13 +38,13 @@ def test_shape(network):
 
 
 def test_each_channel_of_the_noise_moves_the_detail_near_its_cell(network):
-    mu, ocean, noise = inputs(network, 9, 9)
+    mu, ocean, noise = inputs(network, 13, 13)
     before = network(mu, ocean, noise)
     for channel in range(network.channels):
         changed = noise.clone()
-        changed[0, channel, 4, 4] += 1.0
+        changed[0, channel, 6, 6] += 1.0
         moved = (network(mu, ocean, changed) != before).any(1)
-        assert moved[0, 32:40, 32:40].any(), channel
+        assert moved[0, 48:56, 48:56].any(), channel
         assert not moved[1].any()
         assert not moved[0, :8].any(), channel
 
@@ -64,5 +64,10 @@ def test_scripted_gives_the_same_bits(network):
 
 
 def test_refuses_a_factor_that_the_levels_do_not_divide():
-    with pytest.raises(ValueError, match="coarser by a factor of 1; wanted a multiple of 4"):
+    with pytest.raises(ValueError, match="coarser by a factor of 1; wanted a multiple of 8"):
         DetailNetwork(2, 1, CONFIG)
+
+
+def test_refuses_levels_without_their_numbers():
+    with pytest.raises(ValueError, match="have 3, 2 and 2 values; wanted one of each for a level"):
+        DetailConfig(widths=(8, 8, 8))

@@ -22,8 +22,11 @@ def smooth(x):
 
 def loss(first, second, truth, seen=None):
     torch.manual_seed(9)  # the same filters
-    value, ratio = draw_loss(first, second, truth, torch.ones_like(truth[:, :1]) if seen is None else seen, 2, Share())
-    return float(value), float(ratio)
+    return tuple(map(float, score(first, second, truth, torch.ones_like(truth[:, :1]) if seen is None else seen)))
+
+
+def score(first, second, truth, seen):
+    return draw_loss(first, second, truth, (torch.zeros_like(truth), white(7)), seen, 2, Share())
 
 
 def test_spread_over_error_is_1_for_draws_of_the_right_size():
@@ -38,9 +41,7 @@ def test_the_gradient_leads_to_the_right_size():
     def gradient(size):
         factor = torch.tensor(size, requires_grad=True)
         torch.manual_seed(9)
-        draw_loss(factor * white(1), factor * white(2), white(0), torch.ones_like(white(0)[:, :1]), 2, Share())[
-            0
-        ].backward()
+        score(factor * white(1), factor * white(2), white(0), torch.ones_like(white(0)[:, :1]))[0].backward()
         return float(factor.grad)
 
     too_small, right, too_large = gradient(0.5), gradient(1.0), gradient(2.0)
@@ -48,9 +49,29 @@ def test_the_gradient_leads_to_the_right_size():
     assert abs(right) < 0.1 * min(-too_small, too_large)
 
 
+def test_the_loss_is_least_for_the_right_size_and_texture():
+    truth = smooth(white(0))
+    right = loss(smooth(white(1)), smooth(white(2)), truth)[0]
+    for size in (0.0, 0.5, 2.0):
+        assert loss(size * smooth(white(1)), size * smooth(white(2)), truth)[0] > 1.05 * right
+
+
+def test_noise_costs_most_where_the_mean_is_nearly_right():
+    truth = smooth(white(0))
+
+    def cost(error, noise):
+        draws = [truth + error * smooth(white(seed)) + noise * white(seed + 10) for seed in (1, 2)]
+        means = truth + error * smooth(white(3)), truth + error * smooth(white(4))
+        torch.manual_seed(9)
+        return float(draw_loss(*draws, truth, means, torch.ones_like(truth[:, :1]), 2, Share())[0])
+
+    nearly_right, wrong = (cost(error, 0.1) - cost(error, 0.0) for error in (0.03, 0.3))
+    assert nearly_right > 5 * wrong > 0
+
+
 def test_a_wrong_texture_costs_though_each_cell_is_right():
     truth = smooth(white(0))
-    assert loss(white(1), white(2), truth)[0] > 1.1 * loss(smooth(white(1)), smooth(white(2)), truth)[0]
+    assert loss(white(1), white(2), truth)[0] > 1.02 * loss(smooth(white(1)), smooth(white(2)), truth)[0]
 
 
 def test_what_is_not_seen_does_not_count():
