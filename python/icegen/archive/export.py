@@ -42,7 +42,7 @@ from icegen.training.checkpoints import (
     load_detail,
     load_features,
 )
-from icegen.training.config import Config
+from icegen.training.config import Config, from_stored
 from icegen.training.covariance import fit_covariance
 from icegen.training.history import fit_history
 from icegen.training.inflation import fit_inflation
@@ -109,10 +109,7 @@ def build_model(
     model = _in_channels_last(model, device).eval()
     if config.space == "latent":
         calibrate(model, data, config.calibration)
-    fit_covariance(model, data, config.observations)
-    round_parameters(model)
-    fit_inflation(model, data, config.sampler.inflation_beyond)
-    fit_history(model, data, config.history, config.sampler.steps)
+    _fit(model, data, config)
     return model, config
 
 
@@ -166,6 +163,12 @@ def export_again(
     kept = dict(source.metadata["provenance"])
     if detail is None:
         model, config = rebuild(source, sampler)
+        if model.detail is not None:
+            _require_end(
+                config.sampler,
+                from_stored(source.metadata["provenance"]["configuration"], source.path).sampler,
+                source.path,
+            )
     else:
         model, config, training = _with_detail(source, detail, sampler, data)
         kept["trainings"] = kept.get("trainings", {}) | describe_trainings({"detail": training})
@@ -175,10 +178,7 @@ def export_again(
     model = _in_channels_last(model, device)
     if data.thickness is not None:
         model.constrain_thickness(**thickness_constraint(data.variables, data.thickness))
-    fit_covariance(model, data, config.observations)
-    round_parameters(model)
-    fit_inflation(model, data, config.sampler.inflation_beyond)
-    fit_history(model, data, config.history, config.sampler.steps)
+    _fit(model, data, config)
     of_this_export = ("configuration", "icegen", "git_revision", "torch")
     kept = {key: value for key, value in kept.items() if key not in of_this_export}
     kept["commands"] = "\n".join(text for text in (kept.get("commands", ""), commands) if text)
@@ -193,17 +193,29 @@ def _with_detail(
     training = detail_training_of(folder)
     require_fit({"detail": training}, data)
     detail, checkpoint = load_detail(folder)
-    trained_for = training.config.sampler
-    sampler = sampler or trained_for
-    for name in ("gamma_high", "latent_noise"):
-        wanted, seen = getattr(trained_for, name), getattr(sampler, name)
-        if seen != wanted:
-            raise ValueError(f"sampler.{name} is {seen}; wanted {wanted}, for which {training.path} was trained")
+    sampler = sampler or training.config.sampler
+    _require_end(sampler, training.config.sampler, training.path)
     model, config = rebuild(source, sampler, detail)
     if checkpoint["autoencoder"] != fingerprint_of_autoencoder(model):
         raise ValueError(f"{training.path} was trained for another decoder than that of {source.path}; train it anew")
     as_run = training.config
     return model, dataclasses.replace(config, detail=as_run.detail, detail_training=as_run.detail_training), training
+
+
+def _require_end(sampler: SamplerConfig, trained_for: SamplerConfig, path: Path) -> None:
+    """Raise ValueError unless a sampler ends where the detail network of ``path`` begins."""
+    for name in ("gamma_high", "latent_noise"):
+        wanted, seen = getattr(trained_for, name), getattr(sampler, name)
+        if seen != wanted:
+            raise ValueError(f"sampler.{name} is {seen}; wanted {wanted}, for which the detail of {path} was trained")
+
+
+def _fit(model: GenerativeModel, data: PreparedData, config: Config) -> None:
+    """Fit to the data what does not depend on the calibration; parameters are as the archive stores them."""
+    fit_covariance(model, data, config.observations)
+    round_parameters(model)
+    fit_inflation(model, data, config.sampler.inflation_beyond)
+    fit_history(model, data, config.history, config.sampler.steps)
 
 
 def _in_channels_last(model: GenerativeModel, device: torch.device | str) -> GenerativeModel:

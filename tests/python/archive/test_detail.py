@@ -127,10 +127,11 @@ def test_refuses_another_end_of_the_sampler(tiny, detailed, tmp_path, name, valu
     sampler = dataclasses.replace(making.CONFIG.sampler, **{name: value})
     settings = dataclasses.replace(making.CONFIG, sampler=sampler)
     source = archive.load(tiny / "tiny.pt")
-    with pytest.raises(
-        ValueError, match=rf"sampler.{name} is {value}; wanted {wanted}, for which .*detail.pt was trained"
-    ):
+    refusal = rf"sampler.{name} is {value}; wanted {wanted}, for which the detail of .*detail"
+    with pytest.raises(ValueError, match=refusal):
         export.export_again(source, prepared, tmp_path / "x.pt", "x", settings=settings, detail=detailed)
+    with pytest.raises(ValueError, match=refusal):
+        export.export_again(archive.load(detailed / "detailed.pt"), prepared, tmp_path / "x.pt", "x", settings=settings)
     assert not (tmp_path / "x.pt").exists()
 
 
