@@ -214,7 +214,7 @@ def _fit(model: GenerativeModel, data: PreparedData, config: Config) -> None:
     """Fit to the data what does not depend on the calibration; parameters are as the archive stores them."""
     fit_covariance(model, data, config.observations)
     round_parameters(model)
-    fit_inflation(model, data, config.sampler.inflation_beyond)
+    fit_inflation(model, data, config.sampler.inflation_beyond, config.sampler.inflation_fine)
     fit_history(model, data, config.history, config.sampler.steps)
 
 

@@ -71,7 +71,7 @@ class GenerativeModel(nn.Module):
     zero_threshold: float32 [variable], values of mu up to this are decoded as the lower bound;
     full_shoulder: float32 [variable], distance from the upper bound within which the state grows half as fast as mu;
     gain: float32 [variable, y, x], factor of the decoder's mu, minus one: it corrects the constant error of a cell.
-    `icegen.training.inflation` sets inflation_beyond, float32 [z, z], which has no effect before.
+    `icegen.training.inflation` sets inflation_beyond and inflation_fine, float32 [z, z], which have no effect before.
     """
 
     LATENT_STREAM: Final[int] = 0  # of the noise of latents
@@ -94,6 +94,7 @@ class GenerativeModel(nn.Module):
     latent_std: Tensor
     inflation: Tensor
     inflation_beyond: Tensor
+    inflation_fine: Tensor
 
     def __init__(
         self,
@@ -156,9 +157,10 @@ class GenerativeModel(nn.Module):
         factors = torch.ones(len(denoiser.eofs))
         for k, factor in enumerate(sampler.inflation):
             factors[k:] = factor
-        self.inflates = bool(sampler.inflation) or bool(sampler.inflation_beyond)
+        self.inflates = bool(sampler.inflation or sampler.inflation_beyond or sampler.inflation_fine)
         self.register_buffer("inflation", factors)
         self.register_buffer("inflation_beyond", torch.zeros(channels, channels))
+        self.register_buffer("inflation_fine", torch.zeros(channels, channels))
 
     @torch.jit.unused
     def constrain_thickness(self, thickness: int, thinnest: float, thickest: float) -> None:
@@ -426,7 +428,8 @@ class GenerativeModel(nn.Module):
 
         The denoised state of pure noise is that mean, see `mean_latent`.
         """
-        return inflated(departure, self.ocean_cells, self.denoiser.eofs, self.inflation, self.inflation_beyond)
+        factors, beyond, fine = self.inflation, self.inflation_beyond, self.inflation_fine
+        return inflated(departure, self.ocean_cells, self.denoiser.eofs, factors, beyond, fine)
 
     def denoise(self, y: Tensor, s: float, date: Tensor, mask: Tensor) -> Tensor:
         """D(y; s): the denoised latent, zero where there is no ocean."""

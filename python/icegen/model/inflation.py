@@ -6,16 +6,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def inflated(departure: Tensor, mask: Tensor, eofs: Tensor, factors: Tensor, beyond: Tensor) -> Tensor:
+def inflated(departure: Tensor, mask: Tensor, eofs: Tensor, factors: Tensor, beyond: Tensor, fine: Tensor) -> Tensor:
     """What inflation adds to a departure [n, z, y, x].
 
     mask [1, 1, y, x]: 1 where there is ocean, else 0;  eofs [k, z y x], orthonormal, and their factors [k];
-    beyond [z, z]: what is added to the rest of the departure in each cell, after a mean over its neighbours.
+    beyond [z, z]: what is added in each cell for the rest of the departure, after a mean over its neighbours;
+    fine [z, z]: what is added for the departure from that mean.
     """
     coefficients = departure.flatten(1) @ eofs.t()
     along = ((coefficients * (factors - 1.0)) @ eofs).reshape(departure.shape)
     rest = departure - (coefficients @ eofs).reshape(departure.shape)
-    return (along + torch.einsum("nzyx,zk->nkyx", smoothed(rest, mask), beyond)) * mask
+    smooth = smoothed(rest, mask)
+    added = torch.einsum("nzyx,zk->nkyx", smooth, beyond) + torch.einsum("nzyx,zk->nkyx", rest - smooth, fine)
+    return (along + added) * mask
 
 
 def smoothed(field: Tensor, mask: Tensor) -> Tensor:

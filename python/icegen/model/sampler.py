@@ -41,7 +41,10 @@ class SamplerConfig:
     inflation_beyond: tuple[NonNegativeFloat, ...] = Field(
         default=(),
         description="factors, one for each variable, of what departures beyond the EOFs change of the variable's mean "
-        "over a latent cell. Empty: none",
+        "over a latent cell, for departures that are smoothed over 3 x 3 of these cells. Empty: none",
+    )
+    inflation_fine: tuple[NonNegativeFloat, ...] = Field(
+        default=(), description="the same, for what this smoothing takes away. Empty: none"
     )
     inflation_noise: float = Field(
         default=0.7,

@@ -116,11 +116,13 @@ class Config:
 
     def __post_init__(self) -> None:
         variables(self.variables)  # raises ValueError for an unknown id
-        if len(self.sampler.inflation_beyond) not in (0, len(self.variables)):
-            raise ValueError(
-                f"sampler.inflation_beyond has {len(self.sampler.inflation_beyond)} factors; "
-                f"wanted one for each of the {len(self.variables)} variables, or none"
-            )
+        for name in ("inflation_beyond", "inflation_fine"):
+            factors = getattr(self.sampler, name)
+            if len(factors) not in (0, len(self.variables)):
+                raise ValueError(
+                    f"sampler.{name} has {len(factors)} factors; wanted one for each of the {len(self.variables)} "
+                    "variables, or none"
+                )
         if self.space == "data" and self.calibration != CalibrationConfig():
             raise ValueError("calibration is given; wanted none where space is data, in which nothing is decoded")
 

@@ -21,16 +21,23 @@ MOST_STATES = 200
 LEAST_OCEAN = 0.9  # of a latent cell that counts
 
 
-def fit_inflation(model: GenerativeModel, data: PreparedData, factors: Sequence[float]) -> None:
+def fit_inflation(
+    model: GenerativeModel, data: PreparedData, beyond: Sequence[float], fine: Sequence[float] = ()
+) -> None:
     """Set how the model inflates the departure beyond its EOFs: the mean of each variable by its factor.
 
-    factors: one for each variable; none of them to inflate nothing.
+    beyond, fine: factors of the smoothed departure, and of the rest of it, one for each variable; none of them to
+        inflate nothing.
     """
     model.inflation_beyond.zero_()
-    if factors:
-        read, write = means_of_latents(model, data)
-        change = torch.tensor(factors, dtype=read.dtype) - 1.0
-        model.inflation_beyond.copy_(read @ change.diag() @ write.t())
+    model.inflation_fine.zero_()
+    if not beyond and not fine:
+        return
+    read, write = means_of_latents(model, data)
+    for matrix, factors in ((model.inflation_beyond, beyond), (model.inflation_fine, fine)):
+        if factors:
+            change = torch.tensor(factors, dtype=read.dtype) - 1.0
+            matrix.copy_(read @ change.diag() @ write.t())
 
 
 @torch.no_grad()

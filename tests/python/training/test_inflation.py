@@ -47,11 +47,17 @@ def test_factors_become_a_matrix_of_latents(model, prepared):
     departure = torch.randn(10, len(read), generator=torch.Generator().manual_seed(0)).double()
     change = departure @ model.inflation_beyond.double() @ read
     torch.testing.assert_close(change, departure @ read * torch.tensor([0.5, 0.0]), atol=1e-5, rtol=1e-4)
-    fit_inflation(model, prepared, ())
+    assert (model.inflation_fine == 0).all()
+    beyond = model.inflation_beyond.clone()
+    fit_inflation(model, prepared, (), (1.5, 1.0))
     assert (model.inflation_beyond == 0).all()
+    torch.testing.assert_close(model.inflation_fine, beyond)
+    fit_inflation(model, prepared, ())
+    assert (model.inflation_fine == 0).all()
 
 
-def test_refuses_another_number_of_factors():
-    sampler = dataclasses.replace(making.CONFIG.sampler, inflation_beyond=(1.5,))
-    with pytest.raises(ValueError, match="inflation_beyond has 1 factors; wanted one for each of the 2 variables"):
+@pytest.mark.parametrize("name", ["inflation_beyond", "inflation_fine"])
+def test_refuses_another_number_of_factors(name):
+    sampler = dataclasses.replace(making.CONFIG.sampler, **{name: (1.5,)})
+    with pytest.raises(ValueError, match=f"{name} has 1 factors; wanted one for each of the 2 variables"):
         Config(sampler=sampler)
