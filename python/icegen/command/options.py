@@ -37,10 +37,14 @@ def years_in(context: click.Context, parameter: click.Parameter, text: str) -> l
         raise ValueError(f"{name} are {text!r}; wanted years or ranges of years, such as 2010:2014,2016") from None
 
 
+def ids_in(context: click.Context, parameter: click.Parameter, text: str) -> list[str]:
+    """The ids of an option such as sic,sit."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def variables_option(default: str) -> Callable[[Command], Command]:
     """The option of ids of variables."""
-    return click.option("--variables", default=default, show_default=True,
-                        callback=lambda context, parameter, text: [name.strip() for name in text.split(",")],
+    return click.option("--variables", default=default, show_default=True, callback=ids_in,
                         help="Ids of the variables, separated by commas.")  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from icegen.command.options import out_option, path_type, split_options, variables_option, years_in
+from icegen.command.options import ids_in, out_option, path_type, split_options, variables_option, years_in
 from icegen.command.terminal import Bar
 
 if TYPE_CHECKING:
@@ -53,18 +53,34 @@ def _prepare(source: "Source", out: Path, validation_years: list[int], test_year
 @variables_option("sic,sit")
 @click.option("--grid", default="native", show_default=True, callback=_grid,
               help="native, or ease2:CELLS:KM, the central cells of EASE-Grid 2.0 North.")  # fmt: skip
+@click.option("--interpolate", default="", callback=ids_in,
+              help="Variables that some FILES lack: interpolated in time between the others.")  # fmt: skip
 @split_options(validation="", test="")
-def cf(files: tuple[str, ...], out: Path, variables: list[str], grid: "Grid | None", **years: list[int]) -> None:
+def cf(
+    files: tuple[str, ...],
+    out: Path,
+    variables: list[str],
+    grid: "Grid | None",
+    interpolate: list[str],
+    **years: list[int],
+) -> None:
     """From CF NetCDF files of one grid, with names by CF standard_name. FILES may be patterns such as 'model/ice_*.nc'.
+
+    Files may hold means over different times, such as days and months, of which one training can learn together.
 
     \b
     Example: icegen prepare cf arctic_monthly.nc --out prepared.nc
              icegen prepare cf 'model/ice_*.nc' --validation-years 2015 --out prepared.nc
+             icegen prepare cf monthly.nc daily_sic.nc --interpolate sit --out prepared.nc
     """
     from icegen.data.sources.cf import CFFile, CFFiles, files_of
 
     paths = files_of(files)
-    _prepare(CFFile(paths[0], variables, grid) if len(paths) == 1 else CFFiles(paths, variables, grid), out, **years)
+    unknown = sorted(set(interpolate) - set(variables))
+    if unknown:
+        raise ValueError(f"--interpolate names {unknown[0]}; wanted some of {', '.join(variables)}")
+    source = CFFile(paths[0], variables, grid) if len(paths) == 1 else CFFiles(paths, variables, grid, interpolate)
+    _prepare(source, out, **years)
 
 
 @prepare.command()

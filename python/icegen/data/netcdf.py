@@ -38,8 +38,11 @@ def open_file(path: Path) -> netCDF4.Dataset:
     return nc
 
 
-def read_times(nc: netCDF4.Dataset, path: Path) -> list:
-    """The dates of the coordinate ``time``. Raises ValueError if they cannot be read, or if a date appears twice."""
+def read_times(nc: netCDF4.Dataset, path: Path, repeated: bool = False) -> list:
+    """The dates of the coordinate ``time``.
+
+    repeated: whether a date may appear twice. Raises ValueError if it may not but does, or if they cannot be read.
+    """
     if "time" not in nc.variables:
         raise ValueError(f"{path} has no variable time")
     time = nc["time"]
@@ -56,8 +59,27 @@ def read_times(nc: netCDF4.Dataset, path: Path) -> list:
         wanted = f"up to {np.max(time[:])} of {time.units!r}; wanted such as 'days since 1970-01-01'"
         raise ValueError(f"{path}: time holds values {wanted}: {error}") from None
     times = list(dates)
-    refuse_repeated(times, path)
+    if not repeated:
+        refuse_repeated(times, path)
     return times
+
+
+def read_averaging(nc: netCDF4.Dataset, path: Path) -> np.ndarray:
+    """Days that the state of each time is a mean over, float64 [time]: the width of its bounds, or else the median
+    distance of the times. NaN for a file of one time without bounds. Raises ValueError for bounds that do not fit."""
+    time = nc["time"]
+    days = netCDF4.date2num(netCDF4.num2date(np.array([0.0, 1.0]), time.units, "standard"), "days since 1970-01-01")
+    unit = float(days[1] - days[0])
+    name = getattr(time, "bounds", "")
+    if name:
+        if name not in nc.variables or nc[name].shape != (len(time), 2):
+            raise ValueError(f"{path}: the bounds of time are {name!r}; wanted a variable of shape ({len(time)}, 2)")
+        found = np.diff(read_values(nc[name], slice(None)), axis=1)[:, 0] * unit
+        if not (found > 0).all():
+            raise ValueError(f"{path}: {name} holds a width of {found.min():g} days; wanted more than 0")
+        return found
+    gaps = np.diff(np.sort(read_values(time, slice(None)))) * unit
+    return np.full(len(time), np.median(gaps) if len(gaps) else np.nan)
 
 
 def refuse_repeated(times: list, path: Path) -> None:

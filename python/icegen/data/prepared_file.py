@@ -43,8 +43,10 @@ class PreparedData:
     year, month, day_of_year: int64 [time].  split: S1 [time], of SPLITS.
     mean, std: float64 [variable], over observed ocean cells of the training times; NaN without such times.
     thickness: the range of sit / sic in every cell with ice; None without both variables.
-    sha256: of states, filled and split, by which models and data are matched; empty in files of an older icegen.
+    sha256: of states, filled, split and, where it differs, averaging, by which models and data are matched; empty in
+        files of an older icegen.
     extent: of each state, m2, float64 [time]; None without sic, and in files of an older icegen.
+    averaging: days that each state is a mean over, float64 [time], NaN where unknown; None in files of an older icegen.
     """
 
     variables: tuple[Variable, ...]
@@ -61,6 +63,7 @@ class PreparedData:
     thickness: ThicknessRange | None = None
     sha256: str = ""
     extent: np.ndarray | None = None
+    averaging: np.ndarray | None = None
 
     @property
     def training(self) -> np.ndarray:
@@ -83,6 +86,30 @@ class PreparedData:
         lower = [-np.inf if v.lower is None else v.lower for v in self.variables]
         upper = [np.inf if v.upper is None else v.upper for v in self.variables]
         return np.array(lower), np.array(upper)
+
+    def of_averaging(self, days: float | None) -> "PreparedData":
+        """The states that are means over ``days``, to a third; all of them for None.
+
+        Mean, std and sha256 stay those of all states. Raises ValueError if there is no such state.
+        """
+        if days is None:
+            return self
+        known = np.full(len(self.year), np.nan) if self.averaging is None else self.averaging
+        kept = np.flatnonzero(np.abs(np.log(known / days)) < np.log(4 / 3))
+        if not len(kept):
+            seen = ", ".join(f"{x:g}" for x in np.unique(known)) or "none"
+            raise ValueError(f"the data have no means over {days:g} days; theirs are over {seen}")
+        if len(kept) == len(known):
+            return self
+        parts = ("state", "filled", "year", "month", "day_of_year", "split", "extent", "averaging")
+        return dataclasses.replace(self, **{p: v[kept] for p in parts if (v := getattr(self, p)) is not None})
+
+
+def several_averagings(averaging: np.ndarray | None) -> bool:
+    """Whether the states of some data average over times of different length, such as days and months."""
+    if averaging is None or np.isnan(averaging).all():
+        return False
+    return bool(np.nanmax(averaging) > 1.5 * np.nanmin(averaging))
 
 
 def prepare(
@@ -131,7 +158,7 @@ def load(path: Path, in_memory: float = IN_MEMORY) -> PreparedData:
                 f"{path} was prepared by an older icegen, without reconciling sic and sit; prepare it again"
             )
         grid, _ = read_grid(nc, path)
-        times = read_times(nc, path)
+        times = read_times(nc, path, repeated=True)  # for means over days and over months
         state: np.ndarray | StatesOnDisk
         filled: np.ndarray | StatesOnDisk
         state, filled = formats.open_states(path, [v.id for v in wanted])
@@ -153,6 +180,7 @@ def load(path: Path, in_memory: float = IN_MEMORY) -> PreparedData:
             thickness=_thickness_range(nc),
             sha256=getattr(nc, "icegen_sha256", ""),
             extent=nc["extent"][:].data if "extent" in nc.variables else None,
+            averaging=nc["averaging"][:].data if "averaging" in nc.variables else None,
         )
 
 
@@ -207,6 +235,9 @@ def _define(target: netCDF4.Dataset, source: Source, split: np.ndarray) -> None:
     time.setncatts({"units": "days since 1970-01-01", "calendar": "standard", "standard_name": "time"})
     time[:] = netCDF4.date2num(source.times, time.units, time.calendar)
     target.createVariable("split", "S1", ("time",))[:] = split
+    if source.averaging is not None:
+        target.createVariable("averaging", "f8", ("time",))[:] = source.averaging
+        target["averaging"].setncatts({"units": "days", "long_name": "time that a state is a mean over"})
     target["split"].long_name = ", ".join(f"{letter.decode()}: {name}" for name, letter in SPLITS.items())
     target.createVariable("ocean", "i1", ("y", "x"), zlib=True)[:] = grid.ocean
     target["ocean"].standard_name = "sea_binary_mask"
@@ -234,6 +265,8 @@ def _copy_states(writer: formats.Writer, source: Source, training: np.ndarray, p
         target.createVariable("extent", "f8", ("time",)).setncatts({"units": "m2", "long_name": "sea-ice extent"})
     moments = np.zeros((len(source.variables), 3))
     digest = hashlib.sha256(target["split"][:].tobytes())
+    if source.averaging is not None and several_averagings(source.averaging):
+        digest.update(source.averaging.tobytes())
     for t in progress(range(len(training))):
         state, missing = _filled_state(source, t)
         if reconciles:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """From a CF file to prepared data: units, gaps, split, statistics, refusals."""
 
+import dataclasses
 import shutil
 
 import netCDF4
@@ -86,6 +87,21 @@ def test_dates_and_split(prepared):
     assert prepared.day_of_year[:3].tolist() == [15, 46, 75]  # 2000 is a leap year
     assert prepared.day_of_year[12:15].tolist() == [15, 46, 74]
     np.testing.assert_array_equal(prepared.training, prepared.year < 2003)
+
+
+def test_states_are_told_apart_by_what_they_average_over(prepared):
+    assert prepared.averaging.tolist() == [31] * 48
+    assert prepared.of_averaging(None) is prepared
+    assert prepared.of_averaging(30) is prepared
+    mixed = dataclasses.replace(prepared, averaging=np.where(prepared.month == 3, 1.0, 31.0))
+    assert prepared_file.several_averagings(mixed.averaging)
+    assert not prepared_file.several_averagings(prepared.averaging)
+    days = mixed.of_averaging(1)
+    assert days.month.tolist() == [3] * 4
+    np.testing.assert_array_equal(days.state, prepared.state[prepared.month == 3])
+    assert (days.extent, days.sha256) == (pytest.approx(prepared.extent[prepared.month == 3]), prepared.sha256)
+    with pytest.raises(ValueError, match=r"the data have no means over 7 days; theirs are over 1, 31"):
+        mixed.of_averaging(7)
 
 
 def test_named_validation_years_win_over_the_sources_split(tiny, tmp_path):

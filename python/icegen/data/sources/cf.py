@@ -1,17 +1,28 @@
 # SPDX-License-Identifier: MIT
 """Sea ice from CF NetCDF files of one grid, as they are or interpolated to another grid."""
 
+import datetime
 import glob
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import netCDF4
 import numpy as np
 
 from icegen.data.consistency import OBSERVED
 from icegen.data.grid import CurvilinearGrid, Grid
-from icegen.data.netcdf import open_file, read_grid, read_times, read_values, refuse_repeated, unit_factor
+from icegen.data.netcdf import (
+    open_file,
+    read_averaging,
+    read_grid,
+    read_times,
+    read_values,
+    refuse_repeated,
+    unit_factor,
+)
+from icegen.data.prepared_file import SPLITS, several_averagings
 from icegen.data.sources.regrid import Regridding
 from icegen.data.variables import Variable, variables
 
@@ -37,6 +48,7 @@ class CFFile:
     The file's grid may be projected, or have 1-D or 2-D longitude and latitude. States are interpolated to the grid
     ``target``; without it, they stay on the file's grid. Drift is rotated to the grid's axes.
     like: a file of the same grid that was opened likewise, whose weights of interpolation are used.
+    optional: ids that the file may lack; ``lacks`` says which of them it does, and its states have NaN there.
     Raises ValueError for a file that does not fit.
     """
 
@@ -48,6 +60,7 @@ class CFFile:
         ids: Collection[str] = ("sic", "sit"),
         target: Grid | None = None,
         like: "CFFile | None" = None,
+        optional: Collection[str] = (),
     ):
         self.variables = variables(ids)
         self._nc = open_file(path)
@@ -58,12 +71,18 @@ class CFFile:
         self.path: Path = path
         self.native: Grid | CurvilinearGrid = native
         self.grid: Grid | CurvilinearGrid = native if target is None else target
-        self._found = {v.id: _find_variable(self._nc, v, dimensions, path) for v in self.variables}
+        self._found = {
+            v.id: _find_variable(self._nc, v, dimensions, path)
+            for v in self.variables
+            if v.id not in optional or _named_like(self._nc, v)
+        }
+        self.lacks = tuple(v.id for v in self.variables if v.id not in self._found)
         self._turn = self._direction_change(native, target, dimensions, path)
         self._regridding = None
         if target is not None:
             self._regridding = Regridding(native, target) if like is None else like._regridding
         self.times = read_times(self._nc, path)
+        self.averaging = read_averaging(self._nc, path)
         known = [name for name in ("title", "source", "references") if name in self._nc.ncattrs()]
         self.attributes: dict[str, str] = {name: self._nc.getncattr(name) for name in known}
         self.split: np.ndarray | None = None
@@ -78,6 +97,9 @@ class CFFile:
         if self._turn is not None:
             drift = (fields["siu"] + 1j * fields["siv"]) * self._turn
             fields |= {"siu": drift.real, "siv": drift.imag}
+        if self.lacks:
+            nowhere = np.full(self.native.shape, np.nan)
+            fields |= dict.fromkeys(self.lacks, nowhere)
         state = np.stack([fields[v.id] for v in self.variables])
         return state if self._regridding is None else self._regridding(state)
 
@@ -110,41 +132,96 @@ class CFFile:
 class CFFiles:
     """The states of several CF files as one source, in the order of time; one file is open beside the first.
 
-    Arguments are those of `CFFile`. The grid with its ocean, and the attributes, are those of the first file. There is
-    a split if all files have one.
+    Arguments are those of `CFFile`. The grid with its ocean, and the attributes, are those of the first file.
+    The same time may appear in files that average over different times, such as daily and monthly ones.
+    There is a split if all files have one. If they average over different times, a month of which one file keeps a time
+    from training is kept from it whole.
+    interpolated: ids that some files may lack. Their values are interpolated linearly in time between those of the
+        other files; before the first and after the last of these, they are constant.
     Raises ValueError for files that do not fit each other, such as two with the same time.
     """
 
     thickness = OBSERVED
 
-    def __init__(self, paths: Sequence[Path], ids: Collection[str] = ("sic", "sit"), target: Grid | None = None):
-        self._ids, self._target = ids, target
-        self._first = self._open = CFFile(paths[0], ids, target)
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        ids: Collection[str] = ("sic", "sit"),
+        target: Grid | None = None,
+        interpolated: Collection[str] = (),
+    ):
+        self._ids, self._target, self._interpolated = ids, target, interpolated
+        self._first = self._open = CFFile(paths[0], ids, target, optional=interpolated)
         self.variables, self.grid, self.attributes = self._first.variables, self._first.grid, self._first.attributes
         found, splits = [], []
+        holders: dict[str, list] = {v.id: [] for v in self.variables}  # times that have a variable
         for path in paths:
             file = self._file(path)
-            found += [(time, path, i) for i, time in enumerate(file.times)]
+            here = [(date_number(time), path, i) for i, time in enumerate(file.times)]
+            found += [(*place, days) for place, days in zip(here, file.averaging, strict=True)]
             splits.append(file.split)
-        order = sorted(range(len(found)), key=lambda i: found[i][0])
-        self.times = [found[i][0] for i in order]
-        self._places = [found[i][1:] for i in order]
-        refuse_repeated(self.times, Path(paths[0]).parent)
+            for v in self.variables:
+                holders[v.id] += here if v.id not in file.lacks else []
+        missing = [name for name, places in holders.items() if not places]
+        if missing:
+            raise ValueError(f"no file has {', '.join(missing)}; wanted at least one to interpolate from")
+        self._holders = {name: sorted(places, key=lambda place: place[0]) for name, places in holders.items()}
+        times = [time for path in paths for time in self._file(path).times]
+        order = sorted(range(len(found)), key=lambda i: (found[i][0], found[i][3]))
+        self.times = [times[i] for i in order]
+        self._places = [found[i][:3] for i in order]
+        self.averaging = np.array([found[i][3] for i in order])
+        for days in set(np.nan_to_num(self.averaging)):
+            alike = np.nan_to_num(self.averaging) == days
+            refuse_repeated([t for t, counts in zip(self.times, alike, strict=True) if counts], Path(paths[0]).parent)
         known = [split for split in splits if split is not None]
         self.split = np.concatenate(known)[order] if len(known) == len(splits) else None
+        if self.split is not None and several_averagings(self.averaging):
+            self.split = keep_months_whole(self.split, self.times)
 
     def read(self, t: int) -> np.ndarray:
         """The state of time ``t``: float64 [variable, y, x], NaN where there is no value."""
-        path, i = self._places[t]
-        return self._file(path).read(i)
+        now, path, i = self._places[t]
+        file = self._file(path)
+        lacks, state = file.lacks, file.read(i)
+        for k, v in enumerate(self.variables):
+            if v.id in lacks:
+                state[k] = self._between(v.id, k, now)
+        return state
+
+    def _between(self, name: str, k: int, now: float) -> np.ndarray:
+        """A variable's values at a time, between those of the times that have it; ``k``: its place in states."""
+        places = self._holders[name]
+        after = int(np.searchsorted([when for when, _, _ in places], now))
+        (start, *first), (end, *second) = places[max(after - 1, 0)], places[min(after, len(places) - 1)]
+        weight = (now - start) / (end - start) if end > start else 0.0
+        values = [self._file(path).read(i)[k] for path, i in (first, second)]
+        return (1 - weight) * values[0] + weight * values[1]
 
     def _file(self, path: Path) -> CFFile:
         """The file, opened in place of the one before."""
         if path != self._open.path:
             if self._open is not self._first:
                 self._open.close()
-            self._open = self._first if path == self._first.path else CFFile(path, self._ids, self._target, self._first)
+            self._open = self._first
+            if path != self._first.path:
+                self._open = CFFile(path, self._ids, self._target, self._first, self._interpolated)
         return self._open
+
+
+def date_number(time: Any) -> float:
+    """Days since 1970 of a date; a date of a calendar without leap days is that of the standard calendar."""
+    day = datetime.date(time.year, time.month, time.day).toordinal() - datetime.date(1970, 1, 1).toordinal()
+    return day + (time.hour + time.minute / 60) / 24
+
+
+def keep_months_whole(split: np.ndarray, times: list) -> np.ndarray:
+    """The split S1 [time], but all times of a month for what one of them is for if that is not training."""
+    kept = {}
+    for letter, time in zip(split, times, strict=True):
+        if letter != SPLITS["training"]:
+            kept[time.year, time.month] = letter
+    return np.array([kept.get((time.year, time.month), letter) for letter, time in zip(split, times, strict=True)])
 
 
 def files_of(patterns: Iterable[str | Path]) -> list[Path]:
@@ -162,10 +239,16 @@ def _same_points(a: Grid | CurvilinearGrid, b: Grid | CurvilinearGrid) -> bool:
     return a.shape == b.shape and np.allclose(a.lonlat, b.lonlat, atol=1e-3)  # degrees
 
 
-def _find_variable(nc: netCDF4.Dataset, wanted: Variable, dimensions: tuple[str, ...], path: Path) -> FileVariable:
+def _named_like(nc: netCDF4.Dataset, wanted: Variable) -> netCDF4.Variable | None:
+    """The variable of a file with an id or its standard_name; None if there is none."""
     names = [name for name in (wanted.standard_name, DRIFT.get(wanted.id)) if name]
     named = [v for name in names for v in nc.variables.values() if getattr(v, "standard_name", "") == name]
-    found = nc.variables.get(wanted.id, named[0] if named else None)
+    return nc.variables.get(wanted.id, named[0] if named else None)
+
+
+def _find_variable(nc: netCDF4.Dataset, wanted: Variable, dimensions: tuple[str, ...], path: Path) -> FileVariable:
+    names = [name for name in (wanted.standard_name, DRIFT.get(wanted.id)) if name]
+    found = _named_like(nc, wanted)
     if found is None:
         raise ValueError(f"{path} has no variable {wanted.id} or standard_name {' or '.join(names) or '(none)'}")
     factor = unit_factor(found, wanted, path)

@@ -32,6 +32,7 @@ class Idealised:
 
     variables = variables(("sic", "sit", "sid", "siu", "siv"))
     split: np.ndarray | None = None
+    averaging: np.ndarray | None = None
     thickness = MODELLED
 
     def __init__(

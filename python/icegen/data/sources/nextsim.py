@@ -26,6 +26,7 @@ class NextSIM:
     """
 
     split: np.ndarray | None = None
+    averaging: np.ndarray | None = None
     thickness = MODELLED
 
     def __init__(self, folder: Path, ids: Collection[str] = tuple(NAMES)):

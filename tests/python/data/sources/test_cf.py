@@ -276,6 +276,78 @@ def test_several_files_are_one_source_in_the_order_of_time(tmp_path, target):
         np.testing.assert_array_equal(together.read(t), CFFile(path, tuple(UNITS), target).read(i))
 
 
+def monthly_and_daily(tmp_path, split=False):
+    """A file of five months with all variables, and one of the first ten days of March without thickness."""
+
+    def months(nc):
+        nc["time"][:] = [14, 45, 74, 105, 135]  # of 2000
+        if split:
+            nc.createVariable("split", "S1", ("time",))[:] = np.full(5, b"t", "S1")
+
+    def days(nc):
+        nc["time"][:] = 60 + np.arange(10)
+        nc.renameVariable("v1", "other")
+        nc["other"].standard_name = "something_else"
+        if split:
+            nc.createVariable("split", "S1", ("time",))[:] = np.array([b"t"] * 9 + [b"v"], "S1")
+
+    return (
+        write(tmp_path / "monthly.nc", "projected", times=5, change=months),
+        write(tmp_path / "daily.nc", "projected", times=10, change=days),
+    )
+
+
+def test_what_a_file_lacks_is_interpolated_in_time(tmp_path):
+    monthly, daily = monthly_and_daily(tmp_path)
+    together = CFFiles([monthly, daily], ("sic", "sit"), interpolated=("sit",))
+    assert together.averaging.tolist() == [30.5, 30.5, *[1] * 10, 30.5, 30.5, 30.5]
+    (_, february), (sic, march) = (CFFile(monthly, ("sic", "sit")).read(t) for t in (1, 2))
+    for day in (0, 7):
+        weight = (60 + day - 45) / (74 - 45)
+        np.testing.assert_allclose(together.read(2 + day)[1], (1 - weight) * february + weight * march)
+        np.testing.assert_array_equal(together.read(2 + day)[0], CFFile(daily, ("sic",)).read(day)[0])
+    np.testing.assert_array_equal(together.read(12), np.stack([sic, march]))
+    with pytest.raises(ValueError, match=r"daily\.nc has no variable sit or standard_name sea_ice_thickness"):
+        CFFiles([monthly, daily], ("sic", "sit"))
+    with pytest.raises(ValueError, match="no file has sit; wanted at least one to interpolate from"):
+        CFFiles([daily], ("sic", "sit"), interpolated=("sit",))
+
+
+def test_a_month_with_a_day_for_validation_is_not_for_training(tmp_path):
+    together = CFFiles(monthly_and_daily(tmp_path, split=True), ("sic", "sit"), interpolated=("sit",))
+    assert together.split.tolist() == [b"t", b"t", *[b"v"] * 11, b"t", b"t"]
+
+
+def test_the_same_time_may_be_that_of_a_day_and_of_a_month(tmp_path):
+    paths = monthly_and_daily(tmp_path)
+    with netCDF4.Dataset(paths[1], "a") as nc:
+        nc["time"][:] = 70 + np.arange(10)
+    together = CFFiles(paths, ("sic", "sit"), interpolated=("sit",))
+    assert [t.day for t in together.times[5:8]] == [14, 15, 15]
+    assert together.averaging[5:8].tolist() == [1, 1, 30.5]
+    with pytest.raises(ValueError, match="twice"):
+        CFFiles([*paths, paths[1]], ("sic", "sit"), interpolated=("sit",))
+
+
+def test_bounds_of_time_tell_what_a_state_averages_over(tmp_path):
+    def bounds(values):
+        def change(nc):
+            nc.createDimension("two", 2)
+            nc["time"].bounds = "time_bnds"
+            nc.createVariable("time_bnds", "f8", ("time", "two"))[:] = values
+
+        return change
+
+    starts = 366.0 * np.arange(3)
+    path = write(tmp_path / "in.nc", "projected", change=bounds(np.stack([starts, starts + [31, 28, 31]], 1)))
+    assert CFFile(path).averaging.tolist() == [31, 28, 31]
+    assert CFFile(write(tmp_path / "none.nc", "projected")).averaging.tolist() == [366] * 3
+    assert np.isnan(CFFile(write(tmp_path / "one.nc", "projected", times=1)).averaging).all()
+    path = write(tmp_path / "bad.nc", "projected", change=bounds(np.stack([starts, starts], 1)))
+    with pytest.raises(ValueError, match=r"bad\.nc: time_bnds holds a width of 0 days; wanted more than 0"):
+        CFFile(path)
+
+
 def test_refuses_files_that_do_not_fit_each_other(tmp_path):
     first, again = part(tmp_path, "a.nc", 0), part(tmp_path, "b.nc", 1)
     with pytest.raises(ValueError, match=r"has the time 2000-01-02 .*twice"):
