@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from icegen.archive.archive import Archive, autocast, load
 from icegen.archive.format import save
 from icegen.model.autoencoder import Decoder
-from icegen.model.denoiser import CONDITION_INPUTS, UViT, ocean_inputs
+from icegen.model.denoiser import ocean_inputs
+from icegen.training.checkpoints import make_denoiser
 from icegen.training.config import from_stored
 
 # Of the networks' outputs, whose standard deviations are about 1, at most.
@@ -69,10 +70,11 @@ def _networks(source: Archive) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]
     factor = module.ocean.shape[2] // y
     ocean, ocean_cells = ocean_inputs(module.ocean, factor)
     latent = torch.randn(1, channels, y, x, generator=torch.Generator().manual_seed(0)) * ocean_cells
+    denoiser = make_denoiser(config, module.latent_mean.shape)
     networks: dict[str, tuple[nn.Module, tuple[Tensor, ...]]] = {
         "denoiser": (
-            UViT(channels, factor**2, (y, x), config.denoiser),
-            (latent, torch.tensor([-2.0]), torch.ones(1, CONDITION_INPUTS), ocean),
+            denoiser,
+            (latent, torch.tensor([-2.0]), torch.ones(1, denoiser.conditions), ocean),
         )
     }
     if config.space == "latent":

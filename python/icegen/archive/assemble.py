@@ -51,6 +51,7 @@ def assemble(
         conditional=config.condition == "date",
         sampler=config.sampler,
         detail=detail,
+        averaging=config.averaging or 0.0,
     )
 
 

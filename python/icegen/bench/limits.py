@@ -13,7 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from icegen.bench.rows import timed
-from icegen.model.denoiser import CONDITION_INPUTS, ocean_inputs
+from icegen.model.denoiser import ocean_inputs
 from icegen.model.generative_model import GenerativeModel
 
 RUNS = 7  # of which the median counts
@@ -81,7 +81,7 @@ def work_of(model: GenerativeModel, evaluations: int, members: int, precision: s
     z, y, x = model.latent_mean.shape
     latents = torch.zeros(members, z, y, x, device="meta")
     ocean = model.ocean.to("meta")
-    inputs = (torch.zeros(members, device="meta"), torch.zeros(members, CONDITION_INPUTS, device="meta"))
+    inputs = (torch.zeros(members, device="meta"), torch.zeros(members, model.denoiser.conditions, device="meta"))
     coarse = ocean_inputs(ocean, model.factor)[0]
     noise = torch.zeros(members, device="meta")
     denoising = _operations(model.denoiser, latents, *inputs, coarse)

@@ -15,7 +15,7 @@ from icegen.bench.eager import eager
 from icegen.bench.limits import waiting_for
 from icegen.bench.rows import Row, Work, paired
 from icegen.host.backend import Backend
-from icegen.model.denoiser import CONDITION_INPUTS, DenoiserConfig, UViT, ocean_inputs
+from icegen.model.denoiser import DenoiserConfig, UViT, ocean_inputs
 from icegen.model.sampler import SamplerName
 from icegen.validation.generated import BridgeSampleSource, SampleKey
 
@@ -134,7 +134,7 @@ def _evaluation(model: UViT, shape: tuple[int, ...], ocean: torch.Tensor) -> Wor
     """One evaluation of a denoiser of states [channel, y, x]."""
     device = ocean.device
     z, gamma = torch.randn(1, *shape, device=device), torch.zeros(1, device=device)
-    condition_inputs = torch.zeros(1, CONDITION_INPUTS, device=device)
+    condition_inputs = torch.zeros(1, model.conditions, device=device)
     coarse = ocean_inputs(ocean, ocean.shape[2] // shape[1])[0]
 
     @torch.inference_mode()

@@ -68,8 +68,8 @@ def read_averaging(nc: netCDF4.Dataset, path: Path) -> np.ndarray:
     """Days that the state of each time is a mean over, float64 [time]: the width of its bounds, or else the median
     distance of the times. NaN for a file of one time without bounds. Raises ValueError for bounds that do not fit."""
     time = nc["time"]
-    days = netCDF4.date2num(netCDF4.num2date(np.array([0.0, 1.0]), time.units, "standard"), "days since 1970-01-01")
-    unit = float(days[1] - days[0])
+    origin, later = netCDF4.num2date([0.0, 1.0], time.units, "standard")  # type: ignore[misc]  # an array of dates
+    unit = (later - origin).total_seconds() / 86400
     name = getattr(time, "bounds", "")
     if name:
         if name not in nc.variables or nc[name].shape != (len(time), 2):

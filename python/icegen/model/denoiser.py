@@ -70,6 +70,12 @@ def condition_inputs(condition: Tensor, year_mean: float, year_scale: float) -> 
     )
 
 
+def with_averaging(inputs: Tensor, days: Tensor) -> Tensor:
+    """Network inputs [n, 6] and a seventh, which tells over how many ``days`` [n] states average: 0 for a month of 30
+    days, -1 for a day. Unconditional inputs get it, too."""
+    return torch.cat([inputs, (torch.log(days / 30.0) / math.log(30.0))[:, None]], 1)
+
+
 class Level(nn.Module):
     """Blocks at one resolution."""
 
@@ -95,11 +101,20 @@ class UViT(nn.Module):
     """
 
     eof_count: Final[int]
+    conditions: Final[int]
     eof_variance: Tensor
     frequencies: Tensor
 
-    def __init__(self, channels: int, ocean_channels: int, shape: tuple[int, int], config: DenoiserConfig):
+    def __init__(
+        self,
+        channels: int,
+        ocean_channels: int,
+        shape: tuple[int, int],
+        config: DenoiserConfig,
+        conditions: int = CONDITION_INPUTS,
+    ):
         super().__init__()
+        self.conditions = conditions
         w, e, eof_count = config.widths, config.embedding, config.eofs
         coarsest = 2 ** (len(w) - 1)
         self.pad_y = -shape[0] % coarsest
@@ -112,7 +127,7 @@ class UViT(nn.Module):
         self.position = nn.Parameter(0.02 * torch.randn(1, config.position_channels, *shape))
         self.tokens = nn.Parameter(0.02 * torch.randn(1, tokens, w[-1]))
         self.register_buffer("frequencies", torch.exp(torch.linspace(math.log(0.05), math.log(4.0), 32)))
-        inputs = 64 + CONDITION_INPUTS + eof_count
+        inputs = 64 + conditions + eof_count
         self.embed = nn.Sequential(nn.Linear(inputs, e), nn.SiLU(), nn.Linear(e, e), nn.SiLU())
         self.eof_head = zero_init(nn.Linear(e, eof_count)) if eof_count else nn.Identity()
         self.stem = nn.Conv2d(channels + ocean_channels + config.position_channels, w[0], 3, padding=1)
@@ -135,7 +150,7 @@ class UViT(nn.Module):
     def forward(self, z: Tensor, gamma: Tensor, date: Tensor, mask: Tensor) -> Tensor:
         """Predict v.
 
-        z [n, channel, y, x]: noisy state;  gamma [n]: log-SNR;  date [n, 6]: see `condition_inputs`;
+        z [n, channel, y, x]: noisy state;  gamma [n]: log-SNR;  date [n, conditions]: see `condition_inputs`;
         mask [1, ocean channel, y, x]: see `ocean_inputs`.  Returns v [n, channel, y, x].
         """
         n, _, ny, nx = z.shape

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from icegen.model.analysis import ClimateCovariance
-from icegen.model.denoiser import UViT, condition_inputs, ocean_inputs
+from icegen.model.denoiser import UViT, condition_inputs, ocean_inputs, with_averaging
 from icegen.model.detail import DetailNetwork
 from icegen.model.gaps import spread_into_gaps
 from icegen.model.history import Band, HistoryNoise
@@ -65,7 +65,8 @@ class GenerativeModel(nn.Module):
     encoder, decoder: of `icegen.model.autoencoder`, or the identities there for diffusion in data space;
     feature_encoder: a small encoder whose pooled latents are compared in scores, or None;
     detail: adds the detail that latents leave open to sampled states, or None;
-    ocean: float32 [1, 1, y, x];  conditional: whether it takes conditions (year, day of year).
+    ocean: float32 [1, 1, y, x];  conditional: whether it takes conditions (year, day of year);
+    averaging: days that its states are means over, if the denoiser knows means over several times, or 0.
 
     `icegen.training.calibration` sets these, which have no effect before:
     zero_threshold: float32 [variable], values of mu up to this are decoded as the lower bound;
@@ -108,6 +109,7 @@ class GenerativeModel(nn.Module):
         conditional: bool,
         sampler: SamplerConfig,
         detail: DetailNetwork | None = None,
+        averaging: float = 0.0,
     ):
         super().__init__()
         self.encoder = encoder
@@ -146,6 +148,7 @@ class GenerativeModel(nn.Module):
         )
         self.covariance: ClimateCovariance | None = None  # `icegen.training.covariance` fits it
         self.conditional = conditional
+        self.averaging = averaging
         self.year_mean = normalisation.year_mean
         self.year_scale = normalisation.year_scale
         self.uses_multistep = sampler.name == "dpmpp_2m"
@@ -373,11 +376,18 @@ class GenerativeModel(nn.Module):
 
     def descend(self, y: Tensor, s: Tensor, condition: Tensor) -> Tensor:
         """The denoised latents to which the sampler leads from y at noise s[0]."""
-        date = condition_inputs(condition, self.year_mean, self.year_scale)
+        date = self.inputs_of(condition)
         mask = ocean_inputs(self.ocean, self.factor)[0]
         if self.uses_multistep:
             return self.dpmpp_2m(y, s, date, mask)
         return self.heun(y, s, date, mask)
+
+    def inputs_of(self, condition: Tensor) -> Tensor:
+        """The denoiser's inputs for a condition, as `generate` takes it."""
+        inputs = condition_inputs(condition, self.year_mean, self.year_scale)
+        if self.averaging > 0.0:
+            inputs = with_averaging(inputs, torch.full([len(inputs)], self.averaging, device=inputs.device))
+        return inputs
 
     def heun(self, y: Tensor, s: Tensor, date: Tensor, mask: Tensor) -> Tensor:
         """Heun's method (Karras et al. 2022, algorithm 1) from noise s[0] down to s[-1], then the denoised state."""

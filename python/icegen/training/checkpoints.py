@@ -9,7 +9,7 @@ from torch import nn
 
 from icegen.data.grid import FACTOR
 from icegen.model.autoencoder import Autoencoder
-from icegen.model.denoiser import UViT
+from icegen.model.denoiser import CONDITION_INPUTS, UViT
 from icegen.model.detail import DetailNetwork
 from icegen.model.generative_model import GenerativeModel
 from icegen.training.config import Config, from_stored
@@ -67,7 +67,8 @@ def _autoencoder(path: Path, part: str) -> tuple[Autoencoder, dict]:
 def make_denoiser(config: Config, shape: torch.Size) -> UViT:
     """An untrained denoiser of latents, or of states in data space, with ``shape`` [channel, y, x]."""
     factor = FACTOR if config.space == "latent" else 1
-    return UViT(shape[0], factor**2, (shape[1], shape[2]), config.denoiser)
+    conditions = CONDITION_INPUTS + (config.averaging is not None)
+    return UViT(shape[0], factor**2, (shape[1], shape[2]), config.denoiser, conditions)
 
 
 def load_denoiser(folder: Path, ema_decay: float | None = None) -> tuple[UViT, dict]:

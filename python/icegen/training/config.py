@@ -4,7 +4,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 from pydantic.dataclasses import dataclass
 
 from icegen.data.variables import variables
@@ -96,6 +96,11 @@ class Config:
     )
     condition: Literal["date", "none"] = Field(
         default="date", description="what the model is conditioned on; date: year and day of year"
+    )
+    averaging: PositiveFloat | None = Field(
+        default=None,
+        description="days that generated states are means over, if the data hold means over several times, such as "
+        "days and months, and the diffusion model shall tell them apart",
     )
     autoencoder: AutoencoderConfig = Field(default_factory=AutoencoderConfig)
     features: AutoencoderConfig = Field(

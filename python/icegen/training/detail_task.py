@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from icegen.data.prepared_file import PreparedData
-from icegen.model.denoiser import condition_inputs, ocean_inputs
+from icegen.model.denoiser import ocean_inputs
 from icegen.model.detail import DetailNetwork
 from icegen.model.generative_model import GenerativeModel
 from icegen.thinning import evenly
@@ -129,7 +129,7 @@ def denoised_at_the_end(model: GenerativeModel, latent: Tensor, date: Tensor, sh
     """
     s = math.exp(-0.5 * model.gamma_high)
     noisy = (latent + s * share.randn_like(latent)) * model.ocean_cells
-    inputs = condition_inputs(date if model.conditional else date[:, :0], model.year_mean, model.year_scale)
+    inputs = model.inputs_of(date if model.conditional else date[:, :0])
     return model.denoise(noisy, s, inputs, ocean_inputs(model.ocean, model.factor)[0])
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from icegen.data.prepared_file import PreparedData
 from icegen.model.autoencoder import Autoencoder, AutoencoderConfig
-from icegen.model.denoiser import condition_inputs, ocean_inputs
+from icegen.model.denoiser import condition_inputs, ocean_inputs, with_averaging
 from icegen.model.likelihoods import censored_gaussian_nll, gaussian_nll, kl_to_standard_normal, masked_mean
 from icegen.thinning import evenly
 from icegen.training.checkpoints import make_denoiser
@@ -103,9 +103,10 @@ class DatedStates:
         self.times = torch.from_numpy(np.flatnonzero(data.training))
         self.date = torch.from_numpy(np.stack([data.year, data.day_of_year], 1)).double()
         self.year_normalisation = year_normalisation(data)
+        self.averaging = averaging_of(config, data)
 
     def plan(self) -> tuple[Tensor, Tensor]:
-        """What this rank reads for a batch, at random: times [n] of the data, and condition inputs [n, 6]."""
+        """What this rank reads for a batch, at random: times [n] of the data, and the network's condition inputs."""
         c = self.config
         times = self.times[torch.randint(len(self.times), (c.batch,))]
         date = self.date[times]
@@ -113,11 +114,14 @@ class DatedStates:
         kept = torch.rand(c.batch, 1) >= c.condition_dropout
         condition = date + jitter if self.conditional else date[:, :0]
         inputs = condition_inputs(condition, *self.year_normalisation)
+        inputs = inputs * kept
+        if self.averaging is not None:
+            inputs = with_averaging(inputs, self.averaging[times])
         part = self.share.part(c.batch)
-        return times[part], (inputs * kept)[part]
+        return times[part], inputs[part]
 
     def read(self, plan: tuple[Tensor, Tensor]) -> list[Tensor]:
-        """The batch of a plan: states [n, channel, y, x] and condition inputs [n, 6]."""
+        """The batch of a plan: states [n, channel, y, x] and condition inputs."""
         times, inputs = plan
         return [self.states[times].float(), inputs]
 
@@ -142,8 +146,13 @@ class DiffusionTask(nn.Module):
         self.batches = DatedStates(config, data, states, self.share)
         validation = np.flatnonzero(data.validation)
         held_out = torch.from_numpy(validation[evenly(len(validation), self.MOST_VALIDATION_STATES)])
-        self.validation_states, self.validation_date = states[held_out], self.batches.date[held_out]
-        self.year_mean, self.year_scale = year_normalisation(data)
+        date = self.batches.date[held_out]
+        self.validation_states = states[held_out]
+        self.validation_inputs = condition_inputs(
+            date if self.conditional else date[:, :0], *self.batches.year_normalisation
+        )
+        if self.batches.averaging is not None:
+            self.validation_inputs = with_averaging(self.validation_inputs, self.batches.averaging[held_out])
         self.model = make_denoiser(config, states.shape[1:])
         with torch.no_grad():
             self.model.set_eofs(states, self.batches.times, self.share)
@@ -171,8 +180,7 @@ class DiffusionTask(nn.Module):
         if not len(self.validation_states):
             return {}
         torch.manual_seed(0)  # the same noise each time; the next step has its own seed
-        date = self.validation_date if self.conditional else self.validation_date[:, :0]
-        inputs = condition_inputs(date, self.year_mean, self.year_scale).to(self.ocean_cells.device)
+        inputs = self.validation_inputs.to(self.ocean_cells.device)
         width = (self.config.gamma_high - self.config.gamma_low) / self.BANDS
         scores = {}
         network.eval()
@@ -185,6 +193,21 @@ class DiffusionTask(nn.Module):
             ]  # fmt: skip
             scores[f"v_error_at_{gamma:.1f}"] = float(torch.cat(errors).mean())
         return scores
+
+
+def averaging_of(config: Config, data: PreparedData) -> Tensor | None:
+    """Days that each state is a mean over, float32 [time]; None if the configuration does not tell such means apart.
+
+    Raises ValueError if it does, but the data do not say it of all states.
+    """
+    if config.averaging is None:
+        return None
+    if data.averaging is None or not np.isfinite(data.averaging).all():
+        raise ValueError(
+            f"averaging is {config.averaging:g}, but the data do not say over how many days each state averages; "
+            "prepare them from files with several times or with bounds of time"
+        )
+    return torch.from_numpy(data.averaging).float()
 
 
 def year_normalisation(data: PreparedData) -> tuple[float, float]:

@@ -17,7 +17,7 @@ import torch
 
 from icegen.archive import Archive
 from icegen.data.consistency import UNKNOWN
-from icegen.data.prepared_file import PreparedData
+from icegen.data.prepared_file import PreparedData, several_averagings
 from icegen.model.generative_model import GenerativeModel
 from icegen.progress import Stages, Wrap
 from icegen.validation import pictures, reference, report
@@ -63,6 +63,7 @@ def validate(
         archive.resolve([1], seed=seed, steps=steps)
     data = reference.read(reference_path, archive.variables, archive.grid)
     known_data = data if training is None else reference.read(training, archive.variables, archive.grid)
+    data, known_data = (of_the_archive(archive, each) for each in (data, known_data))
     evaluation, known = reference.split(data, known_data)
     if len(evaluation) == 0:
         raise ValueError(f"all times of {reference_path} are for training; wanted some to evaluate on")
@@ -96,6 +97,12 @@ def validate(
         "samples": f"{samples}, {_listed(seeds)}, {steps} steps, {archive.precision}, through the {through}",
     }
     return Validation(evidences[0], table, report.write(Path(out), about, table, evidences[0], drawn))
+
+
+def of_the_archive(archive: Archive, data: PreparedData) -> PreparedData:
+    """Of data that hold means over several times, those that average over as many days as the archive's states."""
+    days = archive.metadata.get("averaging")
+    return data.of_averaging(days) if several_averagings(data.averaging) else data
 
 
 def _listed(seeds: Sequence[int]) -> str:

@@ -14,6 +14,7 @@ import tiny as making
 from icegen import archive
 from icegen.archive import export
 from icegen.archive.number_format import EIGHT_BITS, HALF, stored_in
+from icegen.archive.rebuild import rebuild
 from icegen.data import prepared_file
 from icegen.data.climatology import extent_climatology
 from icegen.data.sources.cf import CFFile
@@ -22,6 +23,7 @@ from icegen.training import trainings
 from icegen.training.calibration import CalibrationConfig
 from icegen.training.config import Config
 from icegen.training.history import HistoryConfig
+from icegen.validation import of_the_archive
 from icegen.version import __version__
 
 
@@ -305,6 +307,33 @@ def test_metadata_has_each_training_as_it_was_run(tiny, prepared, tmp_path):
         assert training["steps_done"] == training["settings"]["steps"]
         assert training["data_sha256"] == prepared.sha256
         assert training["code"]["version"] == __version__
+
+
+@pytest.mark.long
+def test_an_archive_of_days_from_days_and_months(tiny, prepared, tmp_path):
+    """What a state averages over is known in training, and fixed in the archive."""
+    mixed = dataclasses.replace(prepared, averaging=np.where(prepared.month <= 6, 1.0, 30.0))
+    config = dataclasses.replace(
+        making.CONFIG,
+        averaging=1.0,
+        diffusion_training=dataclasses.replace(making.CONFIG.diffusion_training, steps=4),
+    )
+    shutil.copy(tiny / "autoencoder.pt", tmp_path)
+    trainings.train_diffusion(config, mixed, trainings.Run(tmp_path, accelerator="cpu", devices="1"))
+    export.export(tmp_path, mixed, tmp_path / "days.pt", "days")
+    loaded = archive.load(tmp_path / "days.pt")
+    assert loaded.metadata["averaging"] == 1
+    assert loaded.metadata["condition"][0]["range"] == [2000, 2002]
+    assert loaded.metadata["reference"]["extent"] == extent_climatology(prepared)  # of all years
+    model, _ = rebuild(loaded)
+    date = torch.tensor([[2001, 5]])
+    assert model.inputs_of(date)[0, 6] == -1
+    assert model.inputs_of(date[:, :0])[0].tolist() == [0, 0, 0, 0, 0, 0, -1]
+    day = model.mean_latent(date)
+    model.averaging = 30.0
+    assert not torch.equal(model.mean_latent(date), day)
+    assert np.array_equal(of_the_archive(loaded, mixed).month, mixed.month[mixed.month <= 6])
+    assert of_the_archive(loaded, prepared) is prepared
 
 
 @pytest.mark.long

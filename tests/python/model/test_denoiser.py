@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from icegen.model.denoiser import DenoiserConfig, UViT, condition_inputs, ocean_inputs
+from icegen.model.denoiser import DenoiserConfig, UViT, condition_inputs, ocean_inputs, with_averaging
 
 CONFIG = DenoiserConfig(widths=(8, 8, 8), blocks=(1, 1, 2), embedding=16, position_channels=2, eofs=3, heads=2)
 
@@ -47,6 +47,13 @@ def test_condition_has_no_jump_at_new_year():
 
 def test_no_condition_is_zeros():
     assert torch.equal(condition_inputs(torch.zeros(3, 0, dtype=torch.int64), 2000.0, 20.0), torch.zeros(3, 6))
+
+
+def test_averaging_is_told_in_months_and_days():
+    inputs = condition_inputs(torch.tensor([[2010, 91], [1990, 365], [1990, 1]]), 2000.0, 20.0)
+    labelled = with_averaging(inputs, torch.tensor([30.0, 1.0, 900.0]))
+    assert torch.equal(labelled[:, :6], inputs)
+    torch.testing.assert_close(labelled[:, 6], torch.tensor([0.0, -1.0, 1.0]))
 
 
 def test_condition_scripts():

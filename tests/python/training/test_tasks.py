@@ -175,6 +175,26 @@ def test_a_batch_of_diffusion(prepared):
     assert torch.equal(draw(unconditional)[1], torch.zeros(8, 6))
 
 
+def test_a_batch_of_means_over_days_and_months(prepared):
+    config = dataclasses.replace(making.CONFIG, averaging=1.0)
+    states = torch.randn(48, 4, 5, 7, generator=torch.Generator().manual_seed(1)).half()
+    mixed = dataclasses.replace(prepared, averaging=np.where(prepared.month <= 6, 1.0, 30.0))
+    task = tasks.DiffusionTask(config, mixed, states)
+    assert task.model.conditions == 7
+    x, features = draw(task)
+    days = np.flatnonzero(mixed.averaging == 1)
+    for one, label in zip(x, features[:, 6].tolist(), strict=True):
+        found = int((states.float() == one).flatten(1).all(1).nonzero())
+        assert label == (-1 if found in days else 0)
+    kept = torch.cat([draw(task)[1] for _ in range(100)])
+    unconditional = kept[kept[:, 5] == 0]
+    assert set(unconditional[:, 6].tolist()) == {0.0, -1.0}  # they know what they average over, too
+    assert task.validate(task.model)
+    for unknown in (None, np.full(48, np.nan)):
+        with pytest.raises(ValueError, match="averaging is 1, but the data do not say over how many days each state"):
+            tasks.DiffusionTask(config, dataclasses.replace(prepared, averaging=unknown), states)
+
+
 def test_year_normalisation(prepared):
     assert tasks.year_normalisation(prepared) == (2001.0, 1.0)
     one = dataclasses.replace(prepared, split=np.where(prepared.year == 2001, b"t", b"v"))

@@ -17,15 +17,17 @@ class Source(Protocol):
     attributes: ``title``, ``source`` and ``references`` for the prepared file, as far as they are known.
     thickness: the range of sit / sic that its states are brought to.
     split: the source's own split of its times, S1 [time] of ``icegen.data.prepared_file.SPLITS``; None if it has none.
-    averaging: days that each state is a mean over, float64 [time], NaN where unknown; None if nothing is known of it.
     """
 
     variables: tuple[Variable, ...]
     times: list
     attributes: dict[str, str]
     split: np.ndarray | None
-    averaging: np.ndarray | None
     thickness: ThicknessRange
+
+    @property
+    def averaging(self) -> np.ndarray | None:
+        """Days that each state is a mean over, float64 [time], NaN where unknown; None if nothing is known of it."""
 
     @property
     def grid(self) -> Grid | CurvilinearGrid:

@@ -129,6 +129,23 @@ class CFFile:
         return to_geographic * np.conj(to_grid)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the state of a time is: an index of a file.
+
+    number: of the date, days since 1970;  letter: of the file's split, None without one;
+    lacks: ids that the file does not have.
+    """
+
+    number: float
+    path: Path
+    index: int
+    date: Any
+    averaging: float
+    letter: bytes | None
+    lacks: tuple[str, ...]
+
+
 class CFFiles:
     """The states of several CF files as one source, in the order of time; one file is open beside the first.
 
@@ -153,49 +170,42 @@ class CFFiles:
         self._ids, self._target, self._interpolated = ids, target, interpolated
         self._first = self._open = CFFile(paths[0], ids, target, optional=interpolated)
         self.variables, self.grid, self.attributes = self._first.variables, self._first.grid, self._first.attributes
-        found, splits = [], []
-        holders: dict[str, list] = {v.id: [] for v in self.variables}  # times that have a variable
+        self._places: list[Place] = []
         for path in paths:
-            file = self._file(path)
-            here = [(date_number(time), path, i) for i, time in enumerate(file.times)]
-            found += [(*place, days) for place, days in zip(here, file.averaging, strict=True)]
-            splits.append(file.split)
-            for v in self.variables:
-                holders[v.id] += here if v.id not in file.lacks else []
-        missing = [name for name, places in holders.items() if not places]
+            self._places += _places_of(self._file(path))
+        self._places.sort(key=lambda place: (place.number, place.averaging))
+        self._holders = {v.id: [p for p in self._places if v.id not in p.lacks] for v in self.variables}
+        missing = [name for name, places in self._holders.items() if not places]
         if missing:
             raise ValueError(f"no file has {', '.join(missing)}; wanted at least one to interpolate from")
-        self._holders = {name: sorted(places, key=lambda place: place[0]) for name, places in holders.items()}
-        times = [time for path in paths for time in self._file(path).times]
-        order = sorted(range(len(found)), key=lambda i: (found[i][0], found[i][3]))
-        self.times = [times[i] for i in order]
-        self._places = [found[i][:3] for i in order]
-        self.averaging = np.array([found[i][3] for i in order])
-        for days in set(np.nan_to_num(self.averaging)):
-            alike = np.nan_to_num(self.averaging) == days
-            refuse_repeated([t for t, counts in zip(self.times, alike, strict=True) if counts], Path(paths[0]).parent)
-        known = [split for split in splits if split is not None]
-        self.split = np.concatenate(known)[order] if len(known) == len(splits) else None
-        if self.split is not None and several_averagings(self.averaging):
+        self.times = [place.date for place in self._places]
+        averaging = np.array([place.averaging for place in self._places])
+        self.averaging: np.ndarray | None = averaging
+        for days in set(np.nan_to_num(averaging)):
+            alike = np.flatnonzero(np.nan_to_num(averaging) == days)
+            refuse_repeated([self.times[t] for t in alike], Path(paths[0]).parent)
+        letters = [place.letter for place in self._places]
+        self.split = None if None in letters else np.array(letters, "S1")
+        if self.split is not None and several_averagings(averaging):
             self.split = keep_months_whole(self.split, self.times)
 
     def read(self, t: int) -> np.ndarray:
         """The state of time ``t``: float64 [variable, y, x], NaN where there is no value."""
-        now, path, i = self._places[t]
-        file = self._file(path)
-        lacks, state = file.lacks, file.read(i)
+        place = self._places[t]
+        state = self._file(place.path).read(place.index)
         for k, v in enumerate(self.variables):
-            if v.id in lacks:
-                state[k] = self._between(v.id, k, now)
+            if v.id in place.lacks:
+                state[k] = self._between(v.id, k, place.number)
         return state
 
-    def _between(self, name: str, k: int, now: float) -> np.ndarray:
+    def _between(self, name: str, k: int, number: float) -> np.ndarray:
         """A variable's values at a time, between those of the times that have it; ``k``: its place in states."""
         places = self._holders[name]
-        after = int(np.searchsorted([when for when, _, _ in places], now))
-        (start, *first), (end, *second) = places[max(after - 1, 0)], places[min(after, len(places) - 1)]
-        weight = (now - start) / (end - start) if end > start else 0.0
-        values = [self._file(path).read(i)[k] for path, i in (first, second)]
+        after = int(np.searchsorted([place.number for place in places], number))
+        first, second = places[max(after - 1, 0)], places[min(after, len(places) - 1)]
+        apart = second.number - first.number
+        weight = (number - first.number) / apart if apart > 0 else 0.0
+        values = [self._file(place.path).read(place.index)[k] for place in (first, second)]
         return (1 - weight) * values[0] + weight * values[1]
 
     def _file(self, path: Path) -> CFFile:
@@ -209,10 +219,16 @@ class CFFiles:
         return self._open
 
 
-def date_number(time: Any) -> float:
-    """Days since 1970 of a date; a date of a calendar without leap days is that of the standard calendar."""
-    day = datetime.date(time.year, time.month, time.day).toordinal() - datetime.date(1970, 1, 1).toordinal()
-    return day + (time.hour + time.minute / 60) / 24
+def _places_of(file: CFFile) -> list[Place]:
+    """Those of a file's times. Dates are compared across calendars, so all count in the standard one."""
+    units = "days since 1970-01-01"
+    numbers = [netCDF4.date2num(datetime.datetime(*time.timetuple()[:6]), units, "standard") for time in file.times]
+    letters = [None] * len(file.times) if file.split is None else file.split.tolist()
+    found = enumerate(zip(numbers, file.times, file.averaging, letters, strict=True))
+    return [
+        Place(float(number), file.path, i, date, float(averaging), letter, file.lacks)
+        for i, (number, date, averaging, letter) in found
+    ]
 
 
 def keep_months_whole(split: np.ndarray, times: list) -> np.ndarray:
