@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 HALF = torch.float16
 EIGHT_BITS = torch.float8_e4m3fn
-FORMATS = ("float16", "float8_e4m3fn")  # as the metadata name them
+FORMATS = tuple(str(dtype).removeprefix("torch.") for dtype in (HALF, EIGHT_BITS))  # as the metadata name them
 LARGE = 4096  # numbers of a matrix that is worth eight bits
 
 

@@ -105,6 +105,11 @@ class PreparedData:
         return dataclasses.replace(self, **{p: v[kept] for p in parts if (v := getattr(self, p)) is not None})
 
 
+def by_season(data: PreparedData, times: np.ndarray) -> np.ndarray:
+    """Some times of the data, int [n], in the order of the day of year, and of the year on a day."""
+    return times[np.lexsort((data.year[times], data.day_of_year[times]))]
+
+
 def several_averagings(averaging: np.ndarray | None) -> bool:
     """Whether the states of some data average over times of different length, such as days and months."""
     if averaging is None or np.isnan(averaging).all():

@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from icegen.data.prepared_file import PreparedData
+from icegen.data.prepared_file import PreparedData, by_season
 from icegen.model.analysis import ClimateCovariance, block_sums
 from icegen.model.generative_model import GenerativeModel
 from icegen.settings import STRICT
@@ -37,8 +37,7 @@ class ObservationsConfig:
 def fit_covariance(model: GenerativeModel, data: PreparedData, config: ObservationsConfig) -> None:
     """Set the model's covariance to that of the training states' anomalies, at most `MOST_STATES` of them."""
     times = np.flatnonzero(data.training)
-    times = times[evenly(len(times), MOST_STATES)]
-    times = times[np.lexsort((data.year[times], data.day_of_year[times]))]
+    times = by_season(data, times[evenly(len(times), MOST_STATES)])
     ocean = torch.from_numpy(data.grid.ocean)
     block = max(1, round(BLOCK / float(np.sqrt(data.grid.cell_area[data.grid.ocean].mean()))))
     cells = block_sums(ocean[None].float(), block)

@@ -32,7 +32,7 @@ from scipy.optimize import nnls
 from torch import Tensor
 
 from icegen.data.extent import ICE_EDGE
-from icegen.data.prepared_file import PreparedData
+from icegen.data.prepared_file import PreparedData, by_season
 from icegen.model.generative_model import GenerativeModel
 from icegen.model.history import Band, HistoryNoise, correlation, orthonormal
 from icegen.settings import STRICT
@@ -311,8 +311,7 @@ def steps_to_measure(model: GenerativeModel, steps: int) -> int:
 
 def through_the_year(data: PreparedData, times: np.ndarray, most: int) -> np.ndarray:
     """``most`` of the times, spread evenly over the days of the year; some twice if there are fewer."""
-    ordered = times[np.lexsort((data.year[times], data.day_of_year[times]))]
-    return ordered[np.linspace(0, len(times) - 1, most).round().astype(int)]
+    return by_season(data, times)[np.linspace(0, len(times) - 1, most).round().astype(int)]
 
 
 def fit_scales(

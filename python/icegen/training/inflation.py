@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from icegen.data.prepared_file import PreparedData
+from icegen.data.prepared_file import PreparedData, by_season
 from icegen.model.generative_model import GenerativeModel
 from icegen.model.inflation import smoothed
 from icegen.thinning import evenly
@@ -49,8 +49,7 @@ def means_of_latents(model: GenerativeModel, data: PreparedData) -> tuple[Tensor
     Both come from differences of training states of like dates, after means over 3 x 3 latent cells.
     """
     times = np.flatnonzero(data.training)
-    times = times[evenly(len(times), MOST_STATES)]
-    times = times[np.lexsort((data.year[times], data.day_of_year[times]))]
+    times = by_season(data, times[evenly(len(times), MOST_STATES)])
     share = F.avg_pool2d(model.ocean, model.factor)
     z, variables = len(model.latent_mean), len(data.variables)
     square, product = torch.zeros(z, z).double(), torch.zeros(z, variables).double()
