@@ -51,7 +51,7 @@ def assemble(
         conditional=config.condition == "date",
         sampler=config.sampler,
         detail=detail,
-        averaging=config.averaging or 0.0,
+        averaging=config.averaging,
     )
 
 

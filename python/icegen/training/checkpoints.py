@@ -67,7 +67,7 @@ def _autoencoder(path: Path, part: str) -> tuple[Autoencoder, dict]:
 def make_denoiser(config: Config, shape: torch.Size) -> UViT:
     """An untrained denoiser of latents, or of states in data space, with ``shape`` [channel, y, x]."""
     factor = FACTOR if config.space == "latent" else 1
-    conditions = CONDITION_INPUTS + (config.averaging is not None)
+    conditions = CONDITION_INPUTS + (config.averaging > 0)
     return UViT(shape[0], factor**2, (shape[1], shape[2]), config.denoiser, conditions)
 
 

@@ -4,7 +4,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, NonNegativeFloat
 from pydantic.dataclasses import dataclass
 
 from icegen.data.variables import variables
@@ -97,10 +97,10 @@ class Config:
     condition: Literal["date", "none"] = Field(
         default="date", description="what the model is conditioned on; date: year and day of year"
     )
-    averaging: PositiveFloat | None = Field(
-        default=None,
+    averaging: NonNegativeFloat = Field(
+        default=0.0,
         description="days that generated states are means over, if the data hold means over several times, such as "
-        "days and months, and the diffusion model shall tell them apart",
+        "days and months, and the diffusion model shall tell them apart. 0: it shall not",
     )
     autoencoder: AutoencoderConfig = Field(default_factory=AutoencoderConfig)
     features: AutoencoderConfig = Field(

@@ -200,7 +200,7 @@ def averaging_of(config: Config, data: PreparedData) -> Tensor | None:
 
     Raises ValueError if it does, but the data do not say it of all states.
     """
-    if config.averaging is None:
+    if config.averaging == 0:
         return None
     if data.averaging is None or not np.isfinite(data.averaging).all():
         raise ValueError(
