@@ -394,7 +394,7 @@ class GenerativeModel(nn.Module):
         mean = y
         for i in range(len(s)):
             now = float(s[i])
-            denoised = self.denoise(y, now, date, mask)
+            denoised = self.denoise(self.seen_at(i, y), now, date, mask)
             if i == 0:
                 mean = denoised
             if self.inflates_at(s, i):
@@ -414,7 +414,7 @@ class GenerativeModel(nn.Module):
         mean, earlier = y, y
         for i in range(len(s)):
             now = float(s[i])
-            denoised = self.denoise(y, now, date, mask)
+            denoised = self.denoise(self.seen_at(i, y), now, date, mask)
             if i == 0:
                 mean = denoised
             if self.inflates_at(s, i):
@@ -428,6 +428,11 @@ class GenerativeModel(nn.Module):
                 y = multistep(y, denoised, earlier, float(s[i - 1]), now, float(s[i + 1]))
             earlier = denoised
         return y
+
+    def seen_at(self, i: int, y: Tensor) -> Tensor:
+        """What the denoiser sees of y at level i. The first level is pure noise, which holds no information on the
+        state: the denoiser sees 0 if it inflates, and gives the mean of the date without a trace of the noise."""
+        return torch.zeros_like(y) if self.inflates and i == 0 else y
 
     def inflates_at(self, s: Tensor, i: int) -> bool:
         """Whether level i is the first one, after the start, whose noise is below that of the inflation."""
