@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import netCDF4
+import numpy as np
 import pytest
 import torch
 
@@ -114,6 +116,7 @@ def checkout(package, tiny, tmp_path) -> Path:
     (tmp_path / "torchscript").mkdir()
     shutil.copy(package / "torchscript/arctic_observed.pt", tmp_path / "torchscript")
     (tmp_path / "arctic_monthly.nc").symlink_to(tiny / "source.nc")
+    write_daily(tiny / "source.nc", tmp_path / "daily_sic.nc")
     write_cice(tmp_path / "iced.nc", write_pop_grid(tmp_path / "grid.nc"))
     write_si3(tmp_path / "restart_ice.nc", write_pop_grid(tmp_path / "mesh_mask.nc"))
     write_nextsim(tmp_path / "restart.nc", tmp_path / "grid.nc")
@@ -122,6 +125,15 @@ def checkout(package, tiny, tmp_path) -> Path:
     require_built(BUILD / "lib/libicegen.so")
     (tmp_path / "build").symlink_to(BUILD)
     return tmp_path
+
+
+def write_daily(monthly: Path, path: Path) -> None:
+    """The states of a file as if they were those of successive days, without thickness."""
+    shutil.copy(monthly, path)
+    with netCDF4.Dataset(path, "a") as nc:
+        nc["time"][:] = 365 + np.arange(len(nc["time"]))
+        nc.renameVariable("sit", "unknown")
+        nc["unknown"].standard_name = "unknown"
 
 
 @pytest.mark.long

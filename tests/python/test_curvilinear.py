@@ -29,6 +29,7 @@ class Ice:
 
     variables = variables(IDS)
     split = None
+    averaging = None
     thickness = MODELLED
 
     def __init__(self):

@@ -25,13 +25,13 @@ from icegen.data.formats.states_on_disk import StatesOnDisk
 from icegen.data.grid import FACTOR, CurvilinearGrid, Grid
 from icegen.data.netcdf import read_grid, read_times
 from icegen.data.sources import Source
+from icegen.data.times import SPLITS, several_averagings
 from icegen.data.variables import Variable, variables
 from icegen.progress import Wrap
 
 log = logging.getLogger(__name__)
 
 IN_MEMORY = 4e9  # bytes of states that are read at once
-SPLITS = {"training": b"t", "validation": b"v", "test": b"x"}  # in the variable split of a source or prepared file
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,13 +108,6 @@ class PreparedData:
 def by_season(data: PreparedData, times: np.ndarray) -> np.ndarray:
     """Some times of the data, int [n], in the order of the day of year, and of the year on a day."""
     return times[np.lexsort((data.year[times], data.day_of_year[times]))]
-
-
-def several_averagings(averaging: np.ndarray | None) -> bool:
-    """Whether the states of some data average over times of different length, such as days and months."""
-    if averaging is None or np.isnan(averaging).all():
-        return False
-    return bool(np.nanmax(averaging) > 1.5 * np.nanmin(averaging))
 
 
 def prepare(

@@ -17,7 +17,8 @@ import torch
 
 from icegen.archive import Archive
 from icegen.data.consistency import UNKNOWN
-from icegen.data.prepared_file import PreparedData, several_averagings
+from icegen.data.prepared_file import PreparedData
+from icegen.data.times import several_averagings
 from icegen.model.generative_model import GenerativeModel
 from icegen.progress import Stages, Wrap
 from icegen.validation import pictures, reference, report

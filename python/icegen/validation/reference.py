@@ -12,6 +12,7 @@ from icegen.data import formats, prepared_file
 from icegen.data.grid import CurvilinearGrid, Grid
 from icegen.data.prepared_file import PreparedData
 from icegen.data.sources.cf import CFFile
+from icegen.data.times import SPLITS
 from icegen.data.variables import Variable
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ def read(path: Path, wanted: tuple[Variable, ...], grid: Grid | CurvilinearGrid)
             log.warning("%s is of %s; interpolated to the archive's grid", path, _describe(source.grid))
             source = CFFile(path, [v.id for v in wanted], grid)
         if source.split is not None:  # other letters do not mark training
-            source.split[~np.isin(source.split, list(prepared_file.SPLITS.values()))] = prepared_file.SPLITS["test"]
+            source.split[~np.isin(source.split, list(SPLITS.values()))] = SPLITS["test"]
         with tempfile.TemporaryDirectory() as folder:
             data = prepared_file.load(prepared_file.prepare(source, Path(folder) / "prepared.nc", needs_training=False))
     if data.variables != wanted:

@@ -12,6 +12,7 @@ import tiny as making
 from icegen.data import prepared_file
 from icegen.data.grid import projected_grid
 from icegen.data.sources.cf import CFFile
+from icegen.data.times import several_averagings
 
 
 def copy(tiny, folder, change=None, without=()):
@@ -94,8 +95,8 @@ def test_states_are_told_apart_by_what_they_average_over(prepared):
     assert prepared.of_averaging(None) is prepared
     assert prepared.of_averaging(30) is prepared
     mixed = dataclasses.replace(prepared, averaging=np.where(prepared.month == 3, 1.0, 31.0))
-    assert prepared_file.several_averagings(mixed.averaging)
-    assert not prepared_file.several_averagings(prepared.averaging)
+    assert several_averagings(mixed.averaging)
+    assert not several_averagings(prepared.averaging)
     days = mixed.of_averaging(1)
     assert days.month.tolist() == [3] * 4
     np.testing.assert_array_equal(days.state, prepared.state[prepared.month == 3])

@@ -10,6 +10,7 @@ import pytest
 
 from icegen.data import prepared_file
 from icegen.data.grid import CurvilinearGrid
+from icegen.data.times import SPLITS
 from icegen.validation.reference import Record, balanced_order, floor_candidates, read, split
 
 
@@ -30,14 +31,14 @@ def test_split_by_the_files_own_word(prepared):
 
 def test_validation_and_test_times_are_both_evaluated_on(prepared):
     letters = prepared.split.copy()
-    letters[:12] = prepared_file.SPLITS["test"]
+    letters[:12] = SPLITS["test"]
     evaluation, training = split(*2 * (dataclasses.replace(prepared, split=letters),))
     assert set(evaluation.year) == {2000, 2003}
     assert set(training.year) == {2001, 2002}
 
 
 def test_training_states_of_another_file(prepared):
-    unseen = dataclasses.replace(prepared, split=np.full(48, prepared_file.SPLITS["test"]))
+    unseen = dataclasses.replace(prepared, split=np.full(48, SPLITS["test"]))
     evaluation, training = split(unseen, unseen)
     assert len(evaluation) == 48
     assert training is None
@@ -62,7 +63,7 @@ def test_floor_is_of_the_same_month_within_four_years_the_nearest_first(prepared
     year = np.repeat([1990, 1991, 1993, 1994, 1999, 2000], 12)
     month = np.tile(np.arange(1, 13), 6)
     many = dataclasses.replace(
-        prepared, year=year, month=month, day_of_year=month * 30, split=np.full(72, prepared_file.SPLITS["training"])
+        prepared, year=year, month=month, day_of_year=month * 30, split=np.full(72, SPLITS["training"])
     )
     record = Record(many, np.arange(72))
 

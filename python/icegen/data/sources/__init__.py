@@ -16,7 +16,7 @@ class Source(Protocol):
     times: dates with ``year``, ``month`` and ``day`` (``datetime`` or ``cftime``), strictly increasing.
     attributes: ``title``, ``source`` and ``references`` for the prepared file, as far as they are known.
     thickness: the range of sit / sic that its states are brought to.
-    split: the source's own split of its times, S1 [time] of ``icegen.data.prepared_file.SPLITS``; None if it has none.
+    split: the source's own split of its times, S1 [time] of ``icegen.data.times.SPLITS``; None if it has none.
     """
 
     variables: tuple[Variable, ...]

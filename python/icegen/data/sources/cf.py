@@ -22,8 +22,8 @@ from icegen.data.netcdf import (
     refuse_repeated,
     unit_factor,
 )
-from icegen.data.prepared_file import SPLITS, several_averagings
 from icegen.data.sources.regrid import Regridding
+from icegen.data.times import SPLITS, several_averagings
 from icegen.data.variables import Variable, variables
 
 # The two components of drift, and their CF names where they are along east and north.
