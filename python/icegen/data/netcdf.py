@@ -64,22 +64,20 @@ def read_times(nc: netCDF4.Dataset, path: Path, repeated: bool = False) -> list:
     return times
 
 
-def read_averaging(nc: netCDF4.Dataset, path: Path) -> np.ndarray:
-    """Days that the state of each time is a mean over, float64 [time]: the width of its bounds, or else the median
-    distance of the times. NaN for a file of one time without bounds. Raises ValueError for bounds that do not fit."""
+def read_averaging(nc: netCDF4.Dataset) -> np.ndarray:
+    """Days that the state of each time is a mean over, float64 [time]: the width of its bounds if the file has them, or
+    else the median distance of the times. NaN for a file of one time without bounds."""
     time = nc["time"]
-    origin, later = netCDF4.num2date([0.0, 1.0], time.units, "standard")  # type: ignore[misc]  # an array of dates
+    calendar = getattr(time, "calendar", "standard")
+    origin, later = netCDF4.num2date([0.0, 1.0], time.units, calendar)  # type: ignore[misc]  # an array of dates
     unit = (later - origin).total_seconds() / 86400
-    name = getattr(time, "bounds", "")
-    if name:
-        if name not in nc.variables or nc[name].shape != (len(time), 2):
-            raise ValueError(f"{path}: the bounds of time are {name!r}; wanted a variable of shape ({len(time)}, 2)")
-        found = np.diff(read_values(nc[name], slice(None)), axis=1)[:, 0] * unit
-        if not (found > 0).all():
-            raise ValueError(f"{path}: {name} holds a width of {found.min():g} days; wanted more than 0")
-        return found
-    gaps = np.diff(np.sort(read_values(time, slice(None)))) * unit
-    return np.full(len(time), np.median(gaps) if len(gaps) else np.nan)
+    bounds = nc.variables.get(getattr(time, "bounds", ""))
+    if bounds is not None and bounds.shape == (len(time), 2):
+        widths = np.diff(read_values(bounds, slice(None)), axis=1)[:, 0]
+        if (widths > 0).all():
+            return widths * unit
+    distances = np.diff(np.sort(read_values(time, slice(None))))
+    return np.full(len(time), np.median(distances) * unit if len(distances) else np.nan)
 
 
 def refuse_repeated(times: list, path: Path) -> None:

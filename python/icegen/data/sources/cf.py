@@ -82,7 +82,7 @@ class CFFile:
         if target is not None:
             self._regridding = Regridding(native, target) if like is None else like._regridding
         self.times = read_times(self._nc, path)
-        self.averaging = read_averaging(self._nc, path)
+        self.averaging = read_averaging(self._nc)
         known = [name for name in ("title", "source", "references") if name in self._nc.ncattrs()]
         self.attributes: dict[str, str] = {name: self._nc.getncattr(name) for name in known}
         self.split: np.ndarray | None = None
