@@ -181,9 +181,9 @@ class CFFiles:
         self.times = [place.date for place in self._places]
         averaging = np.array([place.averaging for place in self._places])
         self.averaging: np.ndarray | None = averaging
-        for days in set(np.nan_to_num(averaging)):
-            alike = np.flatnonzero(np.nan_to_num(averaging) == days)
-            refuse_repeated([self.times[t] for t in alike], Path(paths[0]).parent)
+        for t in np.flatnonzero(np.diff([place.number for place in self._places]) == 0):
+            if not several_averagings(averaging[t : t + 2]):
+                refuse_repeated([self.times[t]] * 2, Path(paths[0]).parent)
         letters = [place.letter for place in self._places]
         self.split = None if None in letters else np.array(letters, "S1")
         if self.split is not None and several_averagings(averaging):

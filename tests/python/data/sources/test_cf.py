@@ -329,6 +329,21 @@ def test_the_same_time_may_be_that_of_a_day_and_of_a_month(tmp_path):
         CFFiles([*paths, paths[1]], ("sic", "sit"), interpolated=("sit",))
 
 
+def test_the_same_month_twice_is_refused_whatever_its_length(tmp_path):
+    paths = [
+        write(
+            tmp_path / name,
+            "projected",
+            times=len(days),
+            change=lambda nc, days=days: nc["time"].__setitem__(..., days),
+        )
+        for name, days in (("a.nc", [14, 45, 74, 105]), ("b.nc", [74, 104]))
+    ]
+    assert [CFFile(path).averaging[0] for path in paths] == [31, 30]
+    with pytest.raises(ValueError, match=r"has the time 2000-03-15 .*twice"):
+        CFFiles(paths)
+
+
 def test_bounds_of_time_tell_what_a_state_averages_over(tmp_path):
     def bounds(values):
         def change(nc):
