@@ -107,7 +107,7 @@ def build_model(
     )
     round_parameters(model.requires_grad_(False))
     model = _in_channels_last(model, device).eval()
-    data = data.of_averaging(config.averaging or None)
+    data = data.of_averaging(config.averaging)
     if config.space == "latent":
         calibrate(model, data, config.calibration)
     _fit(model, data, config)
@@ -179,7 +179,7 @@ def export_again(
     model = _in_channels_last(model, device)
     if data.thickness is not None:
         model.constrain_thickness(**thickness_constraint(data.variables, data.thickness))
-    _fit(model, data.of_averaging(config.averaging or None), config)
+    _fit(model, data.of_averaging(config.averaging), config)
     of_this_export = ("configuration", "icegen", "git_revision", "torch")
     kept = {key: value for key, value in kept.items() if key not in of_this_export}
     kept["commands"] = "\n".join(text for text in (kept.get("commands", ""), commands) if text)
@@ -278,7 +278,7 @@ def _write(
             "licence": "MIT",
         }
         | provenance,
-        "scores": score(model, data.of_averaging(config.averaging or None), config.sampler.steps) if score else {},
+        "scores": score(model, data.of_averaging(config.averaging), config.sampler.steps) if score else {},
     }
     return save(out, to_torchscript(model), metadata, data.grid)
 

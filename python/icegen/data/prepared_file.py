@@ -87,12 +87,12 @@ class PreparedData:
         upper = [np.inf if v.upper is None else v.upper for v in self.variables]
         return np.array(lower), np.array(upper)
 
-    def of_averaging(self, days: float | None) -> "PreparedData":
-        """The states that are means over ``days``, to a third; all of them for None.
+    def of_averaging(self, days: float) -> "PreparedData":
+        """The states that are means over ``days``, to a third; all of them for 0.
 
         Mean, std and sha256 stay those of all states. Raises ValueError if there is no such state.
         """
-        if days is None:
+        if days == 0:
             return self
         known = np.full(len(self.year), np.nan) if self.averaging is None else self.averaging
         kept = np.flatnonzero(np.abs(np.log(known / days)) < np.log(4 / 3))

@@ -96,7 +96,7 @@ def train_diffusion(config: Config, data: PreparedData, run: Run) -> Path:
         "latent_std": latents.std,
         "year": [*year_normalisation(data), int(years.min()), int(years.max())],
     }
-    same_parts = ("variables", "space", "condition", "denoiser")
+    same_parts = ("variables", "space", "condition", "averaging", "denoiser")
     further = settings.ema_further
     return train(fabric, task, settings, config, run, DIFFUSION_FILE, same_parts, origin, further_decays=further)
 

@@ -102,7 +102,7 @@ def validate(
 
 def of_the_archive(archive: Archive, data: PreparedData) -> PreparedData:
     """Of data that hold means over several times, those that average over as many days as the archive's states."""
-    days = archive.metadata.get("averaging")
+    days = archive.metadata.get("averaging") or 0.0  # null or missing if the archive knows one kind of states
     return data.of_averaging(days) if several_averagings(data.averaging) else data
 
 

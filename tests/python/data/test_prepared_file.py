@@ -92,7 +92,7 @@ def test_dates_and_split(prepared):
 
 def test_states_are_told_apart_by_what_they_average_over(prepared):
     assert prepared.averaging.tolist() == [31] * 48
-    assert prepared.of_averaging(None) is prepared
+    assert prepared.of_averaging(0) is prepared
     assert prepared.of_averaging(30) is prepared
     mixed = dataclasses.replace(prepared, averaging=np.where(prepared.month == 3, 1.0, 31.0))
     assert several_averagings(mixed.averaging)
