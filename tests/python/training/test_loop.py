@@ -155,6 +155,14 @@ def test_refuses_to_resume_with_a_setting_that_changes_the_run(uninterrupted, pr
     assert files(uninterrupted) == before
 
 
+def test_refuses_to_resume_for_states_that_average_otherwise(uninterrupted, prepared, kind):
+    if kind != "diffusion":
+        pytest.skip("only the diffusion model is told over how many days a state averages")
+    other = dataclasses.replace(CONFIG, averaging=1.0)
+    with pytest.raises(ValueError, match=r"diffusion.pt was trained with another averaging: 0.0; wanted 1.0"):
+        trainings.train_diffusion(other, prepared, on(uninterrupted, resume=True))
+
+
 def test_resumes_with_other_times_of_its_checkpoints(uninterrupted, prepared, kind):
     part = f"{kind}_training"
     other = dataclasses.replace(CONFIG, **{part: dataclasses.replace(getattr(CONFIG, part), checkpoint_every=5)})
