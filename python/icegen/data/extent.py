@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Extent, marginal ice zone and volume of states."""
+"""Extent, ice edge, marginal ice zone and volume of states."""
 
 import numpy as np
 
@@ -15,6 +15,20 @@ def extent(sic: np.ndarray, cell_area: np.ndarray, ocean: np.ndarray) -> np.ndar
 def marginal_ice_zone(sic: np.ndarray, cell_area: np.ndarray, ocean: np.ndarray) -> np.ndarray:
     """Area [...] in m2 of the marginal ice zone, concentration [..., y, x] from .15 to .80."""
     return _area((sic >= ICE_EDGE) & (sic <= PACK_EDGE) & ocean, cell_area)
+
+
+def edge_length(sic: np.ndarray, cell_area: np.ndarray, ocean: np.ndarray) -> float:
+    """Length in m of the ice edge of a concentration [y, x]: of the line between ocean cells with and without 15 % ice.
+
+    The line follows the sides of cells. If it runs in all directions, its steps make it 4 / pi times as long as a
+    smooth line, so their length is divided by that.
+    """
+    iced, side = sic >= ICE_EDGE, np.sqrt(cell_area)
+    steps = 0.0
+    for here, there in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
+        crossed = (iced[here] != iced[there]) & ocean[here] & ocean[there]
+        steps += float((side[here] + side[there])[crossed].sum()) / 2
+    return steps * np.pi / 4
 
 
 def volume(sit: np.ndarray, cell_area: np.ndarray, ocean: np.ndarray) -> np.ndarray:

@@ -235,11 +235,13 @@ def ice_probability(evidence: Evidence, table: Table) -> None:
 
 
 def marginal_ice_zone(evidence: Evidence, table: Table) -> None:
-    """Mean area of the marginal ice zone."""
+    """Mean area of the marginal ice zone, and its width: this area over the length of the ice edge."""
     if evidence.concentration is None:
         return
     areas = evidence.sets.map(lambda tally: np.mean(tally.marginal) * IN_UNITS)
     table.add("generation", "marginal_ice_zone", "area of the marginal ice zone", areas, "million km2")
+    widths = evidence.sets.map(lambda tally: np.sum(tally.marginal) / max(np.sum(tally.edge), 1.0) / 1e3)
+    table.add("generation", "marginal_ice_zone_width", "width of the marginal ice zone", widths, "km")
 
 
 def seasons(evidence: Evidence, table: Table) -> None:

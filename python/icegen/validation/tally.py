@@ -7,15 +7,15 @@ from collections.abc import Callable
 import numpy as np
 
 from icegen.data.consistency import ThicknessRange, contradictions
-from icegen.data.extent import ICE_EDGE, extent, marginal_ice_zone, volume
+from icegen.data.extent import ICE_EDGE, edge_length, extent, marginal_ice_zone, volume
 from icegen.data.grid import CurvilinearGrid, Grid
 from icegen.data.variables import Variable
 from icegen.validation import scores
 from icegen.validation.local import Moments, local_moments
 
 BLOCK = 8  # cells along the side of the blocks whose means are compared with training states
-PER_STATE = ("extent", "marginal", "volume", "contradictions", "coarse", "features", "local", "_at_bounds", "_cells",
-             "_iced", "_histograms")  # fmt: skip
+PER_STATE = ("extent", "marginal", "edge", "volume", "contradictions", "coarse", "features", "local", "_at_bounds",
+             "_cells", "_iced", "_histograms")  # fmt: skip
 BINS, BIN_STD = 4000, 0.01  # of the histograms, which cover 20 standard deviations on both sides of the mean
 
 
@@ -26,10 +26,10 @@ class Tally:
     features: function of a state [variable, y, x] that returns its features [feature].
     latent: function of a state that returns its latent [z, y/f, x/f]; without it, ``local`` stays empty.
     thickness: bounds of sit / sic.
-    Lists with one entry for each state: ``extent`` and ``marginal`` (m2), ``volume`` (m3) and ``contradictions``
-    (number of ocean cells in which sic and sit contradict each other), empty without their variables;
-    ``coarse`` [variable * block] in standard deviations; ``features`` [feature]; ``local``, the `local_moments` of
-    its latent.
+    Lists with one entry for each state: ``extent`` and ``marginal`` (m2), ``edge`` (m), ``volume`` (m3) and
+    ``contradictions`` (number of ocean cells in which sic and sit contradict each other), empty without their
+    variables; ``coarse`` [variable * block] in standard deviations; ``features`` [feature]; ``local``, the
+    `local_moments` of its latent.
     Over all states: ``at_bounds`` [lower and upper, variable], shares of cells exactly there; ``probability`` [y, x] of
     sea ice; ``histogram`` [variable, bin].
     """
@@ -56,6 +56,7 @@ class Tally:
         self._thickness_range = thickness
         self.extent: list[np.ndarray] = []
         self.marginal: list[np.ndarray] = []
+        self.edge: list[float] = []
         self.volume: list[np.ndarray] = []
         self.contradictions: list[int] = []
         self.coarse: list[np.ndarray] = []
@@ -73,6 +74,7 @@ class Tally:
             sic = state[self.concentration]
             self.extent.append(extent(sic, area, ocean))
             self.marginal.append(marginal_ice_zone(sic, area, ocean))
+            self.edge.append(edge_length(sic, area, ocean))
             self._iced.append(np.packbits(sic >= ICE_EDGE))
         if self.thickness is not None:
             self.volume.append(volume(state[self.thickness], area, ocean))

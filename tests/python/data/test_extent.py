@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Extent, marginal ice zone and volume against values computed by hand; the climatology of extent."""
+"""Extent, ice edge, marginal ice zone and volume against values computed by hand; the climatology of extent."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ import pytest
 
 from icegen.data import prepared_file
 from icegen.data.climatology import extent_climatology
-from icegen.data.extent import extent, marginal_ice_zone, volume
+from icegen.data.extent import edge_length, extent, marginal_ice_zone, volume
 
 OCEAN = np.ones((3, 4), bool)
 OCEAN[0, 3] = False
@@ -37,6 +37,22 @@ def test_marginal_ice_zone_of_a_known_mask(sic):
     found = marginal_ice_zone(sic, AREA, OCEAN)
     assert found[1, 2] == 5 + 9
     assert found.sum() == 14
+
+
+def test_the_ice_edge_leaves_out_coasts(sic):
+    """Two cells with ice lie one above the other and have five open sides, a third has two; the rest is grid border."""
+    area = np.full((3, 4), 4.0)
+    corner = np.zeros((3, 4))
+    corner[0, 2] = 1.0  # land lies beside it
+    assert edge_length(corner, area, OCEAN) == pytest.approx(2 * 2 * np.pi / 4)
+    assert edge_length(sic[1, 2], area, OCEAN) == pytest.approx(7 * 2 * np.pi / 4)
+
+
+def test_the_ice_edge_of_a_disc_has_the_length_of_a_circle():
+    y, x = np.mgrid[-100:101, -100:101]
+    disc = (np.hypot(x, y) < 60).astype(np.float32)
+    found = edge_length(disc, np.full(disc.shape, 25.0), np.ones(disc.shape, bool))
+    assert found == pytest.approx(2 * np.pi * 60 * 5, rel=0.02)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])

@@ -11,6 +11,7 @@ import torch
 from icegen import archive, validation
 from icegen.data import prepared_file
 from icegen.data.consistency import UNKNOWN
+from icegen.data.extent import edge_length
 from icegen.validation import compare
 from icegen.validation.evidence import add_trend, gather
 from icegen.validation.generated import SampleKey, SampleSource
@@ -112,6 +113,9 @@ def test_extent_error_of_a_known_mistake(prepared):
     assert scores["extent_monthly_error"] == pytest.approx(0.01, rel=1e-6)
     assert scores["marginal_ice_zone"] - scores["marginal_ice_zone_real"] == pytest.approx(0.01, rel=1e-6)
     assert scores["ice_probability_rmse"] == pytest.approx(np.sqrt(1 / prepared.grid.ocean.sum()))
+    edges = [edge_length(state[0].numpy(), prepared.grid.cell_area, prepared.grid.ocean) for state in unseen]
+    width = scores["marginal_ice_zone"] * 1e12 / np.mean(edges) / 1e3
+    assert scores["marginal_ice_zone_width"] == pytest.approx(width, rel=1e-6)
 
 
 def test_a_constant_mistake(prepared):
