@@ -20,7 +20,6 @@ and Monro 1951, doi:10.1214/aoms/1177729586).
 import dataclasses
 import datetime
 import logging
-from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -33,16 +32,14 @@ from torch import Tensor
 
 from icegen.data.extent import ICE_EDGE
 from icegen.data.prepared_file import PreparedData, by_season
+from icegen.data.times import Pairs, pairs_of
 from icegen.model.generative_model import GenerativeModel
 from icegen.model.history import Band, HistoryNoise, correlation, orthonormal
 from icegen.settings import STRICT
-from icegen.thinning import evenly
 
 log = logging.getLogger(__name__)
 
 LAGS = (1, 2, 3, 5, 7, 10, 15, 30, 61, 91, 182, 365)  # days; those that the record has are used
-TOLERANCE = 0.12  # of a lag, in pairs of states that count for it
-LEAST_PAIRS, MOST_PAIRS = 20, 2000
 MOST_STATES = 2000
 SAMPLES = 12  # pairs for the share of each band
 HARMONICS = 6  # of the season
@@ -69,9 +66,6 @@ class HistoryConfig:
     members: int = Field(default=8, ge=2, description="members at each of these dates, and at each lag after them")
 
 
-Pairs = dict[int, tuple[np.ndarray, np.ndarray]]  # indices of times that lie a lag apart, by the lag in days
-
-
 @dataclasses.dataclass(frozen=True)
 class BandedCombinations:
     """Combinations in bands, longest memory first, and the memory of each band: correlation [band, lag]."""
@@ -90,7 +84,7 @@ def fit_history(model: GenerativeModel, data: PreparedData, config: HistoryConfi
     """
     times = np.flatnonzero(data.training)[:MOST_STATES]
     days = data.year[times] * DAYS + data.day_of_year[times]
-    lags = pairs_of(days)
+    lags = pairs_of(days, LAGS)
     if not lags:
         log.warning("the training times are too far apart to tell how long the ice remembers; its memory is not fitted")
         return
@@ -143,21 +137,6 @@ def fit_history(model: GenerativeModel, data: PreparedData, config: HistoryConfi
             aim = (aim + lacking / (correction + 1)).clip(0, HIGHEST_AIM)
             log.info("correction %d: samples lacked memory of %s", correction + 1, lacking.round(2).tolist())
     log.info("memory fitted to %d states, at lags of %s days", len(times), ", ".join(map(str, lags)))
-
-
-def pairs_of(days: np.ndarray, lags: Iterable[int] = LAGS, least: int = LEAST_PAIRS) -> Pairs:
-    """The pairs of times for each of the lags that has ``least`` of them; at most `MOST_PAIRS`, evenly spread.
-
-    Of some thousand states of some hours each, a hundred times as many are a year apart.
-    """
-    apart = days[None, :] - days[:, None]
-    found = {}
-    for lag in lags:
-        first, second = np.nonzero(np.abs(apart - lag) <= max(TOLERANCE * lag, 0.5))
-        if len(first) >= least:
-            kept = evenly(len(first), MOST_PAIRS)
-            found[lag] = first[kept], second[kept]
-    return found
 
 
 def quantities(model: GenerativeModel, states: Tensor) -> list[tuple[Tensor, ...]]:

@@ -23,7 +23,7 @@ from icegen.model.generative_model import GenerativeModel
 from icegen.progress import Stages, Wrap
 from icegen.validation import pictures, reference, report
 from icegen.validation.compare import Table, compare
-from icegen.validation.evidence import Evidence, add_free, add_trend, gather
+from icegen.validation.evidence import Evidence, add_free, add_memory, add_trend, gather
 from icegen.validation.generated import BridgeSampleSource, SampleSource
 from icegen.validation.reference import Record
 from icegen.validation.report import HEADINGS, score_texts
@@ -50,8 +50,8 @@ def validate(
 
     reference_path: prepared or CF file; the scores are of its times that are not for training.
     training: file whose training states give the floors; by default the reference.
-    samples: number of samples with dates, and again of samples without, for each seed. They are kept in ``out``/samples
-        for reuse.
+    samples: number of samples with dates, and again of samples without, for each seed; some of the former are followed
+        through later dates. They are kept in ``out``/samples for reuse.
     seeds: scores are means over them. The pictures show the first.
     through: "archive", or "bridge" to generate the samples with the compiled library, as in a coupled run.
     Raises ValueError if archive and files do not fit each other, before anything is generated or written.
@@ -84,6 +84,8 @@ def validate(
             if dated:
                 add_free(evidence, source, samples, progress("sampling without date"))
                 add_trend(evidence, source, evaluation, known, samples, progress("sampling Septembers"))
+                if known is not None:
+                    add_memory(evidence, source, evaluation, known, progress("sampling later dates"))
             if not evidences:
                 drawn = pictures.draw(evidence, evaluation, known, source)
         evidences.append(evidence)

@@ -12,6 +12,7 @@ from icegen.thinning import evenly
 from icegen.validation import local, scores, spectra
 from icegen.validation.evidence import TREND_PERIODS, Evidence
 from icegen.validation.members import fair_crps, outside, spread_over_error
+from icegen.validation.memory import correlation
 from icegen.validation.tally import BIN_STD, Tally
 from icegen.validation.trio import Trio
 
@@ -123,7 +124,7 @@ def table_of(evidence: Evidence) -> Table:
     if "floor" not in evidence.tallies:
         table.left_out["floors, anomalies, memorisation"] = "there are no training states; name a file that holds them"
     for part in (reconstruction, features, local_features, ice_probability, marginal_ice_zone, seasons, bounds,
-                 consistency, histograms, anomaly_variance, power, ensemble, memorisation, trend,
+                 consistency, histograms, anomaly_variance, power, ensemble, memory, memorisation, trend,
                  unconditional):  # fmt: skip
         part(evidence, table)
     table.scores.sort(key=lambda score: GROUPS.index(score.group))  # keeps the order within a group
@@ -373,6 +374,19 @@ def resolved_scale(powers: tuple[np.ndarray, np.ndarray], i: int, wavelengths: n
     """Effective resolution of variable ``i``, in the unit of ``wavelengths`` [ring]."""
     states, real = powers
     return spectra.effective_resolution(states[i] / real[i], wavelengths)
+
+
+def memory(evidence: Evidence, table: Table) -> None:
+    """Correlation of the anomalies of two dates of a member, and of the record."""
+    if evidence.memory is None:
+        return
+    if not evidence.memory:
+        table.left_out["memory of members"] = "the reference has too few times that lie some days apart"
+    for lag, pairs in evidence.memory.items():
+        for name, generated in pairs.generated.items():
+            figure = Trio(generated, pairs.real[name], pairs.floor.get(name)).map(correlation)
+            label = f"{name}: correlation of anomalies after {lag} day{'s' * (lag > 1)}"
+            table.add("generation", f"{name}_memory_{lag}d", label, figure)
 
 
 def memorisation(evidence: Evidence, table: Table) -> None:

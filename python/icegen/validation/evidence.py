@@ -8,18 +8,21 @@ other years: member k of a date is replaced by the k-th nearest training state o
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from icegen.data.consistency import ThicknessRange
 from icegen.data.extent import extent
 from icegen.data.grid import CurvilinearGrid, Grid
+from icegen.data.times import pairs_of
 from icegen.data.variables import Variable
 from icegen.progress import Stages, Wrap
 from icegen.thinning import evenly
 from icegen.validation.climate import Climate, whitened
 from icegen.validation.generated import SampleKey, SampleSource
 from icegen.validation.local import pools
+from icegen.validation.memory import LAGS, SHARE, Memory, anomalies, products
 from icegen.validation.reconstruction import Reconstruction
 from icegen.validation.reference import Record, balanced_order, floor_candidates
 from icegen.validation.scores import nearest_distance
@@ -59,6 +62,8 @@ class Evidence:
     outside: share of generated cells beyond the bounds before the cut to them [variable]; None if not known.
     trend: (real, generated) extents in m2 of the Septembers of each period; empty if a period has none, None if it
         was not computed.
+    memory: pairs of samples and states that lie some days apart, by the days; empty if the record has too few of them,
+        None if it was not computed.
     """
 
     variables: tuple[Variable, ...]
@@ -80,6 +85,7 @@ class Evidence:
     nearest_pattern: dict[str, np.ndarray] = field(default_factory=dict)
     outside: np.ndarray | None = None
     trend: list[tuple[np.ndarray, np.ndarray]] | None = None
+    memory: dict[int, Memory] | None = None
 
     @property
     def spacing(self) -> float:
@@ -147,6 +153,8 @@ class Evidence:
                          for name, pairs in self.spectra.items()}  # fmt: skip
         for name in ("coefficients", "nearest", "nearest_pattern"):
             setattr(taken, name, {key: values[rows] for key, values in getattr(self, name).items()})
+        if self.memory:
+            taken.memory = {lag: pairs.take(rows) for lag, pairs in self.memory.items()}
         if self.trend:
             taken.trend = [tuple(values[rows] for values in period)
                            for period in self.trend for rows in [_drawn_indices(random, len(period[0]))]]  # fmt: skip
@@ -289,6 +297,39 @@ def add_trend(
         real[period].append(extent(record.state(t)[index], grid.cell_area, grid.ocean))
         generated[period].append(extent(source.sample(key)[0][index], grid.cell_area, grid.ocean))
     evidence.trend = [(np.array(real[period]), np.array(generated[period])) for period in (0, 1)]
+
+
+def add_memory(evidence: Evidence, source: SampleSource, evaluation: Record, training: Record, progress: Wrap) -> None:
+    """The states of some samples' members some days later; call it after `gather`."""
+    followed = max(1, len(evidence.time) // SHARE)
+    work = []  # lag, sample, time
+    for lag, (first, second) in pairs_of(evaluation.day, LAGS).items():
+        later = dict(zip(first.tolist(), second.tolist(), strict=True))
+        rows = [i for i, t in enumerate(evidence.time) if int(t) in later][:followed]
+        work += [(lag, i, later[int(evidence.time[i])]) for i in rows]
+    after = {lag: (new_tally(evidence, source), new_tally(evidence, source)) for lag, _, _ in work}
+    for lag, i, t in progress(work):
+        key = SampleKey(i + 1, int(evaluation.year[t]), int(evaluation.day_of_year[t]))
+        for tally, state in zip(after[lag], (source.sample(key)[0], evaluation.state(t)), strict=True):
+            tally.add(state, evaluation.seen(t))
+    times = evenly(len(training), MOST_TRAINING)
+    about_climate = partial(anomalies, training=evidence.tallies["training"], training_month=training.month[times])
+    record = about_climate(evidence.tallies["training"], training.month[times])
+    pairs_known = pairs_of(training.day[times], LAGS)
+    evidence.memory = {}
+    for lag, tallies in after.items():
+        row, time = np.array([(i, t) for of_lag, i, t in work if of_lag == lag]).T
+        generated, real = (
+            products(
+                about_climate(evidence.tallies[name].take(row), evidence.month[row]),
+                about_climate(tally, evaluation.month[time]),
+            )
+            for name, tally in zip(("generated", "real"), tallies, strict=True)
+        )
+        floor = {}
+        if lag in pairs_known:
+            floor = products(*({name: values[pair] for name, values in record.items()} for pair in pairs_known[lag]))
+        evidence.memory[lag] = Memory(row, generated, real, floor)
 
 
 def september_times(records: list[Record], first: int, last: int) -> list[tuple[Record, int]]:

@@ -17,6 +17,7 @@ from icegen.data.variables import Variable
 
 log = logging.getLogger(__name__)
 
+DAYS = 365.25  # of a year
 FLOOR_YEARS = 4  # largest distance in years of a training state from the date that it replaces
 
 
@@ -49,6 +50,11 @@ class Record:
     @property
     def day_of_year(self) -> np.ndarray:
         return self.data.day_of_year[self.times]
+
+    @property
+    def day(self) -> np.ndarray:
+        """Days of a calendar in which each year has 365.25 days."""
+        return self.year * DAYS + self.day_of_year
 
 
 def read(path: Path, wanted: tuple[Variable, ...], grid: Grid | CurvilinearGrid) -> PreparedData:

@@ -36,6 +36,8 @@ NOTES = (
     "states that are too smooth do not seem nearer.",
     "Each sample is of another member. Spread: standard deviation of samples, of which each date has one, within the "
     "season or calendar month.",
+    "Correlations of anomalies after some days: of samples and of the same member's state of the later date, of the "
+    "real states of both dates, and, as the floor, of training states; over all pairs of dates and all blocks.",
     "Cells without a value in the source count in no share, histogram, spectrum or error of reconstruction.",
 )
 STYLE = """

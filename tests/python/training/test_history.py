@@ -9,17 +9,16 @@ import torch
 
 from icegen.archive import export
 from icegen.data import prepared_file
+from icegen.data.times import pairs_of
 from icegen.model.history import Band, HistoryNoise, correlation
 from icegen.training.history import (
-    MOST_PAIRS,
-    TOLERANCE,
+    LAGS,
     HistoryConfig,
     anomalies,
     by_memory,
     fit_scales,
     memory_of,
     memory_of_samples,
-    pairs_of,
     steps_to_measure,
 )
 
@@ -35,26 +34,6 @@ def autoregressive(decay, count, seed=0):
     return torch.from_numpy(x).float()
 
 
-def test_pairs_of_a_monthly_record():
-    pairs = pairs_of(DAYS)
-    assert list(pairs) == [30, 61, 91, 182, 365]
-    first, second = pairs[61]
-    assert (second - first == 2).all()
-    assert len(first) == len(DAYS) - 2
-
-
-def test_pairs_of_a_record_of_hours_are_some_of_all():
-    """Four states a day: a lag of a year has 190,000 pairs."""
-    days = np.repeat(np.arange(500.0), 4)
-    pairs = pairs_of(days)
-    assert list(pairs)[-1] == 365
-    for lag, (first, second) in pairs.items():
-        assert len(first) == MOST_PAIRS
-        assert len(set(zip(first, second, strict=True))) == MOST_PAIRS
-        assert np.abs(days[second] - days[first] - lag).max() <= max(TOLERANCE * lag, 0.5)
-        assert np.ptp(days[first]) > 0.95 * (days.max() - lag)
-
-
 def test_anomalies_know_no_date():
     season = (
         3 * np.cos(2 * np.pi * DAYS / 365.25 - 1)
@@ -68,7 +47,7 @@ def test_anomalies_know_no_date():
 
 
 def test_memory_is_the_correlation_at_a_lag():
-    found = memory_of(autoregressive(0.8, 50), pairs_of(DAYS))
+    found = memory_of(autoregressive(0.8, 50), pairs_of(DAYS, LAGS))
     np.testing.assert_allclose(found[:3], [0.8, 0.64, 0.512], atol=0.05)
 
 
@@ -77,7 +56,7 @@ def test_combinations_are_orthogonal_and_longest_memory_comes_first():
     parts = torch.cat([autoregressive(0.95, 2), autoregressive(0.3, 6, seed=1)], 1)[:, :, None]
     mix = torch.linalg.qr(torch.randn(8, 8, generator=torch.Generator().manual_seed(0))).Q
     mixed = torch.einsum("ij,tjp->tip", mix * torch.linspace(1, 3, 8), parts)
-    bands = by_memory(mixed, pairs_of(DAYS))
+    bands = by_memory(mixed, pairs_of(DAYS, LAGS))
     torch.testing.assert_close(bands.combinations @ bands.combinations.t(), torch.eye(8), atol=1e-5, rtol=0)
     assert bands.sizes == (1, 1, 2, 4)
     assert (bands.memory[:2, 0] > 0.85).all()
@@ -89,11 +68,11 @@ def test_what_means_depend_on_comes_first_and_apart():
     slow, fast = autoregressive(0.95, 1, seed=2), autoregressive(0.3, 1, seed=3)
     parts = torch.cat([autoregressive(0.6, 4), fast, slow], 1)
     mix = torch.linalg.qr(torch.randn(6, 6, generator=torch.Generator().manual_seed(0))).Q
-    bands = by_memory((parts @ mix.t())[:, :, None], pairs_of(DAYS), torch.cat([2 * fast, slow + 0.3 * fast], 1))
+    bands = by_memory((parts @ mix.t())[:, :, None], pairs_of(DAYS, LAGS), torch.cat([2 * fast, slow + 0.3 * fast], 1))
     torch.testing.assert_close(bands.combinations @ bands.combinations.t(), torch.eye(6), atol=1e-5, rtol=0)
     assert bands.sizes == (1, 1, 1, 1, 2)
     np.testing.assert_allclose(bands.memory[:, 0], [0.87, 0.35, 0.65, 0.6, 0.55], atol=0.1)
-    assert by_memory(parts[:, :1, None], pairs_of(DAYS), torch.cat([fast, slow], 1)).sizes == (1,)
+    assert by_memory(parts[:, :1, None], pairs_of(DAYS, LAGS), torch.cat([fast, slow], 1)).sizes == (1,)
 
 
 def test_scales_give_the_states_the_memory_of_the_record():

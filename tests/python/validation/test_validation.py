@@ -13,9 +13,9 @@ from icegen.data import prepared_file
 from icegen.data.consistency import UNKNOWN
 from icegen.data.extent import edge_length
 from icegen.validation import compare
-from icegen.validation.evidence import add_trend, gather
+from icegen.validation.evidence import add_memory, add_trend, gather
 from icegen.validation.generated import SampleKey, SampleSource
-from icegen.validation.reference import floor_candidates, split
+from icegen.validation.reference import Record, floor_candidates, split
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +199,36 @@ def test_the_trend_is_that_of_the_septembers_of_both_periods(prepared):
     np.testing.assert_allclose(means, np.transpose([expected, expected]))
     trend = next(s for s in compare([evidence]).scores if s.id == "september_trend")
     assert trend.value == pytest.approx(expected[1] / expected[0])
+
+
+def test_members_remember_as_the_record_does_if_they_are_the_record(prepared):
+    """Of a model that scales each date by another factor, members remember less."""
+    every = Record(prepared, np.arange(len(prepared.year)))
+    factors = np.random.default_rng(0).uniform(0.2, 1.8, len(prepared.year))
+    scaled = {date(prepared, t): state * factors[t] for t, state in enumerate(states(prepared).values())}
+    memories = []
+    for model in (states(prepared), scaled):
+        source = SampleSource(Known(model), seed=0, steps=2)
+        evidence = gather(source, every, every, 48, True, UNKNOWN, lambda name: iter)
+        assert not [score for score in compare([evidence]).scores if "memory" in score.id]
+        add_memory(evidence, source, every, every, iter)
+        assert list(evidence.memory) == [30, 61, 91, 182]
+        assert all(len(pairs.row) == 48 // 4 for pairs in evidence.memory.values())
+        memories.append({s.id: s for s in compare([evidence], replicates=20).scores if "memory" in s.id})
+    assert {"extent_memory_30d", "volume_memory_61d", "sic_memory_91d", "sit_memory_182d"} < set(memories[0])
+    for score in memories[0].values():
+        assert score.value == pytest.approx(score.real)
+        assert score.low <= score.value <= score.high
+        assert -1 <= score.floor <= 1
+    assert memories[1]["volume_memory_30d"].value < memories[0]["volume_memory_30d"].value - 0.1
+
+
+def test_a_record_without_pairs_tells_no_memory(prepared):
+    evaluation, training = split(prepared, prepared)
+    source = SampleSource(Known(states(prepared)), seed=0, steps=2)
+    evidence = gather(source, evaluation, training, 12, True, UNKNOWN, lambda name: iter)
+    add_memory(evidence, source, evaluation, training, iter)
+    assert compare([evidence]).left_out["memory of members"].startswith("the reference has too few times")
 
 
 def test_samples_are_the_archives_own_and_are_kept(tiny, tmp_path):
