@@ -50,9 +50,11 @@ class Scene:
     arrows: xr.Dataset | None = None
 
     @property
-    def members(self) -> list[int]:
-        count = self.fields.sizes["member"]
-        return [int(m) for m in self.fields.member] if "member" in self.fields.coords else list(range(1, count + 1))
+    def members(self) -> list[str]:
+        """What to call each member: by its number, or by its name if the states have names."""
+        known = "member" in self.fields.coords
+        numbers = self.fields.member.values if known else range(1, self.fields.sizes["member"] + 1)
+        return [m if isinstance(m, str) else f"Member {int(m)}" for m in numbers]
 
     @property
     def months(self) -> np.ndarray:
@@ -63,7 +65,7 @@ def maps(states: xr.Dataset, variables: Sequence[str] | None = None) -> Figure:
     """Maps of generated states, one row for each of the first six members; each variable has one scale.
 
     states: as `Archive.sample` returns or `icegen sample` writes them, over (realization, y, x) and perhaps time, of
-        which March and September are shown, or else the first and the last.
+        which March and September are shown, or else the first and the last. ``realization`` has numbers, or names.
     variables: ids; by default the first two; ``drift`` draws siu and siv as one map with arrows.
     Raises ValueError for a dataset without these dimensions, or without data.
     """
@@ -287,12 +289,12 @@ def draw(scene: Scene, observed: dict[str, np.ndarray] | None, month: int | None
             elif scene.land is not None:
                 polar.draw_land(panel, x, y, scene.land)
             polar.dress_map(panel, half)
-            title = f"Member {scene.members[member]}" if side_by_side else dates[time] if dates else ""
+            title = scene.members[member] if side_by_side else dates[time] if dates else ""
             if row == 0 and title:
                 panel.set_title(title, fontsize=9, pad=12, color=INK)
             polar.label_meridians(panel, row == 0, row == rows - 1, i + j == 0, i + j == across + columns - 2)
             if i + j == 0 and not side_by_side:
-                panel.text(-0.13 if side < 3 else -0.07, 0.5, f"Member {scene.members[member]}", rotation=90,
+                panel.text(-0.13 if side < 3 else -0.07, 0.5, scene.members[member], rotation=90,
                            transform=panel.transAxes, ha="right", va="center", fontsize=9, color=INK)  # fmt: skip
         figure.text((x_first + width / 2) / total_width, 1 - 0.2 / height, heading, ha="center", va="center",
                     fontsize=10.5, fontweight="bold", color=INK)  # fmt: skip
@@ -330,7 +332,7 @@ def draw_cycle(panel: Axes, scene: Scene, extent: np.ndarray, observed: dict[str
                 "color": MEMBER_COLOURS[k],
                 "linewidth": 1.5,
                 "markersize": 3,
-                "label": f"Member {name}",
+                "label": name,
             }
         else:
             label = "Further members" if k == MAPPED_MEMBERS else None

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from icegen.maps.style import COAST, INK, LAND, LINES, NO_DATA
 
 SOUTHERNMOST = 50.0  # degrees north, reached in the corners of a map or along its sides
+DIFFERENCES = ("increment", "anomaly")  # ends of names, such as sic_increment, that name the scale
 HALF_WIDTH = 3.2e6  # m; the corners of this square lie at 49 N
 
 
@@ -45,7 +46,9 @@ def style(name: str, values: np.ndarray, long_name: str = "", units: str = "") -
     if name == "drift":
         return Style("Sea-ice drift", "Speed (m s⁻¹)", cmocean.cm.speed, 0.0, float(f"{reach:.1g}") or 1.0, "max")
     heading = (long_name or name)[:1].upper() + (long_name or name)[1:]
-    label = f"{name} ({units})" if units not in ("", "1") else name
+    difference = name.rpartition("_")[2]
+    label = difference.capitalize() if difference in DIFFERENCES else name
+    label += f" ({units})" if units not in ("", "1") else ""
     top = float(f"{reach:.1g}") or 1.0
     if np.nanmin(values) < 0:
         return Style(heading, label, cmocean.cm.balance, -top, top, "both")

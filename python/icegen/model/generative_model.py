@@ -157,6 +157,7 @@ class GenerativeModel(nn.Module):
         self.rho = sampler.rho
         self.latent_noise = sampler.latent_noise
         self.inflation_noise = sampler.inflation_noise
+        self.inflation_least = sampler.inflation_least
         factors = torch.ones(len(denoiser.eofs))
         for k, factor in enumerate(sampler.inflation):
             factors[k:] = factor
@@ -444,7 +445,7 @@ class GenerativeModel(nn.Module):
         The denoised state of pure noise is that mean, see `mean_latent`.
         """
         factors, beyond, fine = self.inflation, self.inflation_beyond, self.inflation_fine
-        return inflated(departure, self.ocean_cells, self.denoiser.eofs, factors, beyond, fine)
+        return inflated(departure, self.ocean_cells, self.denoiser.eofs, factors, beyond, fine, self.inflation_least)
 
     def denoise(self, y: Tensor, s: float, date: Tensor, mask: Tensor) -> Tensor:
         """D(y; s): the denoised latent, zero where there is no ocean."""

@@ -6,19 +6,26 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def inflated(departure: Tensor, mask: Tensor, eofs: Tensor, factors: Tensor, beyond: Tensor, fine: Tensor) -> Tensor:
+def inflated(
+    departure: Tensor, mask: Tensor, eofs: Tensor, factors: Tensor, beyond: Tensor, fine: Tensor, least: float
+) -> Tensor:
     """What inflation adds to a departure [n, z, y, x].
 
     mask [1, 1, y, x]: 1 where there is ocean, else 0;  eofs [k, z y x], orthonormal, and their factors [k];
     beyond [z, z]: what is added in each cell for the rest of the departure, after a mean over its neighbours;
-    fine [z, z]: what is added for the departure from that mean.
+    fine [z, z]: what is added for the departure from that mean;  least: departure, the root mean square over channels,
+    around which inflation fades out: in open water, departures are the network's errors. 0: inflate everywhere.
     """
     coefficients = departure.flatten(1) @ eofs.t()
     along = ((coefficients * (factors - 1.0)) @ eofs).reshape(departure.shape)
     rest = departure - (coefficients @ eofs).reshape(departure.shape)
     smooth = smoothed(rest, mask)
     added = torch.einsum("nzyx,zk->nkyx", smooth, beyond) + torch.einsum("nzyx,zk->nkyx", rest - smooth, fine)
-    return (along + added) * mask
+    change = (along + added) * mask
+    if least > 0.0:
+        square = smoothed(departure.square().mean(1, keepdim=True), mask).square()
+        change = change * (square / (square + least**4))
+    return change
 
 
 def smoothed(field: Tensor, mask: Tensor) -> Tensor:

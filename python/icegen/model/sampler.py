@@ -46,6 +46,12 @@ class SamplerConfig:
     inflation_fine: tuple[NonNegativeFloat, ...] = Field(
         default=(), description="the same, for what this smoothing takes away. Empty: none"
     )
+    inflation_least: float = Field(
+        default=0.0,
+        ge=0,
+        description="departure of a latent cell from the date's mean, in standard deviations of the latents, where "
+        "inflation fades out: in open water, departures are errors of the network. 0: inflate everywhere",
+    )
     inflation_noise: float = Field(
         default=0.7,
         gt=0,

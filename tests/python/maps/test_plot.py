@@ -176,6 +176,20 @@ def test_season(reference):
     np.testing.assert_allclose(lines["Member 2"] * 1e12, of_states(states(months=range(1, 13))).extent[:, 1])
 
 
+def test_rows_have_the_names_of_their_states():
+    named = states().assign_coords(realization=["Record", "Member 7"])
+    texts = {text.get_text() for axes in maps(named).axes for text in axes.texts}
+    assert {"Record", "Member 7"} <= texts
+    assert not {"Member 1", "Member 2"} & texts
+
+
+def test_differences_are_named_on_their_scale():
+    values = np.linspace(-1, 1, 9)
+    assert polar.style("sit_increment", values, "increment of thickness", "m").label == "Increment (m)"
+    assert polar.style("sic_anomaly", values, units="1").label == "Anomaly"
+    assert polar.style("sic_spread", np.abs(values), units="1").label == "sic_spread"
+
+
 def test_plots_a_file_of_samples(tmp_path, reference):
     states(months=range(1, 13), members=7).to_netcdf(tmp_path / "seaice_2007.nc")
     plot(tmp_path / "seaice_2007.nc", tmp_path / "year.png", reference)
