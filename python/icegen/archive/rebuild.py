@@ -67,7 +67,7 @@ def rebuild(
         else:
             model.history = _history(module.history, archive.metadata["latent"]["shape"], model.detail_channels)
         state["inflation"] = model.inflation  # follows from the configuration
-        for name in ("inflation_beyond", "inflation_fine"):  # which earlier archives lack
+        for name in ("inflation_beyond", "inflation_fine", "open_water"):  # which earlier archives lack
             state.setdefault(name, getattr(model, name))
         if hasattr(module, "covariance") and module.covariance is not None:
             model.covariance = _covariance(module.covariance)

@@ -17,7 +17,7 @@ from icegen.model.denoiser import UViT, condition_inputs, ocean_inputs, with_ave
 from icegen.model.detail import DetailNetwork
 from icegen.model.gaps import spread_into_gaps
 from icegen.model.history import Band, HistoryNoise
-from icegen.model.inflation import inflated
+from icegen.model.inflation import inflated, presence
 from icegen.model.noise import standard_normal
 from icegen.model.sampler import SamplerConfig, denoised_from_v, multistep, noise_levels
 
@@ -72,7 +72,8 @@ class GenerativeModel(nn.Module):
     zero_threshold: float32 [variable], values of mu up to this are decoded as the lower bound;
     full_shoulder: float32 [variable], distance from the upper bound within which the state grows half as fast as mu;
     gain: float32 [variable, y, x], factor of the decoder's mu, minus one: it corrects the constant error of a cell.
-    `icegen.training.inflation` sets inflation_beyond and inflation_fine, float32 [z, z], which have no effect before.
+    `icegen.training.inflation` sets inflation_beyond and inflation_fine, float32 [z, z], which have no effect before,
+    and open_water, float32 [z, y/f, x/f]: the latent of a state without ice.
     """
 
     LATENT_STREAM: Final[int] = 0  # of the noise of latents
@@ -96,6 +97,7 @@ class GenerativeModel(nn.Module):
     inflation: Tensor
     inflation_beyond: Tensor
     inflation_fine: Tensor
+    open_water: Tensor
 
     def __init__(
         self,
@@ -157,7 +159,7 @@ class GenerativeModel(nn.Module):
         self.rho = sampler.rho
         self.latent_noise = sampler.latent_noise
         self.inflation_noise = sampler.inflation_noise
-        self.inflation_least = sampler.inflation_least
+        self.inflation_ice = sampler.inflation_ice
         factors = torch.ones(len(denoiser.eofs))
         for k, factor in enumerate(sampler.inflation):
             factors[k:] = factor
@@ -165,6 +167,7 @@ class GenerativeModel(nn.Module):
         self.register_buffer("inflation", factors)
         self.register_buffer("inflation_beyond", torch.zeros(channels, channels))
         self.register_buffer("inflation_fine", torch.zeros(channels, channels))
+        self.register_buffer("open_water", torch.zeros_like(normalisation.latent_mean))
 
     @torch.jit.unused
     def constrain_thickness(self, thickness: int, thinnest: float, thickest: float) -> None:
@@ -399,7 +402,7 @@ class GenerativeModel(nn.Module):
             if i == 0:
                 mean = denoised
             if self.inflates_at(s, i):
-                change = self.inflated(denoised - mean)
+                change = self.inflated(denoised, mean)
                 y, denoised = y + change, denoised + change
             if i == len(s) - 1:
                 return denoised
@@ -419,7 +422,7 @@ class GenerativeModel(nn.Module):
             if i == 0:
                 mean = denoised
             if self.inflates_at(s, i):
-                change = self.inflated(denoised - mean)
+                change = self.inflated(denoised, mean)
                 y, denoised, earlier = y + change, denoised + change, earlier + change
             if i == len(s) - 1:
                 return denoised
@@ -439,13 +442,16 @@ class GenerativeModel(nn.Module):
         """Whether level i is the first one, after the start, whose noise is below that of the inflation."""
         return self.inflates and i > 0 and float(s[i]) < self.inflation_noise <= float(s[i - 1])
 
-    def inflated(self, departure: Tensor) -> Tensor:
-        """What inflation adds to latents whose departure from the mean of their date is given, [n, z, y/f, x/f].
+    def inflated(self, denoised: Tensor, mean: Tensor) -> Tensor:
+        """What inflation adds to denoised latents [n, z, y/f, x/f], given the means of their dates.
 
         The denoised state of pure noise is that mean, see `mean_latent`.
         """
         factors, beyond, fine = self.inflation, self.inflation_beyond, self.inflation_fine
-        return inflated(departure, self.ocean_cells, self.denoiser.eofs, factors, beyond, fine, self.inflation_least)
+        change = inflated(denoised - mean, self.ocean_cells, self.denoiser.eofs, factors, beyond, fine)
+        if self.inflation_ice > 0.0:
+            change = change * presence(denoised, self.open_water, self.inflation_ice)
+        return change
 
     def denoise(self, y: Tensor, s: float, date: Tensor, mask: Tensor) -> Tensor:
         """D(y; s): the denoised latent, zero where there is no ocean."""

@@ -6,26 +6,28 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def inflated(
-    departure: Tensor, mask: Tensor, eofs: Tensor, factors: Tensor, beyond: Tensor, fine: Tensor, least: float
-) -> Tensor:
+def inflated(departure: Tensor, mask: Tensor, eofs: Tensor, factors: Tensor, beyond: Tensor, fine: Tensor) -> Tensor:
     """What inflation adds to a departure [n, z, y, x].
 
     mask [1, 1, y, x]: 1 where there is ocean, else 0;  eofs [k, z y x], orthonormal, and their factors [k];
     beyond [z, z]: what is added in each cell for the rest of the departure, after a mean over its neighbours;
-    fine [z, z]: what is added for the departure from that mean;  least: departure, the root mean square over channels,
-    around which inflation fades out: in open water, departures are the network's errors. 0: inflate everywhere.
+    fine [z, z]: what is added for the departure from that mean.
     """
     coefficients = departure.flatten(1) @ eofs.t()
     along = ((coefficients * (factors - 1.0)) @ eofs).reshape(departure.shape)
     rest = departure - (coefficients @ eofs).reshape(departure.shape)
     smooth = smoothed(rest, mask)
     added = torch.einsum("nzyx,zk->nkyx", smooth, beyond) + torch.einsum("nzyx,zk->nkyx", rest - smooth, fine)
-    change = (along + added) * mask
-    if least > 0.0:
-        square = smoothed(departure.square().mean(1, keepdim=True), mask).square()
-        change = change * (square / (square + least**4))
-    return change
+    return (along + added) * mask
+
+
+def presence(latent: Tensor, open_water: Tensor, distance: float) -> Tensor:
+    """How much ice latents [n, z, y, x] hold, [n, 1, y, x]: none in open water [z, y, x], 1/2 at a distance, then 1.
+
+    The distance of two latents is the root mean square over their channels.
+    """
+    fourth = (latent - open_water).square().mean(1, keepdim=True).square()
+    return fourth / (fourth + distance**4)
 
 
 def smoothed(field: Tensor, mask: Tensor) -> Tensor:

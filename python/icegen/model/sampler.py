@@ -46,11 +46,11 @@ class SamplerConfig:
     inflation_fine: tuple[NonNegativeFloat, ...] = Field(
         default=(), description="the same, for what this smoothing takes away. Empty: none"
     )
-    inflation_least: float = Field(
+    inflation_ice: float = Field(
         default=0.0,
         ge=0,
-        description="departure of a latent cell from the date's mean, in standard deviations of the latents, where "
-        "inflation fades out: in open water, departures are errors of the network. 0: inflate everywhere",
+        description="distance of a latent cell from open water, in standard deviations of the latents, at which "
+        "inflation is half of what it is in ice; without ice, departures are errors of the network. 0: everywhere",
     )
     inflation_noise: float = Field(
         default=0.7,

@@ -24,13 +24,16 @@ LEAST_OCEAN = 0.9  # of a latent cell that counts
 def fit_inflation(
     model: GenerativeModel, data: PreparedData, beyond: Sequence[float], fine: Sequence[float] = ()
 ) -> None:
-    """Set how the model inflates the departure beyond its EOFs: the mean of each variable by its factor.
+    """Set how the model inflates the departure beyond its EOFs: the mean of each variable by its factor; and what the
+    latent of open water is.
 
     beyond, fine: factors of the smoothed departure, and of the rest of it, one for each variable; none of them to
         inflate nothing.
     """
     model.inflation_beyond.zero_()
     model.inflation_fine.zero_()
+    with torch.no_grad():
+        model.open_water.copy_(model.encode(torch.zeros_like(model.gain)[None])[0])
     if not beyond and not fine:
         return
     read, write = means_of_latents(model, data)

@@ -3,7 +3,7 @@
 
 import torch
 
-from icegen.model.inflation import inflated, smoothed
+from icegen.model.inflation import inflated, presence, smoothed
 
 SHAPE = (2, 5, 7)
 
@@ -39,28 +39,21 @@ def test_what_lies_beyond_the_eofs_is_inflated_by_its_own_matrix():
     departure = torch.randn(3, *SHAPE, generator=torch.Generator().manual_seed(1))
     along = (departure.flatten(1) @ patterns.t() @ patterns).reshape(departure.shape)
     matrix, none = torch.tensor([[0.5, 0.1], [0.0, -0.2]]), torch.zeros(2, 2)
-    change = inflated(departure, mask(), patterns, torch.ones(4), matrix, none, 0.0)
+    change = inflated(departure, mask(), patterns, torch.ones(4), matrix, none)
     smooth = smoothed(departure - along, mask())
     expected = torch.einsum("nzyx,zk->nkyx", smooth, matrix) * mask()
     torch.testing.assert_close(change, expected)
-    both = inflated(departure, mask(), patterns, torch.full((4,), 1.5), matrix, none, 0.0)
+    both = inflated(departure, mask(), patterns, torch.full((4,), 1.5), matrix, none)
     torch.testing.assert_close(both, expected + 0.5 * along * mask())
-    fine = inflated(departure, mask(), patterns, torch.ones(4), none, matrix, 0.0)
+    fine = inflated(departure, mask(), patterns, torch.ones(4), none, matrix)
     torch.testing.assert_close(fine, torch.einsum("nzyx,zk->nkyx", departure - along - smooth, matrix) * mask())
 
 
-def test_inflation_fades_where_departures_are_small():
-    """Departures of 0.01 on the left and of 1 on the right, in all channels."""
-    departure = torch.full((1, *SHAPE), 0.01)
-    departure[..., 4:] = 1.0
-    whole = torch.ones(1, 1, 5, 7)
-    matrix = torch.eye(2)
-    everywhere, faded = (
-        inflated(departure, whole, torch.zeros(0, 70), torch.ones(0), matrix, matrix, least) for least in (0.0, 0.3)
-    )
-    torch.testing.assert_close(everywhere, departure)
-    torch.testing.assert_close(faded[..., 6], departure[..., 6] / (1 + 0.3**4))
-    torch.testing.assert_close(faded[..., 0], departure[..., 0] * 1e-8 / (1e-8 + 0.3**4))
-    assert (
-        inflated(torch.zeros(1, *SHAPE), whole, torch.zeros(0, 70), torch.ones(0), matrix, matrix, 0.3).abs().max() == 0
-    )
+def test_open_water_holds_no_ice():
+    """Latents at distances of 0.07, 0.7 and 2.8 from open water: an ocean's noise, the ice edge, and closed ice."""
+    water = torch.randn(*SHAPE, generator=torch.Generator().manual_seed(2))
+    away = torch.tensor([0.07, 0.7, 2.8])[:, None, None, None].expand(3, *SHAPE)
+    found = presence(water + away, water, 0.7)
+    assert found.shape == (3, 1, 5, 7)
+    torch.testing.assert_close(found.mean((1, 2, 3)), torch.tensor([1e-4 / (1 + 1e-4), 0.5, 256 / 257]))
+    assert presence(water[None], water, 0.7).abs().max() == 0
