@@ -54,7 +54,7 @@ def anomalies(tally: Tally, month: np.ndarray, training: Tally, training_month: 
 def quantities(tally: Tally) -> dict[str, np.ndarray]:
     """Extent, volume and the blocks of each variable, by name; [state, value]."""
     found = {name: np.array(values)[:, None] for name in ("extent", "volume") if (values := getattr(tally, name))}
-    coarse = np.array(tally.coarse, np.float64)
+    coarse = np.array(tally.coarse)
     blocks = coarse.reshape(len(coarse), len(tally.variables), -1)
     return found | {v.id: blocks[:, i] for i, v in enumerate(tally.variables)}
 
@@ -67,7 +67,7 @@ def products(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> dic
     found = {}
     for name, a in first.items():
         b = second[name]
-        sums = np.stack([(a * b).sum(1), (a * a).sum(1), (b * b).sum(1)], 1)
+        sums = np.stack([(one * other).sum(1, dtype=np.float64) for one, other in ((a, b), (a, a), (b, b))], 1)
         found[name] = np.where(np.isnan(sums).any(1, keepdims=True), 0.0, sums)
     return found
 
