@@ -8,6 +8,7 @@ import numpy as np
 from icegen.thinning import evenly
 
 SPLITS = {"training": b"t", "validation": b"v", "test": b"x"}  # in the variable split of a source or prepared file
+DAYS = 365.25  # of a year
 TOLERANCE = 0.12  # of a lag, in pairs of times that count for it
 LEAST_PAIRS, MOST_PAIRS = 20, 2000
 

@@ -8,11 +8,12 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from icegen.data.prepared_file import PreparedData, by_season
+from icegen.data.times import DAYS
 from icegen.model.analysis import ClimateCovariance, block_sums
 from icegen.model.generative_model import GenerativeModel
 from icegen.settings import STRICT
 from icegen.thinning import evenly
-from icegen.training.history import DAYS, season_and_trend
+from icegen.training.history import season_and_trend
 
 BLOCK = 100e3  # m, width of the blocks
 MOST_STATES = 400

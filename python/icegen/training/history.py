@@ -32,7 +32,7 @@ from torch import Tensor
 
 from icegen.data.extent import ICE_EDGE
 from icegen.data.prepared_file import PreparedData, by_season
-from icegen.data.times import Pairs, pairs_of
+from icegen.data.times import DAYS, Pairs, pairs_of
 from icegen.model.generative_model import GenerativeModel
 from icegen.model.history import Band, HistoryNoise, correlation, orthonormal
 from icegen.settings import STRICT
@@ -50,7 +50,6 @@ MOST_SCALES = 2  # of a band
 HIGHEST_AIM = 1.5  # correlation that a fit aims at; above 1 it asks for the slowest noise that there is
 PRIOR = 0.1  # weight of the latents' own memory beside that of the states
 LEAST_VARIANCE = 1e-3  # of a channel, over the largest: below it lie only errors of the encoder
-DAYS = 365.25
 
 
 @dataclass(frozen=True, config=STRICT)

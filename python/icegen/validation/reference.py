@@ -12,12 +12,11 @@ from icegen.data import formats, prepared_file
 from icegen.data.grid import CurvilinearGrid, Grid
 from icegen.data.prepared_file import PreparedData
 from icegen.data.sources.cf import CFFile
-from icegen.data.times import SPLITS
+from icegen.data.times import DAYS, SPLITS
 from icegen.data.variables import Variable
 
 log = logging.getLogger(__name__)
 
-DAYS = 365.25  # of a year
 FLOOR_YEARS = 4  # largest distance in years of a training state from the date that it replaces
 
 
