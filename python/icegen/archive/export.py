@@ -107,9 +107,8 @@ def build_model(
     )
     round_parameters(model.requires_grad_(False))
     model = _in_channels_last(model, device).eval()
-    data = data.of_averaging(config.averaging)
     if config.space == "latent":
-        calibrate(model, data, config.calibration)
+        calibrate(model, data.of_averaging(config.averaging), config.calibration)
     _fit(model, data, config)
     return model, config
 
@@ -179,7 +178,7 @@ def export_again(
     model = _in_channels_last(model, device)
     if data.thickness is not None:
         model.constrain_thickness(**thickness_constraint(data.variables, data.thickness))
-    _fit(model, data.of_averaging(config.averaging), config)
+    _fit(model, data, config)
     of_this_export = ("configuration", "icegen", "git_revision", "torch")
     kept = {key: value for key, value in kept.items() if key not in of_this_export}
     kept["commands"] = "\n".join(text for text in (kept.get("commands", ""), commands) if text)
@@ -215,8 +214,9 @@ def _fit(model: GenerativeModel, data: PreparedData, config: Config) -> None:
     """Fit to the data what does not depend on the calibration; parameters are as the archive stores them."""
     fit_covariance(model, data, config.observations)
     round_parameters(model)
-    fit_inflation(model, data, config.sampler.inflation_beyond, config.sampler.inflation_fine)
-    fit_history(model, data, config.history, config.sampler.steps)
+    sampler = config.sampler
+    fit_inflation(model, data.of_averaging(config.averaging), sampler.inflation_beyond, sampler.inflation_fine)
+    fit_history(model, data, config.averaging, config.history, sampler.steps)
 
 
 def _in_channels_last(model: GenerativeModel, device: torch.device | str) -> GenerativeModel:

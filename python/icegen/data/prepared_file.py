@@ -87,19 +87,28 @@ class PreparedData:
         upper = [np.inf if v.upper is None else v.upper for v in self.variables]
         return np.array(lower), np.array(upper)
 
-    def of_averaging(self, days: float) -> "PreparedData":
-        """The states that are means over ``days``, to a third; all of them for 0.
+    @property
+    def span(self) -> np.ndarray:
+        """Days that each state averages over, float64 [time]; 1 where they are unknown."""
+        known = np.zeros(len(self.year)) if self.averaging is None else self.averaging
+        return np.where(known > 0, known, 1.0)
 
-        Mean, std and sha256 stay those of all states. Raises ValueError if there is no such state.
+    def averages_over(self, days: float) -> np.ndarray:
+        """Which states are means over ``days``, to a third; bool [time], all of them for 0.
+
+        Raises ValueError if there is no such state.
         """
-        if days == 0:
-            return self
         known = np.full(len(self.year), np.nan) if self.averaging is None else self.averaging
-        kept = np.flatnonzero(np.abs(np.log(known / days)) < np.log(4 / 3))
-        if not len(kept):
+        kept = np.abs(np.log(known / days)) < np.log(4 / 3) if days else np.ones(len(known), bool)
+        if not kept.any():
             seen = ", ".join(f"{x:g}" for x in np.unique(known)) or "none"
             raise ValueError(f"the data have no means over {days:g} days; theirs are over {seen}")
-        if len(kept) == len(known):
+        return kept
+
+    def of_averaging(self, days: float) -> "PreparedData":
+        """The states for which `averages_over` holds. Mean, std and sha256 stay those of all states."""
+        kept = np.flatnonzero(self.averages_over(days))
+        if len(kept) == len(self.year):
             return self
         parts = ("state", "filled", "year", "month", "day_of_year", "split", "extent", "averaging")
         return dataclasses.replace(self, **{p: v[kept] for p in parts if (v := getattr(self, p)) is not None})

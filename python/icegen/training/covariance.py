@@ -13,7 +13,7 @@ from icegen.model.analysis import ClimateCovariance, block_sums
 from icegen.model.generative_model import GenerativeModel
 from icegen.settings import STRICT
 from icegen.thinning import evenly
-from icegen.training.history import season_and_trend
+from icegen.training.climatology import anomalies
 
 BLOCK = 100e3  # m, width of the blocks
 MOST_STATES = 400
@@ -36,7 +36,10 @@ class ObservationsConfig:
 
 @torch.no_grad()
 def fit_covariance(model: GenerativeModel, data: PreparedData, config: ObservationsConfig) -> None:
-    """Set the model's covariance to that of the training states' anomalies, at most `MOST_STATES` of them."""
+    """Set the model's covariance to that of the training states' anomalies, at most `MOST_STATES` of them.
+
+    Of data that hold months and days, both count: a few years of days are too few to tell correlations.
+    """
     times = np.flatnonzero(data.training)
     times = by_season(data, times[evenly(len(times), MOST_STATES)])
     ocean = torch.from_numpy(data.grid.ocean)
@@ -57,11 +60,10 @@ def fit_covariance(model: GenerativeModel, data: PreparedData, config: Observati
         scatter += (means(difference.square()) - means(difference).square()) / 2
         before = state
     values = torch.stack(of_blocks)
-    basis = torch.full((len(times), 1), len(times) ** -0.5)  # the mean
     if model.conditional:
-        basis = season_and_trend(data.year[times] * DAYS + data.day_of_year[times])
-    departures = values - torch.einsum("ti,si,svp->tvp", basis, basis, values)
-    departures *= (len(times) / max(len(times) - basis.shape[1], 1)) ** 0.5  # the basis takes its share of the variance
+        departures = anomalies(values, data.year[times] * DAYS + data.day_of_year[times], data.span[times])
+    else:
+        departures = (values - values.mean(0)) * (len(times) / max(len(times) - 1, 1)) ** 0.5
     lon, lat = (torch.deg2rad(torch.from_numpy(np.array(c)).float()) for c in data.grid.lonlat)
     towards = means(torch.stack([lat.cos() * lon.cos(), lat.cos() * lon.sin(), lat.sin()]))
     model.covariance = ClimateCovariance(

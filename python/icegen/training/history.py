@@ -36,14 +36,14 @@ from icegen.data.times import DAYS, Pairs, pairs_of
 from icegen.model.generative_model import GenerativeModel
 from icegen.model.history import Band, HistoryNoise, correlation, orthonormal
 from icegen.settings import STRICT
+from icegen.thinning import evenly
+from icegen.training.climatology import anomalies
 
 log = logging.getLogger(__name__)
 
 LAGS = (1, 2, 3, 5, 7, 10, 15, 30, 61, 91, 182, 365)  # days; those that the record has are used
 MOST_STATES = 2000
 SAMPLES = 12  # pairs for the share of each band
-HARMONICS = 6  # of the season
-LEAST_TIMES = 8  # for each term of trend and season
 POOL = 2  # cells, to which states are averaged where their memory is measured
 SCALES = 20  # candidates
 MOST_SCALES = 2  # of a band
@@ -75,27 +75,33 @@ class BandedCombinations:
 
 
 @torch.no_grad()
-def fit_history(model: GenerativeModel, data: PreparedData, config: HistoryConfig, steps: int) -> None:
-    """Set the model's history noise to the memory of the training states.
+def fit_history(
+    model: GenerativeModel, data: PreparedData, averaging: float, config: HistoryConfig, steps: int
+) -> None:
+    """Set the model's history noise to the memory of the training states that are means over ``averaging`` days, or of
+    all for 0. The other training states help to tell their season and trend.
 
     steps: of the model's sampler, see `steps_to_measure`.
     A record without pairs of states at one lag at least keeps the one time scale that a model has at first.
     """
-    times = np.flatnonzero(data.training)[:MOST_STATES]
-    days = data.year[times] * DAYS + data.day_of_year[times]
-    lags = pairs_of(days, LAGS)
+    alike = data.averages_over(averaging)
+    times = np.flatnonzero(data.training & alike)[:MOST_STATES]
+    others = np.flatnonzero(data.training & ~alike)
+    known = np.concatenate([times, others[evenly(len(others), MOST_STATES)]])
+    days, span = data.year[known] * DAYS + data.day_of_year[known], data.span[known]
+    lags = pairs_of(days[: len(times)], LAGS)
     if not lags:
         log.warning("the training times are too far apart to tell how long the ice remembers; its memory is not fitted")
         return
     latents, pooled = [], []
-    for t in times:
+    for t in known:
         state = torch.from_numpy(data.state[t])[None].to(model.mean.device).float()
         latents.append(model.encode(state).cpu())
         pooled.append([values.cpu() for values in quantities(model, state)[0]])
-    anomaly = anomalies(torch.cat(latents), days)
+    anomaly = anomalies(torch.cat(latents), days, span)[: len(times)]
     remembered, means = [], []
     for values in zip(*pooled, strict=True):  # one quantity at a time, for fields are large
-        of_quantity = anomalies(torch.stack(values), days)
+        of_quantity = anomalies(torch.stack(values), days, span)[: len(times)]
         remembered.append(memory_of(of_quantity, lags))
         if of_quantity.shape[1] == 1:
             means.append(of_quantity)
@@ -151,24 +157,6 @@ def quantities(model: GenerativeModel, states: Tensor) -> list[tuple[Tensor, ...
     means = (covers * model.ocean).sum((2, 3)) / model.ocean.sum()
     return [(*(f.flatten() for f in field), *(m[None] for m in mean))
             for field, mean in zip(fields, means, strict=True)]  # fmt: skip
-
-
-def anomalies(values: Tensor, days: np.ndarray) -> Tensor:
-    """Values [time, ...] less what the date tells. What is left of the season would pass for memory."""
-    basis = season_and_trend(days)
-    flat = values.flatten(1)
-    return (flat - basis @ (basis.t() @ flat)).reshape(values.shape)
-
-
-def season_and_trend(days: np.ndarray) -> Tensor:
-    """Orthonormal functions of time, float32 [time, function]: a quadratic trend of the mean and of each harmonic of
-    the year. Six harmonics tell months apart; a short record gets fewer."""
-    phase = 2 * np.pi * days / DAYS
-    trend = (days - days.mean()) / max(days.std(), 1.0)
-    season = [np.ones_like(days), *(f(n * phase) for n in range(1, HARMONICS + 1) for f in (np.sin, np.cos))]
-    terms = np.stack([trend**power * term for term in season for power in range(3)], 1)
-    left, singular_values, _ = np.linalg.svd(terms[:, : max(3, len(days) // LEAST_TIMES)], full_matrices=False)
-    return torch.from_numpy(left[:, singular_values > 1e-3 * singular_values[0]]).float()
 
 
 def memory_of(values: Tensor, lags: Pairs) -> np.ndarray:

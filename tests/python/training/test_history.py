@@ -14,7 +14,6 @@ from icegen.model.history import Band, HistoryNoise, correlation
 from icegen.training.history import (
     LAGS,
     HistoryConfig,
-    anomalies,
     by_memory,
     fit_scales,
     memory_of,
@@ -32,18 +31,6 @@ def autoregressive(decay, count, seed=0):
     for t in range(1, len(DAYS)):
         x[t] = decay * x[t - 1] + np.sqrt(1 - decay**2) * x[t]
     return torch.from_numpy(x).float()
-
-
-def test_anomalies_know_no_date():
-    season = (
-        3 * np.cos(2 * np.pi * DAYS / 365.25 - 1)
-        + np.sin(10 * np.pi * DAYS / 365.25)
-        + 1e-4 * DAYS
-        + 1e-8 * DAYS**2
-        + 5
-    )
-    values = torch.from_numpy(season[:, None] * np.ones(4)).float()
-    assert anomalies(values, DAYS).abs().max() < 1e-3
 
 
 def test_memory_is_the_correlation_at_a_lag():
