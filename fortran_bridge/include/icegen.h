@@ -247,7 +247,7 @@ ICEGEN_API int icegen_get_placement(icegen_emulator *emulator, char *placement, 
  * - it increases if the thickness exceeds 20 m or the last bound, or if there is volume without area;
  * - it decreases if the thickness is below .01 m or the first bound; area without volume becomes 0.
  *
- * This never happens with an archive that states the consistency of its states.
+ * This never happens with an archive whose stated range of thickness lies within these limits.
  * A volume that would need an area above 1 is refused.
  * area [n]: concentration, 1.
  * volume [n]: volume per area of the cell ("sit"), m.

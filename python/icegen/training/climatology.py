@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What dates tell of the states of a record, its season and trend, and what they leave: anomalies.
 
-A least-squares fit tells them apart. States of one month resemble each other, so the days of a few years say less of the
-season than the months of many. A state therefore counts with the square of the days that it averages over.
+A least-squares fit tells them apart. States of one month resemble each other, so the days of a few years say less of
+the season than the months of many. A state therefore counts with the square of the days that it averages over.
 """
 
 import numpy as np
@@ -29,8 +29,8 @@ def anomalies(values: Tensor, days: np.ndarray, span: np.ndarray) -> Tensor:
 
 
 def season_and_trend(days: np.ndarray, span: np.ndarray) -> Tensor:
-    """Orthonormal functions of time, float32 [time, function], times each value's ``span``: a quadratic trend of the mean
-    and of each harmonic of the year. A short record gets fewer harmonics."""
+    """Orthonormal functions of time, float32 [time, function], times each value's ``span``: a quadratic trend of the
+    mean and of each harmonic of the year. A short record gets fewer harmonics."""
     phase = 2 * np.pi * days / DAYS
     trend = (days - days.mean()) / max(days.std(), 1.0)
     season = [np.ones_like(days), *(f(n * phase) for n in range(1, HARMONICS + 1) for f in (np.sin, np.cos))]
