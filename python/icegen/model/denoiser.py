@@ -41,6 +41,12 @@ class DenoiserConfig:
         description="leading EOFs of the training states whose coefficients the network sees and predicts; "
         "they carry the large scale through high noise",
     )
+    averaging_noise: float = Field(
+        default=10.0,
+        gt=0,
+        description="noise, in standard deviations of the states, from which the network does not know over how many "
+        "days a state averages: months and days then share their large scale, so a few years of days are enough",
+    )
     heads: int = Field(default=8, ge=1, description="attention heads of the transformer")
     dropout: float = Field(default=0.1, ge=0, lt=1, description="share of the transformer's activations dropped")
 
@@ -76,6 +82,11 @@ def with_averaging(inputs: Tensor, days: Tensor) -> Tensor:
     return torch.cat([inputs, (torch.log(days / 30.0) / math.log(30.0))[:, None]], 1)
 
 
+def averaging_in(inputs: Tensor) -> Tensor:
+    """The days [n] of `with_averaging`."""
+    return 30.0 * torch.exp(inputs[:, 6] * math.log(30.0))
+
+
 class Level(nn.Module):
     """Blocks at one resolution."""
 
@@ -102,6 +113,7 @@ class UViT(nn.Module):
 
     eof_count: Final[int]
     conditions: Final[int]
+    averaging_gamma: Final[float]
     eof_variance: Tensor
     frequencies: Tensor
 
@@ -115,6 +127,7 @@ class UViT(nn.Module):
     ):
         super().__init__()
         self.conditions = conditions
+        self.averaging_gamma = -2.0 * math.log(config.averaging_noise)
         w, e, eof_count = config.widths, config.embedding, config.eofs
         coarsest = 2 ** (len(w) - 1)
         self.pad_y = -shape[0] % coarsest
@@ -154,6 +167,8 @@ class UViT(nn.Module):
         mask [1, ocean channel, y, x]: see `ocean_inputs`.  Returns v [n, channel, y, x].
         """
         n, _, ny, nx = z.shape
+        if self.conditions > 6:
+            date = torch.cat([date[:, :6], date[:, 6:] * self.knows_averaging(gamma)[:, None]], 1)
         angles = gamma[:, None] * self.frequencies
         inputs = [torch.sin(angles), torch.cos(angles), date]
         alpha2, sigma2 = torch.sigmoid(gamma)[:, None], torch.sigmoid(-gamma)[:, None]
@@ -177,6 +192,10 @@ class UViT(nn.Module):
             along = self.eof_head(e) * torch.sqrt(alpha2 + sigma2 * self.eof_variance)
             v = v + (along.to(self.eofs.dtype) @ self.eofs).reshape(v.shape)
         return v
+
+    def knows_averaging(self, gamma: Tensor) -> Tensor:
+        """Whether the network is told what a state averages over at log-SNR gamma [n]; bool [n]."""
+        return gamma > self.averaging_gamma
 
     def set_eofs(self, states: States, times: Tensor | None = None, ranks: Readers | None = None) -> None:
         """Set the EOFs and their variances to those of states [time, channel, y, x], whose mean is 0.

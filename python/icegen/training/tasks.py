@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from icegen.data.prepared_file import PreparedData
 from icegen.model.autoencoder import Autoencoder, AutoencoderConfig
-from icegen.model.denoiser import condition_inputs, ocean_inputs, with_averaging
+from icegen.model.denoiser import averaging_in, condition_inputs, ocean_inputs, with_averaging
 from icegen.model.likelihoods import censored_gaussian_nll, gaussian_nll, kl_to_standard_normal, masked_mean
 from icegen.thinning import evenly
 from icegen.training.checkpoints import make_denoiser
@@ -166,10 +166,19 @@ class DiffusionTask(nn.Module):
         """The loss of states [n, channel, y, x], and scores by name."""
         gamma, density = (values[self.share.part_of(x)] for values in self.density.draw(len(x) * self.share.size))
         error = v_error(self.model, x, gamma, condition_inputs, self.ocean_channels, self.ocean_cells, self.share)
-        weighted = self.density.weight(gamma) * error
+        weighted = self.density.weight(gamma) * self.weight_of_kind(gamma, condition_inputs) * error
         self.density.update(self.share.whole(gamma), self.share.whole(weighted))
         # Noise levels that are drawn more often count less, so that the expected loss does not depend on the density.
         return (weighted / density).mean(), {"v_error": error.detach().mean()}
+
+    def weight_of_kind(self, gamma: Tensor, condition_inputs: Tensor) -> Tensor | float:
+        """Weights of cases of log-SNR gamma [n]. Where the network does not know what states average over, they count
+        with the time that they cover, so that a few years of days are not most of the climate."""
+        averaging = self.batches.averaging
+        if averaging is None:
+            return 1.0
+        mean = float(averaging[self.batches.times].mean())
+        return torch.where(self.model.knows_averaging(gamma), 1.0, averaging_in(condition_inputs) / mean)
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from icegen.model.denoiser import DenoiserConfig, UViT, condition_inputs, ocean_inputs, with_averaging
+from icegen.model.denoiser import (
+    DenoiserConfig,
+    UViT,
+    averaging_in,
+    condition_inputs,
+    ocean_inputs,
+    with_averaging,
+)
 
 CONFIG = DenoiserConfig(widths=(8, 8, 8), blocks=(1, 1, 2), embedding=16, position_channels=2, eofs=3, heads=2)
 
@@ -54,6 +61,23 @@ def test_averaging_is_told_in_months_and_days():
     labelled = with_averaging(inputs, torch.tensor([30.0, 1.0, 900.0]))
     assert torch.equal(labelled[:, :6], inputs)
     torch.testing.assert_close(labelled[:, 6], torch.tensor([0.0, -1.0, 1.0]))
+    torch.testing.assert_close(averaging_in(labelled), torch.tensor([30.0, 1.0, 900.0]))
+
+
+def test_the_large_scale_is_common_to_days_and_months():
+    """From some noise on, the network does not know what a state averages over."""
+    torch.manual_seed(0)
+    config = DenoiserConfig(widths=(8, 8), blocks=(1, 1), eofs=0, heads=2, averaging_noise=10.0)
+    network = UViT(3, 1, (4, 4), config, conditions=7).eval()
+    for p in network.parameters():
+        torch.nn.init.normal_(p, std=0.3)
+    z, mask = torch.randn(1, 3, 4, 4), torch.ones(1, 1, 4, 4)
+    for noise, told in ((9.9, True), (10.1, False)):
+        gamma = torch.tensor([-2 * math.log(noise)])
+        day, month = (
+            network(z, gamma, with_averaging(torch.zeros(1, 6), torch.tensor([days])), mask) for days in (1.0, 30.0)
+        )
+        assert torch.equal(day, month) != told
 
 
 def test_condition_scripts():

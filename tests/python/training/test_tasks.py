@@ -190,6 +190,11 @@ def test_a_batch_of_means_over_days_and_months(prepared):
     unconditional = kept[kept[:, 5] == 0]
     assert set(unconditional[:, 6].tolist()) == {0.0, -1.0}  # they know what they average over, too
     assert task.validate(task.model)
+    told = torch.full((8,), task.model.averaging_gamma + 0.1)
+    assert task.weight_of_kind(told, features).tolist() == [1.0] * 8
+    mean = mixed.averaging[mixed.training].mean()
+    wanted = torch.where(features[:, 6] == 0, 30 / mean, 1 / mean).float()
+    torch.testing.assert_close(task.weight_of_kind(told - 0.2, features), wanted)
     for unknown in (None, np.full(48, np.nan)):
         with pytest.raises(ValueError, match="averaging is 1, but the data do not say over how many days each state"):
             tasks.DiffusionTask(config, dataclasses.replace(prepared, averaging=unknown), states)
