@@ -50,6 +50,11 @@ def test_refuses_a_missing_folder_before_any_work(tmp_path):
     assert names(tmp_path) == []
 
 
+def test_refuses_the_name_of_a_folder(tmp_path):
+    with pytest.raises(ValueError, match="is a folder; wanted the name of a file"):
+        write_half(tmp_path, AssertionError("the body ran"))
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_refuses_a_folder_it_may_not_write_to(tmp_path):
     tmp_path.chmod(0o500)

@@ -26,7 +26,7 @@ from icegen.archive.provenance import (
 )
 from icegen.archive.rebuild import rebuild
 from icegen.data.climatology import extent_climatology
-from icegen.data.grid import FACTOR, CurvilinearGrid, Grid
+from icegen.data.grid import FACTOR, CurvilinearGrid, Grid, require_same
 from icegen.data.prepared_file import PreparedData
 from icegen.data.variables import Variable
 from icegen.files import require_folder
@@ -157,8 +157,7 @@ def export_again(
     Raises ValueError if archive, detail network and data do not fit each other.
     """
     require_folder(out)
-    if [v.id for v in source.variables] != [v.id for v in data.variables] or source.grid.shape != data.grid.shape:
-        raise ValueError(f"{source.path} and the data differ in variables or grid; wanted the same")
+    require_variables_and_grid(source, data)
     sampler = settings.sampler if settings else None
     kept = dict(source.metadata["provenance"])
     if detail is None:
@@ -182,7 +181,15 @@ def export_again(
     of_this_export = ("configuration", "icegen", "git_revision", "torch")
     kept = {key: value for key, value in kept.items() if key not in of_this_export}
     kept["commands"] = "\n".join(text for text in (kept.get("commands", ""), commands) if text)
-    return _write(out, model, config, data, name, kept, score)
+    return _write(out, model, config, data, name, kept, score, source.metadata["condition"])
+
+
+def require_variables_and_grid(source: Archive, data: PreparedData) -> None:
+    """Raise ValueError unless data have the variables and the grid of an archive."""
+    seen, wanted = (", ".join(v.id for v in of.variables) for of in (data, source))
+    if seen != wanted:
+        raise ValueError(f"the data hold {seen}; {source.path} is of {wanted}")
+    require_same(data.grid, source.grid, "the data's grid", str(source.path))
 
 
 def _with_detail(
@@ -237,21 +244,24 @@ def _write(
     name: str,
     provenance: dict,
     score: Score | None,
+    condition: list[dict] | None = None,
 ) -> str:
-    """Write a model as an archive; ``provenance`` takes precedence over what the data say of themselves."""
+    """Write a model as an archive.
+
+    provenance: takes precedence over what the data say of themselves.  condition: of the archive that the networks are
+        from; by default, the networks were trained on the data.
+    """
     years = data.year[data.training]
+    dates = [{"id": "year", "range": [int(years.min()), int(years.max())]}, {"id": "day_of_year", "range": [1, 366]}]
+    if condition is None:
+        condition = dates if model.conditional else []
     metadata = {
         "format": FORMAT,
         "contract": CONTRACT,
         "name": name,
         "variables": [describe_variable(v) for v in data.variables],
         "grid": describe_grid(data.grid),
-        "condition": [
-            {"id": "year", "range": [int(years.min()), int(years.max())]},
-            {"id": "day_of_year", "range": [1, 366]},
-        ]
-        if model.conditional
-        else [],
+        "condition": condition,
         "averaging": config.averaging or None,
         "latent": {"shape": list(model.latent_mean.shape)},
         "sampler": {

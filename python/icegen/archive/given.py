@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from icegen.archive.format import Description
-from icegen.data.grid import Grid
+from icegen.data.grid import Grid, same_points
 from icegen.data.netcdf import open_file
 from icegen.data.sources.cf import CFFile
 
@@ -55,7 +55,7 @@ def _read(path: Path, archive: Description, time: int) -> tuple[np.ndarray, Date
         raise ValueError(f"{path} has none of the archive's variables; wanted one or more of {wanted}")
     grid = archive.grid
     file = CFFile(path, ids, grid if isinstance(grid, Grid) else None)
-    if file.grid.shape != grid.shape or not np.allclose(file.grid.lonlat, grid.lonlat, atol=1e-3):
+    if not same_points(file.grid, grid):
         raise ValueError(f"{path} has another grid than the archive, which is curvilinear; wanted its own grid")
     if not 0 <= time < len(file.times):
         raise ValueError(f"time is {time}; {path} has the times 0 to {len(file.times) - 1}")
@@ -67,6 +67,8 @@ def _read(path: Path, archive: Description, time: int) -> tuple[np.ndarray, Date
         if v.id not in found:
             continue
         values = found[v.id][grid.ocean]
+        if not np.isfinite(values).any():
+            raise ValueError(f"{path}: {v.id} has no value on the archive's ocean at time {time}")
         bounds = -np.inf if v.lower is None else v.lower, np.inf if v.upper is None else v.upper
         bad = (values < bounds[0] - ROUNDING) | (values > bounds[1] + ROUNDING)
         if bad.any():

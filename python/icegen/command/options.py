@@ -31,7 +31,9 @@ def years_in(context: click.Context, parameter: click.Parameter, text: str) -> l
     """The years of an option such as 2010:2014,2016."""
     try:
         spans = [[int(end) for end in span.split(":")] for span in text.split(",") if span]
-        return [year for first, *last in spans for year in range(first, (last or [first])[0] + 1)]
+        if any(len(span) > 2 or span[0] > span[-1] for span in spans):
+            raise ValueError
+        return [year for span in spans for year in range(span[0], span[-1] + 1)]
     except ValueError:
         name = str(parameter.name).replace("_", " ")
         raise ValueError(f"{name} are {text!r}; wanted years or ranges of years, such as 2010:2014,2016") from None

@@ -14,7 +14,13 @@ from icegen.command.options import device_option, load_archive, out_option, path
     "--level", type=float, required=True,
     help="0 to 1: spread of the members over that of samples of the date; 0 is the state itself.",
 )  # fmt: skip
-@click.option("--members", type=int, default=1, show_default=True, help="Number of members; they are numbered from 1.")
+@click.option(
+    "--members",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of members; they are numbered from 1.",
+)
 @out_option
 @click.option(
     "--archive", type=click.Path(), help="Path of an archive, or name of a shipped one; default: arctic_observed."

@@ -65,6 +65,7 @@ def _training_command(name: str, run_name: str, help_text: str, of_archive: bool
         from lightning_fabric.utilities import rank_zero_only
 
         from icegen.archive import load
+        from icegen.archive.export import require_variables_and_grid
         from icegen.archive.rebuild import rebuild
         from icegen.data import prepared_file
         from icegen.training import trainings
@@ -76,7 +77,11 @@ def _training_command(name: str, run_name: str, help_text: str, of_archive: bool
         with Bar() as bar:
             reading = workers_for(prepared) if workers is None else workers
             run = Run(out, resume, accelerator, devices, bar.reporter(name), nodes, strategy, reading)
-            given = [] if archive is None else [rebuild(load(archive), settings.sampler)[0]]
+            given = []
+            if archive is not None:
+                source = load(archive)
+                require_variables_and_grid(source, prepared)
+                given = [rebuild(source, settings.sampler)[0]]
             path = getattr(trainings, run_name)(settings, *given, prepared, run)
             rank_zero_only(click.echo)(path)
 

@@ -199,6 +199,26 @@ def curvilinear_grid(longitude: np.ndarray, latitude: np.ndarray, ocean: np.ndar
     return grid if ocean is not None else CurvilinearGrid(longitude, latitude, ocean_from_land_mask(*grid.lonlat))
 
 
+def same_points(a: Grid | CurvilinearGrid, b: Grid | CurvilinearGrid) -> bool:
+    """Whether the cells of two grids have the same centres, to a thousandth of a degree."""
+    return a.shape == b.shape and np.allclose(a.lonlat, b.lonlat, atol=1e-3)
+
+
+def require_same(seen: Grid | CurvilinearGrid, wanted: Grid | CurvilinearGrid, name: str, wanted_by: str) -> None:
+    """Raise ValueError unless two grids have the same cells and the same ocean. The names are for the message."""
+    if not same_points(seen, wanted):
+        raise ValueError(f"{name} is of {describe(seen)}; {wanted_by} is of {describe(wanted)}")
+    differing = int((seen.ocean != wanted.ocean).sum())
+    if differing:
+        raise ValueError(f"the ocean of {name} differs from that of {wanted_by} in {differing} cells")
+
+
+def describe(grid: Grid | CurvilinearGrid) -> str:
+    """A few words that tell a grid from others."""
+    (ny, nx), (longitude, latitude) = grid.shape, grid.lonlat
+    return f"{ny} x {nx} cells from {latitude[0, 0]:.2f} N {longitude[0, 0]:.2f} E"
+
+
 def _check_mask(ocean: np.ndarray, shape: tuple[int, int]) -> None:
     if ocean.shape != shape:
         raise ValueError(f"ocean mask has shape {ocean.shape}; wanted {shape} (y, x)")

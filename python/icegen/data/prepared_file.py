@@ -32,6 +32,8 @@ from icegen.progress import Wrap
 log = logging.getLogger(__name__)
 
 IN_MEMORY = 4e9  # bytes of states that are read at once
+BEYOND = 0.1  # of a bound, that rounding and interpolation may have made
+MOST = 100.0  # of a value without bound
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,13 +98,15 @@ class PreparedData:
     def averages_over(self, days: float) -> np.ndarray:
         """Which states are means over ``days``, to a third; bool [time], all of them for 0.
 
-        Raises ValueError if there is no such state.
+        Raises ValueError if there is no such state, or none for training although others are.
         """
         known = np.full(len(self.year), np.nan) if self.averaging is None else self.averaging
         kept = np.abs(np.log(known / days)) < np.log(4 / 3) if days else np.ones(len(known), bool)
         if not kept.any():
             seen = ", ".join(f"{x:g}" for x in np.unique(known)) or "none"
             raise ValueError(f"the data have no means over {days:g} days; theirs are over {seen}")
+        if self.training.any() and not (kept & self.training).any():
+            raise ValueError(f"no training state is a mean over {days:g} days; wanted some")
         return kept
 
     def of_averaging(self, days: float) -> "PreparedData":
@@ -304,11 +308,25 @@ def _filled_state(source: Source, t: int) -> tuple[np.ndarray, np.ndarray]:
     for v, values, gaps in zip(source.variables, state, missing, strict=True):
         if gaps[ocean].all():
             raise ValueError(f"{v.id} has no value on the ocean at time index {t}, {source.times[t]}")
+        _require_possible(values[ocean & ~gaps], v, f"{source.times[t]}")
         if gaps.any():
-            nearest = distance_transform_edt(~np.isfinite(values), return_distances=False, return_indices=True)
+            nearest = distance_transform_edt(
+                ~(np.isfinite(values) & ocean), return_distances=False, return_indices=True
+            )
             values[...] = values[tuple(nearest)]
         values[...] = np.where(ocean, np.clip(values, v.lower, v.upper), 0.0)
     return state.astype(np.float16), missing
+
+
+def _require_possible(values: np.ndarray, variable: Variable, time: str) -> None:
+    """Raise ValueError for values that are no rounding of possible ones, such as a fill value or percent."""
+    lowest = -MOST if variable.lower is None else variable.lower - BEYOND
+    highest = MOST if variable.upper is None else variable.upper + BEYOND
+    bad = values[(values < lowest) | (values > highest)]
+    if len(bad):
+        wanted = f"{lowest + BEYOND if variable.lower is not None else lowest:g} to "
+        wanted += f"{highest - BEYOND if variable.upper is not None else highest:g}"
+        raise ValueError(f"{variable.id} holds {bad[0]:g} at {time}; wanted {wanted} {variable.units}")
 
 
 def _reconciled_state(target: netCDF4.Dataset, source: Source, t: int, state: np.ndarray) -> np.ndarray:

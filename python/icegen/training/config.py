@@ -36,7 +36,7 @@ class TrainingConfig:
         default="bf16-mixed", description="number format of the training, as Lightning Fabric names it"
     )
     checkpoint_every: int = Field(default=250, ge=1, description="steps between checkpoints")
-    seed: int = Field(default=0, description="key of all randomness of the training")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="key of all randomness of the training")
 
 
 @dataclass(frozen=True, config=STRICT)

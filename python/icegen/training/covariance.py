@@ -13,7 +13,7 @@ from icegen.model.analysis import ClimateCovariance, block_sums
 from icegen.model.generative_model import GenerativeModel
 from icegen.settings import STRICT
 from icegen.thinning import evenly
-from icegen.training.climatology import anomalies
+from icegen.training.anomalies import anomalies
 
 BLOCK = 100e3  # m, width of the blocks
 MOST_STATES = 400

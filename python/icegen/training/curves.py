@@ -50,7 +50,7 @@ class Curves:
 
     def add_validation(self, step: int, scores: dict[str, float]) -> None:
         """Scores of validation states after ``step`` steps, in a file of their own."""
-        path = self.path.with_name(f"{self.path.stem}_validation.csv")
+        path = self._validation
         rows = path.read_text().splitlines() if path.exists() else [",".join(["step", *scores])]
         rows = rows[:1] + [row for row in rows[1:] if int(row.split(",")[0]) < step]  # a resumed run repeats some
         rows.append(",".join([str(step), *(f"{value:.8g}" for value in scores.values())]))
@@ -60,11 +60,17 @@ class Curves:
             if self.board:
                 self.board.add_scalar(f"validation/{name}", value, step)
 
+    @property
+    def _validation(self) -> Path:
+        return self.path.with_name(f"{self.path.stem}_validation.csv")
+
     def flush(self) -> None:
         self.file.flush()
 
     def _cut(self) -> None:
         """Keep the header and the steps up to the checkpoint; the steps after it are repeated."""
+        if not self.first:
+            self._validation.unlink(missing_ok=True)
         lines = self.path.read_text().splitlines(keepends=True) if self.path.exists() else []
         if len(lines) > self.first + 1 or (lines and not self.first):
             with replacing(self.path) as partial:

@@ -6,9 +6,11 @@ form (Ferro 2014, doi:10.1002/qj.2270) this holds for two draws. A score of each
 texture. Therefore fields are also scored at coarser scales and after random filters, which combine cells and fields.
 
 Each score is divided by the departure from mu that can be expected at its place, so that all fields and places count
-alike, however little is left open of them. Its size comes from the error of mu for the state, its place from how far mu
-moves with the noise of the latent. The divisor does not depend on the draws, and hardly on where the truth departs from
-mu, so the loss stays proper, and noise where there should be none costs much.
+alike, however little is left open of them. Its size comes from the error of mu in the whole batch, its place and state
+from how far mu moves with the noise of the latent. The divisor does not depend on the draws, and hardly on the
+departure of one truth from mu, so the loss stays proper, and noise where there should be none costs much. Divided by
+the error for the state itself, the loss would be least for draws that are too weak, because small errors would count
+more.
 """
 
 import torch
@@ -20,7 +22,7 @@ from icegen.training.share import Share
 LEAST_CELLS = 16  # of the coarsest scale, along an edge
 PLACE = 32  # cells along an edge, which count as one place
 LEAST_ERROR = 1e-4  # of mu, that divides a score
-LEAST_SHARE = 0.03  # of the error for the state, at any place
+LEAST_SHARE = 0.03  # of the error, at any place
 FILTERS, EDGE = 16, 5  # random filters at a scale, and their edge in cells
 COARSEST_FILTERED = 8  # cells
 
@@ -57,9 +59,9 @@ def draw_loss(
         for (one, other, wanted, mean, moved), counted in scored:
             error = at_places(0.5 * ((one - wanted).abs() + (other - wanted).abs()), counted, places)
             spread = at_places((one - other).abs(), counted, places)
-            of_mean = at_places((mean - wanted).abs(), counted, 1)
+            of_mean = over_batch((mean - wanted).abs(), counted, share)
             movement = (mean - moved).abs()
-            relative = at_places(movement, counted, places) / at_places(movement, counted, 1).clamp(min=1e-30)
+            relative = at_places(movement, counted, places) / over_batch(movement, counted, share).clamp(min=1e-30)
             expected = of_mean * (relative + LEAST_SHARE) + LEAST_ERROR
             losses.append(((error - 0.5 * spread) / expected).mean())
             ratios.append(
@@ -70,6 +72,12 @@ def draw_loss(
             )
         pool *= 2
     return torch.stack(losses).sum(), torch.stack(ratios).mean()
+
+
+def over_batch(field: Tensor, counted: Tensor, share: Share) -> Tensor:
+    """Mean [1, field, 1, 1] of what counts of a field [n, field, y, x], over the batch that is shared."""
+    total = share.mean((field * counted).sum((0, 2, 3)).detach())
+    return (total / share.mean(counted.sum()).clamp(min=1e-6))[None, :, None, None]
 
 
 def at_places(field: Tensor, counted: Tensor, places: int) -> Tensor:

@@ -37,7 +37,7 @@ from icegen.model.generative_model import GenerativeModel
 from icegen.model.history import Band, HistoryNoise, correlation, orthonormal
 from icegen.settings import STRICT
 from icegen.thinning import evenly
-from icegen.training.climatology import anomalies
+from icegen.training.anomalies import anomalies
 
 log = logging.getLogger(__name__)
 

@@ -81,6 +81,7 @@ def encode(encoder: nn.Module, data: PreparedData, folder: Path, device: torch.d
     try:
         if share.rank == 0:
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.with_name(ORIGIN_FILE).unlink(missing_ok=True)  # it tells whose latents the file has
             path.write_bytes(b"")
     except OSError as error:
         failure = error

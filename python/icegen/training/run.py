@@ -36,13 +36,17 @@ class Run:
 
     def fabric(self, precision: str) -> lightning_fabric.Fabric:
         """Lightning Fabric, launched: with several devices, each runs the code that follows."""
-        fabric = lightning_fabric.Fabric(
-            accelerator=self.accelerator,
-            devices=self.devices,
-            num_nodes=self.nodes,
-            strategy=self.strategy,
-            precision=precision,  # type: ignore[arg-type]  # one of config.PRECISIONS
-        )
+        try:
+            fabric = lightning_fabric.Fabric(
+                accelerator=self.accelerator,
+                devices=self.devices,
+                num_nodes=self.nodes,
+                strategy=self.strategy,
+                precision=precision,  # type: ignore[arg-type]  # one of config.PRECISIONS
+            )
+        except (TypeError, RuntimeError) as error:  # Lightning raises either for devices that there are not
+            asked = f"accelerator {self.accelerator}, devices {self.devices}, strategy {self.strategy}"
+            raise ValueError(f"{asked}: {str(error).strip().splitlines()[0]}") from error
         fabric.launch()
         return fabric
 

@@ -58,8 +58,8 @@ def validate(
     """
     if samples < 1:
         raise ValueError(f"samples is {samples}; wanted at least 1")
-    if not seeds:
-        raise ValueError("there is no seed; wanted at least one")
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds are {list(seeds)}; wanted at least one, each once")
     for seed in seeds:
         archive.resolve([1], seed=seed, steps=steps)
     data = reference.read(reference_path, archive.variables, archive.grid)
@@ -70,6 +70,9 @@ def validate(
         raise ValueError(f"all times of {reference_path} are for training; wanted some to evaluate on")
     if training is not None and known is None:
         raise ValueError(f"{training} has no times for training")
+    both = 0 if known is None else int(np.isin(evaluation.day, known.day).sum())
+    if both:
+        raise ValueError(f"{both} times of {reference_path} are also training times of {training}; wanted others")
     for entry in archive.metadata["condition"]:
         values, (first, last) = getattr(evaluation, entry["id"]), entry["range"]
         if values.min() < first or values.max() > last:
@@ -105,7 +108,12 @@ def validate(
 def of_the_archive(archive: Archive, data: PreparedData) -> PreparedData:
     """Of data that hold means over several times, those that average over as many days as the archive's states."""
     days = archive.metadata.get("averaging") or 0.0  # null or missing if the archive knows one kind of states
-    return data.of_averaging(days) if several_averagings(data.averaging) else data
+    if several_averagings(data.averaging):
+        return data.of_averaging(days)
+    if days and data.averaging is not None and not np.allclose(data.averaging, days, rtol=1 / 3):
+        log.warning("the archive's states are means over %g days, those of the reference over %g days",
+                    days, np.median(data.averaging))  # fmt: skip
+    return data
 
 
 def _listed(seeds: Sequence[int]) -> str:

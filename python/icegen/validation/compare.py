@@ -7,6 +7,7 @@ from functools import partial
 from operator import itemgetter
 
 import numpy as np
+from scipy import stats
 
 from icegen.thinning import evenly
 from icegen.validation import local, scores, spectra
@@ -91,8 +92,19 @@ def compare(evidences: Sequence[Evidence], replicates: int = 0) -> Table:
         mean_table([table_of(evidence.resampled(np.random.default_rng(i))) for evidence in evidences])
         for i in range(replicates)
     ]
-    table.scores = [with_interval(score, drawn) for score in table.scores]
+    factor = widening(evidences[0].count_of_blocks)
+    table.scores = [with_interval(score, drawn, factor) for score in table.scores]
     return table
+
+
+def widening(blocks: int) -> float:
+    """What widens an interval that comes from drawing few blocks, such as years, anew; infinite for one block.
+
+    The replicates scatter too little by the root of (n - 1) / n, and the scatter is itself uncertain (Student's t).
+    """
+    if blocks < 2:
+        return np.inf
+    return float(stats.t.ppf(0.95, blocks - 1) / stats.norm.ppf(0.95) * np.sqrt(blocks / (blocks - 1)))
 
 
 def mean_table(tables: Sequence[Table]) -> Table:
@@ -109,13 +121,14 @@ def mean_table(tables: Sequence[Table]) -> Table:
     return mean
 
 
-def with_interval(score: Score, drawn: Sequence[Table]) -> Score:
-    """The score with its interval: as far around the value as replicates scatter around their mean."""
+def with_interval(score: Score, drawn: Sequence[Table], factor: float) -> Score:
+    """The score with its interval: ``factor`` times as far around the value as replicates scatter around their mean.
+    An error is at least 0."""
     values = [found.value for table in drawn if (found := table.find(score))]
-    if len(values) < LEAST_REPLICATES or score.group == "reconstruction":
+    if len(values) < LEAST_REPLICATES or score.group == "reconstruction" or not np.isfinite(factor):
         return score
-    low, high = score.value + np.quantile(values, (0.05, 0.95)) - np.mean(values)
-    return replace(score, low=float(low), high=float(high))
+    low, high = score.value + factor * (np.quantile(values, (0.05, 0.95)) - np.mean(values))
+    return replace(score, low=float(max(low, 0.0) if score.error else low), high=float(high))
 
 
 def table_of(evidence: Evidence) -> Table:
@@ -190,16 +203,18 @@ def ensemble(evidence: Evidence, table: Table) -> None:
     if members.shape[1] < 2:
         table.left_out["spread over error, ranks, CRPS"] = "dates have one member; wanted more samples than dates"
         return
+    known = members[:, : evidence.distinct_floors(members)]
     for name, label, units, tell in ensemble_quantities(evidence):
         sets = evidence.sets.map(tell)
         truth = sets.real[members[:, 0]]
-        drawn = Trio(sets.generated[members], floor=None if sets.floor is None else sets.floor[members])
+        floor = None if sets.floor is None or len(known.T) < 2 else sets.floor[known]
         for score, formula, of_what, error in (
             ("crps", fair_crps, "CRPS of the members of a date", True),
             ("spread_error", spread_over_error, "spread of members / error of their mean", False),
             ("outside", outside, "truth outside of all members / expected", False),
         ):
-            figure = drawn.map(partial(formula, truth=truth))
+            of = partial(formula, truth=truth)
+            figure = Trio(of(sets.generated[members]), floor=None if floor is None else of(floor))
             table.add("generation", f"{name}_{score}", f"{label}: {of_what}", figure, units if error else "1", error)
 
 
@@ -409,7 +424,7 @@ def trend(evidence: Evidence, table: Table) -> None:
         table.left_out[label] = "the reference does not hold both periods"
         return
     (real_early, generated_early), (real_late, generated_late) = (
-        [float(np.mean(values)) for values in period] for period in evidence.trend
+        [float(np.mean(values)) for values in period[:2]] for period in evidence.trend
     )
     ratios = Trio(over(generated_late, generated_early), over(real_late, real_early))
     table.add("generation", "september_trend", label, ratios)

@@ -60,8 +60,9 @@ class Evidence:
     nearest_pattern: the same of anomalies along EOFs, each set in units of its own variance in each band of EOFs, so
         that samples that are too smooth seem no nearer.
     outside: share of generated cells beyond the bounds before the cut to them [variable]; None if not known.
-    trend: (real, generated) extents in m2 of the Septembers of each period; empty if a period has none, None if it
-        was not computed.
+    floor_time: [sample], index of the training state that is the floor's; empty without training states.
+    trend: (real, generated, year): extents in m2 of the Septembers of each period and their years; empty if a
+        period has none, None if it was not computed.
     memory: pairs of samples and states that lie some days apart, by the days; empty if the record has too few of them,
         None if it was not computed.
     """
@@ -84,7 +85,8 @@ class Evidence:
     nearest: dict[str, np.ndarray] = field(default_factory=dict)
     nearest_pattern: dict[str, np.ndarray] = field(default_factory=dict)
     outside: np.ndarray | None = None
-    trend: list[tuple[np.ndarray, np.ndarray]] | None = None
+    trend: list[tuple[np.ndarray, ...]] | None = None
+    floor_time: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     memory: dict[int, Memory] | None = None
 
     @property
@@ -151,24 +153,38 @@ class Evidence:
         taken.tallies |= {name: tally for name, tally in self.tallies.items() if name == "training"}
         taken.spectra = {name: pairs.take(rows) if name != "reconstruction" else pairs
                          for name, pairs in self.spectra.items()}  # fmt: skip
+        taken.floor_time = self.floor_time[rows] if len(self.floor_time) else self.floor_time
         for name in ("coefficients", "nearest", "nearest_pattern"):
             setattr(taken, name, {key: values[rows] for key, values in getattr(self, name).items()})
         if self.memory:
             taken.memory = {lag: pairs.take(rows) for lag, pairs in self.memory.items()}
         if self.trend:
             taken.trend = [tuple(values[rows] for values in period)
-                           for period in self.trend for rows in [_drawn_indices(random, len(period[0]))]]  # fmt: skip
+                           for period in self.trend for rows in [_drawn_blocks(random, period[2])[0]]]  # fmt: skip
         return taken
 
     def _draw(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Samples [sample], and their dates, of which one that is drawn twice is two."""
-        block = np.arange(len(self.time))
-        if self.dated:
-            block = self.year if len(np.unique(self.year)) >= LEAST_YEARS else self.time
-        blocks = [np.flatnonzero(block == b) for b in np.unique(block)]
-        drawn = [blocks[k] for k in random.integers(len(blocks), size=len(blocks))]
-        date = [self.date[rows] + i * (self.date.max() + 1) for i, rows in enumerate(drawn)]
-        return np.concatenate(drawn), np.concatenate(date)
+        rows, number = _drawn_blocks(random, self._block)
+        return rows, self.date[rows] + number * (self.date.max() + 1)
+
+    @property
+    def _block(self) -> np.ndarray:
+        """[sample], equal for samples that are drawn together."""
+        if not self.dated:
+            return np.arange(len(self.time))
+        return self.year if len(np.unique(self.year)) >= LEAST_YEARS else self.time
+
+    @property
+    def count_of_blocks(self) -> int:
+        """Years, dates or samples that `resampled` draws."""
+        return len(np.unique(self._block))
+
+    def distinct_floors(self, members: np.ndarray) -> int:
+        """Leading members [date, member] whose floors are of different states at each date."""
+        return (
+            min((len(np.unique(self.floor_time[rows])) for rows in members), default=0) if len(self.floor_time) else 0
+        )
 
 
 def gather(
@@ -200,12 +216,17 @@ def add_reconstructions(evidence: Evidence, source: SampleSource, evaluation: Re
     index = evidence.concentration
     if index is not None:
         evidence.spectra["reconstruction"] = new_spectra(evidence)
+    varies = np.zeros(len(evidence.variables), bool)
     for t in progress(np.unique(evidence.time)):
         state, seen = evaluation.state(t), evaluation.seen(t)
+        varies |= [there.any() and np.ptp(values[there]) > 0 for values, there in zip(state, seen, strict=True)]
         reconstructed = source.reconstruct(state)
         evidence.reconstruction.add(state, reconstructed, seen)
         if index is not None:
             evidence.spectra["reconstruction"].add(reconstructed, state, index, np.all(seen, axis=0))
+    if not varies.all():
+        name = evidence.variables[int(np.argmin(varies))].id
+        raise ValueError(f"{name} is the same everywhere in each evaluation state; wanted values that differ")
 
 
 def add_pairs(
@@ -219,7 +240,7 @@ def add_pairs(
         evidence.spectra |= {name: new_spectra(evidence) for name in compared}
         if evidence.climate is not None:
             evidence.spectra |= {f"{name} anomalies": new_spectra(evidence) for name in compared}
-    outside = []
+    outside, floors = [], []
     for i in progress(range(len(evidence.time))):
         t = int(evidence.time[i])
         real, seen = evaluation.state(t), evaluation.seen(t)
@@ -232,6 +253,7 @@ def add_pairs(
 
         if training is not None:
             other = floor_time(training, evaluation, t, int(evidence.member[i]))
+            floors.append(other)
             compared_states["floor"] = training.state(other), seen & training.seen(other)
 
         for name, (other_state, both_seen) in compared_states.items():
@@ -244,6 +266,7 @@ def add_pairs(
                     known = whole & (mean is not None)
                     evidence.spectra[f"{name} anomalies"].add(other_state, real, index, known, mean)
     evidence.outside = np.mean(outside, axis=0) if outside else None
+    evidence.floor_time = np.array(floors, np.int64)
 
 
 def floor_time(training: Record, evaluation: Record, t: int, member: int = 1) -> int:
@@ -292,11 +315,13 @@ def add_trend(
         work += [(period, record, t) for record, t in held for _ in range(members)]
     real: tuple[list, list] = ([], [])
     generated: tuple[list, list] = ([], [])
+    years: tuple[list, list] = ([], [])
     for number, (period, record, t) in enumerate(progress(work), 1):
         key = SampleKey(number, int(record.year[t]), int(record.day_of_year[t]))
+        years[period].append(record.year[t])
         real[period].append(extent(record.state(t)[index], grid.cell_area, grid.ocean))
         generated[period].append(extent(source.sample(key)[0][index], grid.cell_area, grid.ocean))
-    evidence.trend = [(np.array(real[period]), np.array(generated[period])) for period in (0, 1)]
+    evidence.trend = [tuple(np.array(each[period]) for each in (real, generated, years)) for period in (0, 1)]
 
 
 def add_memory(evidence: Evidence, source: SampleSource, evaluation: Record, training: Record, progress: Wrap) -> None:
@@ -398,6 +423,14 @@ def share_outside(state: np.ndarray, evidence: Evidence) -> np.ndarray:
         above = values > (np.inf if v.upper is None else v.upper)
         shares[i] = np.mean(below | above)
     return shares
+
+
+def _drawn_blocks(random: np.random.Generator, block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of as many blocks as ``block`` [row] has, drawn with replacement; and for each row, the number of its draw.
+    Rows of one block stay together."""
+    blocks = [np.flatnonzero(block == b) for b in np.unique(block)]
+    drawn = [blocks[k] for k in random.integers(len(blocks), size=len(blocks))]
+    return np.concatenate(drawn), np.repeat(np.arange(len(drawn)), [len(rows) for rows in drawn])
 
 
 def _drawn_indices(random: np.random.Generator, count: int) -> np.ndarray:

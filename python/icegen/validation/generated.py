@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A model's samples on demand, kept on disk so that an interrupted validation can continue."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +112,8 @@ class SampleSource:
         """The array of a request from its file; made, and written there, if the file does not exist."""
         path = self.folder / f"{key.name}.npy" if self.folder else None
         if path is not None and path.exists():
-            return np.load(path)
+            with contextlib.suppress(EOFError, ValueError):  # a file that was cut short is made anew
+                return np.load(path)
         made = make(key)
         if path is not None:
             with replacing(path) as partial, partial.open("wb") as file:

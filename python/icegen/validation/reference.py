@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from icegen.data import formats, prepared_file
-from icegen.data.grid import CurvilinearGrid, Grid
+from icegen.data.grid import CurvilinearGrid, Grid, describe, require_same, same_points
 from icegen.data.prepared_file import PreparedData
 from icegen.data.sources.cf import CFFile
 from icegen.data.times import DAYS, SPLITS
@@ -69,13 +69,13 @@ def read(path: Path, wanted: tuple[Variable, ...], grid: Grid | CurvilinearGrid)
         data = prepared_file.load(path)
     else:
         source = CFFile(path, [v.id for v in wanted])
-        if not _same_points(source.grid, grid):
+        if not same_points(source.grid, grid):
             if not isinstance(grid, Grid):
                 raise ValueError(
-                    f"{path} is of {_describe(source.grid)}; this archive is of {_describe(grid)}, "
+                    f"{path} is of {describe(source.grid)}; this archive is of {describe(grid)}, "
                     "curvilinear, and states are not interpolated to such a grid"
                 )
-            log.warning("%s is of %s; interpolated to the archive's grid", path, _describe(source.grid))
+            log.warning("%s is of %s; interpolated to the archive's grid", path, describe(source.grid))
             source = CFFile(path, [v.id for v in wanted], grid)
         if source.split is not None:  # other letters do not mark training
             source.split[~np.isin(source.split, list(SPLITS.values()))] = SPLITS["test"]
@@ -84,21 +84,8 @@ def read(path: Path, wanted: tuple[Variable, ...], grid: Grid | CurvilinearGrid)
     if data.variables != wanted:
         seen, ids = (", ".join(v.id for v in variables) for variables in (data.variables, wanted))
         raise ValueError(f"{path} holds {seen}; this archive is of {ids}")
-    if not _same_points(data.grid, grid):
-        raise ValueError(f"{path} is of {_describe(data.grid)}; this archive is of {_describe(grid)}")
-    differing = int((data.grid.ocean != grid.ocean).sum())
-    if differing:
-        raise ValueError(f"the ocean of {path} differs from the archive's in {differing} cells")
+    require_same(data.grid, grid, str(path), "this archive")
     return data
-
-
-def _same_points(a: Grid | CurvilinearGrid, b: Grid | CurvilinearGrid) -> bool:
-    return a.shape == b.shape and np.allclose(a.lonlat, b.lonlat, atol=1e-3)  # degrees
-
-
-def _describe(grid: Grid | CurvilinearGrid) -> str:
-    (ny, nx), (longitude, latitude) = grid.shape, grid.lonlat
-    return f"{ny} x {nx} cells from {latitude[0, 0]:.2f} N {longitude[0, 0]:.2f} E"
 
 
 def split(data: PreparedData, training: PreparedData) -> tuple[Record, Record | None]:
@@ -124,12 +111,13 @@ def floor_candidates(training: Record, year: int, month: int, day_of_year: int) 
     """Indices of the training states that may replace a date in the floor, the best first.
 
     These are the states of the same calendar month within 4 years. If there are none, those of the nearest year; if the
-    training states do not have that calendar month, states of any month. The nearest year comes first, of two equally
-    near ones the nearest day, then the earlier year.
+    training states do not have that calendar month, states of any month. States of the year itself do not count, if
+    there are others. The nearest year comes first, of two equally near ones the nearest day, then the earlier year.
     """
-    same = np.flatnonzero(training.month == month)
+    others = training.year != year if (training.year != year).any() else np.ones(len(training), bool)
+    same = np.flatnonzero((training.month == month) & others)
     if len(same) == 0:
-        same = np.arange(len(training))
+        same = np.flatnonzero(others)
     away = np.abs(training.year[same] - year)
     kept = away <= max(FLOOR_YEARS, away.min())
     day = np.abs(training.day_of_year[same] - day_of_year)

@@ -250,6 +250,16 @@ def test_refuses_a_denoiser_of_another_autoencoder(tiny, prepared, tmp_path):
         export.build_model(tmp_path, prepared)
 
 
+def test_an_archive_is_not_exported_again_for_another_grid_or_other_years(tiny, prepared, tmp_path):
+    source = archive.load(tiny / "tiny.pt")
+    grid = dataclasses.replace(prepared.grid, x=prepared.grid.x / 2)
+    with pytest.raises(ValueError, match=r"the data's grid is of 40 x 56 cells .*tiny.pt is of 40 x 56 cells"):
+        export.export_again(source, dataclasses.replace(prepared, grid=grid), tmp_path / "a.pt", "a")
+    later = dataclasses.replace(prepared, year=prepared.year + 90)
+    export.export_again(source, later, tmp_path / "a.pt", "a")
+    assert archive.describe(tmp_path / "a.pt").metadata["condition"] == source.metadata["condition"]
+
+
 def test_refuses_a_missing_folder(tiny, prepared, tmp_path):
     with pytest.raises(ValueError, match=r"folder .*nowhere does not exist"):
         export.export(tiny, prepared, tmp_path / "nowhere" / "a.pt", name="a")

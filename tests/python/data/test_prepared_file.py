@@ -166,6 +166,21 @@ def test_gaps_take_the_nearest_value_and_are_flagged(tiny, tmp_path, prepared):
     assert gapped.std[0] == pytest.approx(np.nanstd(values), rel=1e-6)
 
 
+def test_gaps_at_the_coast_are_not_filled_from_land(tiny, tmp_path, prepared):
+    coast = prepared.grid.ocean & ~np.roll(prepared.grid.ocean, 1, 1)
+    coast[:, 0] = False
+    assert coast.any()
+
+    def change(nc):
+        ice = np.where(prepared.grid.ocean, 80.0, 0.0) * np.ones((48, 1, 1))
+        ice[0] *= 0.5
+        nc["ice"][:] = np.ma.masked_array(ice, np.broadcast_to(coast, ice.shape))
+
+    path = copy(tiny, tmp_path, change)
+    filled = prepared_file.load(prepared_file.prepare(CFFile(path, ["sic"]), tmp_path / "out.nc"))
+    np.testing.assert_allclose(filled.state[1, 0][coast], 0.8, atol=1e-3)
+
+
 def test_values_beyond_the_bounds_are_cut(tiny, tmp_path):
     def change(nc):
         nc["ice"][0, 20, 28:30] = 103.0, -0.5
@@ -252,6 +267,14 @@ def constant(nc):
     nc["ice"][:] = 50.0
 
 
+def fill_value(nc):
+    nc["sit"][4, 20, 20] = 1e20
+
+
+def negative(nc):
+    nc["sit"][:] = -nc["sit"][:]
+
+
 def without_time_units(nc):
     nc["time"].delncattr("units")
 
@@ -277,6 +300,8 @@ def uneven(nc):
         (one_split(b"t"), (), "the validation split is empty; the 48 times are of 2000 to 2003"),
         (blank, (), "sic has no value on the ocean at time index 4, 2000-05-15"),
         (constant, (), "sic is the same everywhere in the training split"),
+        (fill_value, (), "sit holds 1e.20 at 2000-05-15 .*; wanted 0 to 100 m"),
+        (negative, (), "sit holds -.* at 2000-01-15 .*; wanted 0 to 100 m"),
         (uneven, (), "grid axis x is not evenly spaced"),
         (without_time_units, (), "time has no units"),
     ],

@@ -26,7 +26,8 @@ def loss(first, second, truth, seen=None):
 
 
 def score(first, second, truth, seen):
-    return draw_loss(first, second, truth, (torch.zeros_like(truth), white(7)), seen, 2, Share())
+    moved = torch.randn(truth.shape, generator=torch.Generator().manual_seed(7))
+    return draw_loss(first, second, truth, (torch.zeros_like(truth), moved), seen, 2, Share())
 
 
 def test_spread_over_error_is_1_for_draws_of_the_right_size():
@@ -54,6 +55,22 @@ def test_the_loss_is_least_for_the_right_size_and_texture():
     right = loss(smooth(white(1)), smooth(white(2)), truth)[0]
     for size in (0.0, 0.5, 2.0):
         assert loss(size * smooth(white(1)), size * smooth(white(2)), truth)[0] > 1.05 * right
+
+
+def test_the_loss_is_least_for_the_right_size_though_states_differ():
+    """Some states are left open ten times as much as others, which draws cannot know."""
+    count = 64
+    size = torch.tensor([0.2, 2.0]).repeat(count // 2)[:, None, None, None]
+
+    def open_states(seed, factor=1.0):
+        generator = torch.Generator().manual_seed(seed)
+        shuffled = size[torch.randperm(count, generator=generator)]
+        return factor * shuffled * torch.randn(count, 2, 32, 32, generator=generator)
+
+    truth = open_states(0)
+    right, weak = (loss(open_states(1, factor), open_states(2, factor), truth)[0] for factor in (1.0, 0.7))
+    always_small = loss(open_states(1) / size * 0.2, open_states(2) / size * 0.2, truth)[0]
+    assert right < weak < always_small
 
 
 def test_noise_costs_most_where_the_mean_is_nearly_right():

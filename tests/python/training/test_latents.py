@@ -71,6 +71,20 @@ def test_latents_are_encoded_once(encoded, encoder, prepared):
     assert torch.equal(again[ALL], encoded[ALL])
 
 
+def test_latents_that_were_not_finished_belong_to_no_encoder(encoder, prepared, tmp_path, monkeypatch):
+    """Those of one encoder, then those of another, whose record of origin could not be written."""
+    wanted = latents.encode(encoder, prepared, tmp_path, CPU, Share())[ALL]
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            latents.encode(IdentityEncoder(), prepared, tmp_path, CPU, Share())
+    torch.testing.assert_close(latents.encode(encoder, prepared, tmp_path, CPU, Share())[ALL], wanted)
+
+
 @pytest.mark.parametrize("what", ["encoder", "split", "data without digest", "file"])
 def test_latents_of_something_else_are_encoded_anew(encoded, encoder, prepared, tmp_path, what):
     folder = shutil.copytree(encoded.path.parent, tmp_path / "copy")

@@ -25,6 +25,7 @@ from icegen.model.sampler import SamplerConfig
 from icegen.training import checkpoints, trainings
 from icegen.training.config import AutoencoderTrainingConfig, DiffusionTrainingConfig
 from icegen.training.config_file import load_config
+from icegen.training.curves import Curves
 
 STEPS, EVERY = 8, 3
 ON_CROPS = AutoencoderTrainingConfig(steps=STEPS, batch=2, crop=16, warmup=2, checkpoint_every=EVERY)
@@ -185,6 +186,14 @@ def test_validation_error_is_written_by_band_of_noise(trained, prepared):
 
 
 @pytest.mark.long
+def test_a_new_training_does_not_go_on_with_the_curves_of_another(tmp_path):
+    for steps, name in (((100, 200), "a"), ((250,), "b")):
+        with Curves(tmp_path / "diffusion.pt", 0) as curves:
+            for step in steps:
+                curves.add_validation(step, {name: 1.0})
+    assert (tmp_path / "diffusion_validation.csv").read_text() == "step,b\n250,1\n"
+
+
 def test_averages_of_several_lengths_are_chosen_at_export(tiny, tmp_path, prepared):
     settings = dataclasses.replace(CONFIG.diffusion_training, ema_further=(0.2, 0.0))
     folder = start(tiny, tmp_path / "run", "diffusion")

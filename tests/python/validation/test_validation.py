@@ -13,7 +13,8 @@ from icegen.data import prepared_file
 from icegen.data.consistency import UNKNOWN
 from icegen.data.extent import edge_length
 from icegen.validation import compare
-from icegen.validation.evidence import add_memory, add_trend, gather
+from icegen.validation.compare import widening
+from icegen.validation.evidence import Evidence, add_memory, add_trend, gather
 from icegen.validation.generated import SampleKey, SampleSource
 from icegen.validation.reference import Record, floor_candidates, split
 
@@ -195,7 +196,7 @@ def test_the_trend_is_that_of_the_septembers_of_both_periods(prepared):
     add_trend(evidence, sampler, evaluation, training, 12, iter)
     area = (((prepared.state[:, 0] >= 0.15) & prepared.grid.ocean) * prepared.grid.cell_area).sum((1, 2))[8::12]
     expected = [area[:2].mean(), area[2:].mean()]
-    means = [[values.mean() for values in period] for period in evidence.trend]
+    means = [[values.mean() for values in period[:2]] for period in evidence.trend]
     np.testing.assert_allclose(means, np.transpose([expected, expected]))
     trend = next(s for s in compare([evidence]).scores if s.id == "september_trend")
     assert trend.value == pytest.approx(expected[1] / expected[0])
@@ -264,6 +265,51 @@ def test_samples_are_the_archives_own_and_are_kept(tiny, tmp_path):
 def test_an_archive_without_the_methods_is_refused():
     with pytest.raises(ValueError, match="lacks noise; export it again"):
         SampleSource(torch.nn.Identity(), seed=0, steps=2)
+
+
+@pytest.mark.parametrize(("blocks", "trials"), [(4, 4000), (48, 1000)])
+def test_intervals_cover_nine_in_ten(blocks, trials):
+    """Of the mean of a few normal years, each drawn anew with replacement."""
+    rng = np.random.default_rng(0)
+    years = rng.standard_normal((trials, blocks))
+    means = np.take_along_axis(years[:, None], rng.integers(blocks, size=(trials, 200, blocks)), 2).mean(2)
+    around = widening(blocks) * (np.quantile(means, (0.05, 0.95), axis=1) - means.mean(1))
+    low, high = years.mean(1) + around
+    assert np.mean((low < 0) & (high > 0)) == pytest.approx(0.89, abs=0.03)
+    assert widening(1) == np.inf
+
+
+def test_years_are_drawn_with_all_their_samples():
+    """And a date that is drawn twice is two dates."""
+    evidence = Evidence.__new__(Evidence)
+    evidence.dated = True
+    evidence.year = np.repeat([1990, 1991, 1992, 1993], 6)
+    evidence.time = np.repeat(np.arange(12), 2)
+    evidence.date = evidence.time
+    assert evidence.count_of_blocks == 4
+    rows, date = evidence._draw(np.random.default_rng(1))
+    drawn = evidence.year[rows].reshape(4, 6)
+    assert (drawn == drawn[:, :1]).all()
+    assert len(np.unique(drawn)) < 4, "the seed draws a year twice"
+    assert len(np.unique(date)) == 12
+
+
+def test_the_floor_of_an_ensemble_has_no_state_twice():
+    evidence = Evidence.__new__(Evidence)
+    members = np.arange(8).reshape(2, 4)
+    evidence.floor_time = np.array([5, 3, 5, 3, 7, 8, 9, 7])
+    assert evidence.distinct_floors(members) == 2
+    evidence.floor_time = np.zeros(0, np.int64)
+    assert evidence.distinct_floors(members) == 0
+
+
+def test_a_sample_whose_file_was_cut_short_is_made_anew(tiny, tmp_path):
+    source = SampleSource(archive.load(tiny / "tiny.pt").module, seed=3, steps=2, folder=tmp_path)
+    key = SampleKey(1, 2001, 100)
+    wanted, _ = source.sample(key)
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"")
+    np.testing.assert_array_equal(source.sample(key)[0], wanted)
 
 
 def test_intervals_are_of_dates_drawn_anew(prepared):

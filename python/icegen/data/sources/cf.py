@@ -12,7 +12,7 @@ import netCDF4
 import numpy as np
 
 from icegen.data.consistency import OBSERVED
-from icegen.data.grid import CurvilinearGrid, Grid
+from icegen.data.grid import CurvilinearGrid, Grid, same_points
 from icegen.data.netcdf import (
     open_file,
     read_averaging,
@@ -66,7 +66,7 @@ class CFFile:
         self._nc = open_file(path)
         native: Grid | CurvilinearGrid
         native, dimensions = read_grid(self._nc, path)
-        if like is not None and not _same_points(native, like.native):
+        if like is not None and not same_points(native, like.native):
             raise ValueError(f"{path} has another grid than {like.path}; wanted files of one grid")
         self.path: Path = path
         self.native: Grid | CurvilinearGrid = native
@@ -206,6 +206,8 @@ class CFFiles:
         apart = second.number - first.number
         weight = (number - first.number) / apart if apart > 0 else 0.0
         values = [self._file(place.path).read(place.index)[k] for place in (first, second)]
+        if weight in (0, 1):  # a gap of the other does not count
+            return values[int(weight)]
         return (1 - weight) * values[0] + weight * values[1]
 
     def _file(self, path: Path) -> CFFile:
@@ -249,10 +251,6 @@ def files_of(patterns: Iterable[str | Path]) -> list[Path]:
             raise ValueError(f"no file is named like {pattern}")
         paths |= dict.fromkeys(map(Path, named))
     return list(paths)
-
-
-def _same_points(a: Grid | CurvilinearGrid, b: Grid | CurvilinearGrid) -> bool:
-    return a.shape == b.shape and np.allclose(a.lonlat, b.lonlat, atol=1e-3)  # degrees
 
 
 def _named_like(nc: netCDF4.Dataset, wanted: Variable) -> netCDF4.Variable | None:

@@ -4,7 +4,7 @@
 import numpy as np
 import torch
 
-from icegen.training.climatology import anomalies
+from icegen.training.anomalies import anomalies
 
 MONTHS = (np.arange(480) + 0.5) * 365.25 / 12
 DAYS = np.concatenate([np.arange(365) + 365.25 * year for year in (36, 38)])
