@@ -103,7 +103,7 @@ REQUESTS = [
     request("year not trained", "--years 2001:2004", "year is 2003; this archive takes 2000 to 2002"),
     request("year in words", "--years soon", "years are 'soon'; wanted years or ranges of years"),
     Case("request: no year", "sample --archive {tiny}/tiny.pt --out ensemble", ("there is no year; wanted --years within 2000:2002",)),
-    request("years that fall", "--years 2002:2001", "there is no year; wanted at least one"),
+    request("years that fall", "--years 2002:2001", "years are '2002:2001'; wanted years or ranges of years"),
     request("date in words", "--dates noon", "dates are 'noon', and noon is no day of 2001; wanted monthly, daily, or MM-DD"),
     request("30 February", "--dates 02-30", "02-30 is no day of 2001; wanted monthly, daily, or MM-DD"),
     request("a day twice", "--dates 03-15,03-15", "dates are '03-15,03-15'; wanted each day once"),

@@ -46,8 +46,6 @@ def film(path: str | Path, out: str | Path, variables: Sequence[str] | None = No
     if out.suffix == ".mp4" and not FFMpegWriter.isAvailable():
         raise ValueError("ffmpeg is not on PATH, which makes an .mp4; wanted it, or a name that ends in .gif")
     with replacing(out) as partial:
-        if out.is_dir():
-            raise ValueError(f"cannot write {out}: it is a folder")
         scene = read(Path(path), variables)
         count = scene.fields.sizes["time"]
         if count < LEAST_FRAMES or "time" not in scene.fields.coords:

@@ -88,7 +88,7 @@ def test_refuses_missing_paths(tmp_path):
     path = host_file(tmp_path / "host.nc")
     with pytest.raises(ValueError, match=r"folder .*nowhere does not exist"):
         plot(path, tmp_path / "nowhere" / "year.png")
-    with pytest.raises(ValueError, match="it is a folder"):
+    with pytest.raises(ValueError, match="is a folder; wanted the name of a file"):
         plot(path, tmp_path)
 
 
