@@ -72,7 +72,9 @@ def validate(
         raise ValueError(f"{training} has no times for training")
     both = 0 if known is None else int(np.isin(evaluation.day, known.day).sum())
     if both:
-        raise ValueError(f"{both} times of {reference_path} are also training times of {training}; wanted others")
+        raise ValueError(
+            f"{both} times of {reference_path} are also training times of {training or reference_path}; wanted others"
+        )
     for entry in archive.metadata["condition"]:
         values, (first, last) = getattr(evaluation, entry["id"]), entry["range"]
         if values.min() < first or values.max() > last:
