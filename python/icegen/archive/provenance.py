@@ -24,6 +24,7 @@ class Training:
     """A finished training: its configuration as run, and what its checkpoint says of its origin.
 
     data_sha256 is empty and ``code`` too for a checkpoint of an older icegen.
+    start: SHA-256 of the weights of the archive that the training started from; empty if it started from nothing.
     """
 
     path: Path
@@ -31,6 +32,7 @@ class Training:
     steps: int
     normalisation: dict[str, list[float]]
     data_sha256: str
+    start: str
     code: dict[str, str]
 
 
@@ -89,6 +91,7 @@ def describe_trainings(trainings: dict[str, Training]) -> dict[str, Any]:
             "steps_done": training.steps,
             "settings": dataclasses.asdict(getattr(training.config, f"{name}_training")),
             "data_sha256": training.data_sha256,
+            "start_sha256": training.start,
             "code": training.code,
         }
         for name, training in trainings.items()
@@ -103,5 +106,6 @@ def _read(path: Path) -> Training:
         checkpoint["step"],
         checkpoint["normalisation"],
         checkpoint.get("data_sha256", ""),
+        checkpoint.get("start", ""),
         checkpoint.get("icegen", {}),
     )

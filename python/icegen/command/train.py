@@ -3,11 +3,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from icegen.command.options import changes_option, data_option, path_type
 from icegen.command.terminal import Bar
+
+if TYPE_CHECKING:
+    from icegen.model.generative_model import GenerativeModel
 
 
 @click.group()
@@ -17,18 +21,24 @@ def train() -> None:
 
 
 archive_option = click.option("--archive", type=path_type, required=True, help="The archive that gets the detail.")
+start_option = click.option(
+    "--start",
+    type=path_type,
+    help="Archive whose networks the training starts from, or name of a shipped one. They may have fewer latents than "
+    "the configuration's; their grid and variables are those of the data.",
+)
 
 
 def _unchanged(command: Callable) -> Callable:
     return command
 
 
-def _training_command(name: str, run_name: str, help_text: str, of_archive: bool = False) -> None:
+def _training_command(name: str, run_name: str, help_text: str, of_archive: bool = False, starts: bool = False) -> None:
     options = "--archive arctic.pt " if of_archive else ""
     example = f"icegen train {name} {options}--data prepared.nc --out runs/observed"
 
     @train.command(name, help=f"{help_text}\n\nExample: {example}")
-    @(archive_option if of_archive else _unchanged)
+    @(archive_option if of_archive else start_option if starts else _unchanged)
     @data_option
     @click.option("--out", type=path_type, required=True, help="Folder of checkpoints and loss curves.")
     @click.option(
@@ -61,10 +71,11 @@ def _training_command(name: str, run_name: str, help_text: str, of_archive: bool
         strategy: str,
         workers: int | None,
         archive: Path | None = None,
+        start: Path | None = None,
     ) -> None:
         from lightning_fabric.utilities import rank_zero_only
 
-        from icegen.archive import load
+        from icegen.archive import load, shipped
         from icegen.archive.export import require_variables_and_grid
         from icegen.archive.rebuild import rebuild
         from icegen.data import prepared_file
@@ -77,16 +88,18 @@ def _training_command(name: str, run_name: str, help_text: str, of_archive: bool
         with Bar() as bar:
             reading = workers_for(prepared) if workers is None else workers
             run = Run(out, resume, accelerator, devices, bar.reporter(name), nodes, strategy, reading)
-            given = []
-            if archive is not None:
-                source = load(archive)
-                require_variables_and_grid(source, prepared)
-                given = [rebuild(source, settings.sampler)[0]]
-            path = getattr(trainings, run_name)(settings, *given, prepared, run)
+            given: list[GenerativeModel] = []
+            started: list[GenerativeModel] = []
+            for name_of_source, sampler, models in ((archive, settings.sampler, given), (start, None, started)):
+                if name_of_source is not None:
+                    source = load(shipped.find(name_of_source))
+                    require_variables_and_grid(source, prepared)
+                    models.append(rebuild(source, sampler)[0])
+            path = getattr(trainings, run_name)(settings, *given, prepared, run, *started)
             rank_zero_only(click.echo)(path)
 
 
-_training_command("autoencoder", "train_autoencoder", "Train the autoencoder.")
+_training_command("autoencoder", "train_autoencoder", "Train the autoencoder.", starts=True)
 _training_command(
     "decoder", "train_decoder", "Train the decoder of the folder's autoencoder further. Latents do not change."
 )
@@ -94,7 +107,7 @@ _training_command(
     "features", "train_features", "Train the small autoencoder whose latents are the features of the scores."
 )
 _training_command(
-    "diffusion", "train_diffusion", "Train the diffusion model, after the autoencoder of the same folder."
+    "diffusion", "train_diffusion", "Train the diffusion model, after the autoencoder of the same folder.", starts=True
 )
 _training_command(
     "detail",

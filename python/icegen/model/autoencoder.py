@@ -14,7 +14,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from icegen.model.layers import ConvBlock
+from icegen.model.layers import ConvBlock, Parts
 from icegen.settings import STRICT
 
 
@@ -72,6 +72,11 @@ class Encoder(nn.Module):
         mean, log_var = self.head(h).chunk(2, dim=1)
         return mean, log_var.clamp(-20.0, 10.0)
 
+    def parts(self) -> Parts:
+        """The parameters with parts: means, and log variances."""
+        z = self.head.out_channels // 2
+        return {"head.weight": (0, [z, z]), "head.bias": (0, [z, z])}
+
 
 class Decoder(nn.Module):
     """Latent to the mean mu and scale s of the (censored) Gaussian of each variable.
@@ -119,6 +124,11 @@ class Decoder(nn.Module):
         if self.scale_of_cells:
             return mu[:, : self.variables], mu[:, self.variables :].clamp(-5.0, 3.0)
         return mu, torch.zeros_like(mu)
+
+    def parts(self) -> Parts:
+        """The parameters with parts: latents, and what else the decoder is given."""
+        others = 1 + int(self.latent_noise > 0)
+        return {"stem.weight": (1, [self.stem.in_channels - others, others])}
 
 
 class Autoencoder(nn.Module):

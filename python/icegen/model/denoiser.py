@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from icegen.model.eofs import Readers, States, leading_eofs
-from icegen.model.layers import ModulatedConvBlock, TransformerBlock, zero_init
+from icegen.model.layers import ModulatedConvBlock, Parts, TransformerBlock, zero_init
 from icegen.settings import STRICT
 
 CONDITION_INPUTS = 6  # two harmonics of the day of year, the year, and the flag "conditioned"
@@ -192,6 +192,18 @@ class UViT(nn.Module):
             along = self.eof_head(e) * torch.sqrt(alpha2 + sigma2 * self.eof_variance)
             v = v + (along.to(self.eofs.dtype) @ self.eofs).reshape(v.shape)
         return v
+
+    def parts(self) -> Parts:
+        """The parameters with parts: latents, mask with position; noise level, conditions. Those of EOFs have none."""
+        channels = self.head.out_channels
+        return {
+            "stem.weight": (1, [channels, self.stem.in_channels - channels]),
+            "head.weight": (0, [channels]),
+            "head.bias": (0, [channels]),
+            "embed.0.weight": (1, [64, self.conditions]),
+            "eof_head.weight": (0, []),
+            "eof_head.bias": (0, []),
+        }
 
     def knows_averaging(self, gamma: Tensor) -> Tensor:
         """Whether the network is told what a state averages over at log-SNR gamma [n]; bool [n]."""

@@ -6,6 +6,10 @@ from typing import TypeVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+# Parameters that consist of parts which differ from network to network, by name: the dimension, and the parts' sizes
+# along it. What a parameter has beyond its parts belongs to EOFs, which follow from the data.
+Parts = dict[str, tuple[int, list[int]]]
+
 
 class ChannelNorm(nn.Module):
     """Layer normalisation over the channels of each pixel of [n, c, y, x]."""

@@ -204,7 +204,9 @@ def _checkpoint_to_resume(path: Path, config: Config, same_parts: tuple[str, ...
     if not (known.get("data_sha256") and origin["data_sha256"]):
         known.pop("data_sha256", None)  # of an older icegen
     if not _agree(known, origin):
-        raise ValueError(f"{path} was trained on other data, or on another autoencoder; move it away")
+        raise ValueError(
+            f"{path} was trained on other data, on another autoencoder, or from another start; move it away"
+        )
     return checkpoint
 
 

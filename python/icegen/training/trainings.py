@@ -26,12 +26,16 @@ from icegen.training.latents import encode
 from icegen.training.loop import train
 from icegen.training.run import Run
 from icegen.training.share import Share
+from icegen.training.start import start_from
 from icegen.training.tasks import AutoencoderTask, DiffusionTask, year_normalisation
 
 
-def train_autoencoder(config: Config, data: PreparedData, run: Run) -> Path:
-    """Train the autoencoder. Returns the checkpoint's path."""
-    return _train_autoencoder(config, "autoencoder", data, run, AUTOENCODER_FILE)
+def train_autoencoder(config: Config, data: PreparedData, run: Run, start: GenerativeModel | None = None) -> Path:
+    """Train the autoencoder. Returns the checkpoint's path.
+
+    start: a model of an archive whose autoencoder the training starts from, see `icegen.training.start`.
+    """
+    return _train_autoencoder(config, "autoencoder", data, run, AUTOENCODER_FILE, start=start)
 
 
 def train_features(config: Config, data: PreparedData, run: Run) -> Path:
@@ -53,7 +57,13 @@ def train_decoder(config: Config, data: PreparedData, run: Run) -> Path:
 
 
 def _train_autoencoder(
-    config: Config, part: str, data: PreparedData, run: Run, name: str, trained: Autoencoder | None = None
+    config: Config,
+    part: str,
+    data: PreparedData,
+    run: Run,
+    name: str,
+    trained: Autoencoder | None = None,
+    start: GenerativeModel | None = None,
 ) -> Path:
     """Train the autoencoder of a part of the configuration, or only the decoder of one that is already trained."""
     settings = config.decoder_training if trained else getattr(config, f"{part}_training")
@@ -63,18 +73,23 @@ def _train_autoencoder(
     share = _share(fabric, settings)
     torch.manual_seed(settings.seed)
     task = AutoencoderTask(getattr(config, part), settings, data, share)
-    origin = _origin_of(data)
+    origin = _origin_of(data) | {"start": ""}
     if trained:
         task.model.load_state_dict(trained.state_dict())
         task.model.encoder.requires_grad_(False)
         origin["encoder"] = fingerprint(trained.encoder)
+    if start:
+        start_from(task.model.encoder, start.encoder)
+        start_from(task.model.decoder, start.decoder)
+        origin["start"] = fingerprint_of_autoencoder(start)
     same_parts = ("variables", part)
     return train(fabric, task, settings, config, run, name, same_parts, origin, fast_parameter=task.model.decoder.log_s)
 
 
-def train_diffusion(config: Config, data: PreparedData, run: Run) -> Path:
+def train_diffusion(config: Config, data: PreparedData, run: Run, start: GenerativeModel | None = None) -> Path:
     """Train the diffusion model, on the latents of the folder's autoencoder or in data space.
 
+    start: a model of an archive whose denoiser the training starts from, see `icegen.training.start`.
     Returns the checkpoint's path.
     """
     settings = config.diffusion_training
@@ -91,11 +106,14 @@ def train_diffusion(config: Config, data: PreparedData, run: Run) -> Path:
     task = DiffusionTask(config, data, latents, share)
     years = data.year[data.training]
     origin = _origin_of(data) | {
+        "start": fingerprint(start.denoiser) if start else "",
         "autoencoder": encoder_fingerprint,
         "latent_mean": latents.mean,
         "latent_std": latents.std,
         "year": [*year_normalisation(data), int(years.min()), int(years.max())],
     }
+    if start:
+        start_from(task.model, start.denoiser)
     same_parts = ("variables", "space", "condition", "averaging", "denoiser")
     further = settings.ema_further
     return train(fabric, task, settings, config, run, DIFFUSION_FILE, same_parts, origin, further_decays=further)
