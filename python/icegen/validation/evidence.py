@@ -34,7 +34,7 @@ TREND_MONTH = 9
 TREND_PERIODS = ((1979, 1991), (2005, 2017))
 TREND_SAMPLES = 24  # a period
 MOST_TRAINING = 4000  # training states that are read
-LEAST_YEARS = 4  # that are drawn as blocks; of fewer, dates are
+LEAST_YEARS = 4  # that are drawn as blocks; of fewer, months are
 COMPARED = ("real", "generated", "floor")  # sets with a state for each sample
 
 
@@ -142,7 +142,8 @@ class Evidence:
     def resampled(self, random: np.random.Generator) -> "Evidence":
         """The evidence of years that are drawn with replacement, each with all its samples.
 
-        A record of fewer than `LEAST_YEARS` years has its dates drawn, and one without dates its samples.
+        A record of fewer than `LEAST_YEARS` years has its months drawn, because the days of one month are alike, and a
+        record without dates its samples.
         """
         rows, date = self._draw(random)
         taken = replace(
@@ -173,11 +174,11 @@ class Evidence:
         """[sample], equal for samples that are drawn together."""
         if not self.dated:
             return np.arange(len(self.time))
-        return self.year if len(np.unique(self.year)) >= LEAST_YEARS else self.time
+        return self.year if len(np.unique(self.year)) >= LEAST_YEARS else 12 * self.year + self.month
 
     @property
     def count_of_blocks(self) -> int:
-        """Years, dates or samples that `resampled` draws."""
+        """Years, months or samples that `resampled` draws."""
         return len(np.unique(self._block))
 
     def distinct_floors(self, members: np.ndarray) -> int:

@@ -294,6 +294,19 @@ def test_years_are_drawn_with_all_their_samples():
     assert len(np.unique(date)) == 12
 
 
+def test_months_are_drawn_of_a_record_of_few_years():
+    """The days of a month are alike, so they are drawn together."""
+    evidence = Evidence.__new__(Evidence)
+    evidence.dated = True
+    evidence.year = np.repeat([2015, 2017], 4)
+    evidence.month = np.array([3, 3, 9, 9, 3, 3, 3, 3])
+    evidence.time = evidence.date = np.arange(8)
+    assert evidence.count_of_blocks == 3
+    rows, _ = evidence._draw(np.random.default_rng(1))
+    drawn = set(rows.tolist())
+    assert all(drawn.isdisjoint(month) or drawn.issuperset(month) for month in ([0, 1], [2, 3], [4, 5, 6, 7]))
+
+
 def test_the_floor_of_an_ensemble_has_no_state_twice():
     evidence = Evidence.__new__(Evidence)
     members = np.arange(8).reshape(2, 4)
