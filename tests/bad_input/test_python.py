@@ -224,6 +224,7 @@ COMMANDS = [
     Case("plot: missing", "plot nowhere.nc --out x.png", ("nowhere.nc does not exist",)),
     Case("plot: missing archive", "plot {tiny}/source.nc --archive nowhere.pt --out x.png", ("nowhere.pt cannot be read: No such file",)),
     Case("validate: missing reference", "validate {tiny}/tiny.pt --reference nowhere.nc --out report", ("nowhere.nc does not exist",)),
+    Case("validate: a seed twice", "validate {tiny}/tiny.pt --reference {tiny}/prepared.nc --out report --seed 3 --seed 3", ("[3, 3]", "each once")),
     Case("validate: no sample", "validate {tiny}/tiny.pt --reference {tiny}/prepared.nc --out report --samples 0", ("samples", "0; wanted")),
     Case("usage: unknown command", "nonsense", ("Usage: icegen", "No such command 'nonsense'"), status=2),
     Case("usage: unknown option", "train autoencoder --nonsense", ("Usage: icegen", "No such option"), status=2),

@@ -2,8 +2,10 @@
 """Whole validations of models with known errors."""
 
 import dataclasses
+import shutil
 import warnings
 
+import netCDF4
 import numpy as np
 import pytest
 import torch
@@ -260,6 +262,25 @@ def test_samples_are_the_archives_own_and_are_kept(tiny, tmp_path):
     np.testing.assert_array_equal(again.sample(SampleKey(1))[0], expected)
     with pytest.raises(AssertionError):
         again.sample(SampleKey(2))
+
+
+def test_references_that_cannot_judge_are_refused(tiny, tmp_path):
+    """Times that the archive was trained on, and a variable that never varies."""
+
+    def refused(reference, message):
+        loaded = archive.load(tiny / "tiny.pt")
+        given = {"training": tiny / "prepared.nc", "samples": 4, "steps": 2, "seeds": [0]}
+        with pytest.raises(ValueError, match=message):
+            validation.validate(loaded, reference, tmp_path / "out", progress=lambda name: iter, **given)
+
+    same, constant = (shutil.copy(tiny / "prepared.nc", tmp_path / name) for name in ("same.nc", "constant.nc"))
+    with netCDF4.Dataset(same, "a") as nc:
+        nc["split"][:] = np.full(len(nc["time"]), b"x", "S1")
+    refused(same, r"36 times of .*same\.nc are also training times of .*prepared\.nc; wanted others")
+    with netCDF4.Dataset(constant, "a") as nc:
+        nc["sit"][:] = 0
+        nc["sic"][:] = 0
+    refused(constant, "sic is the same everywhere in each evaluation state; wanted values that differ")
 
 
 def test_an_archive_without_the_methods_is_refused():

@@ -313,6 +313,20 @@ def test_what_a_file_lacks_is_interpolated_in_time(tmp_path):
         CFFiles([daily], ("sic", "sit"), interpolated=("sit",))
 
 
+def test_a_gap_beside_an_exact_time_does_not_count(tmp_path):
+    """A day of the same date as a month has the month's thickness, whatever the next month lacks."""
+    monthly, daily = monthly_and_daily(tmp_path)
+    with netCDF4.Dataset(daily, "a") as nc:
+        nc["time"][:] = 74 + np.arange(10)
+    with netCDF4.Dataset(monthly, "a") as nc:
+        thickness = next(v for v in nc.variables.values() if getattr(v, "standard_name", "") == "sea_ice_thickness")
+        thickness[3] = np.nan
+    together = CFFiles([monthly, daily], ("sic", "sit"), interpolated=("sit",))
+    exact = next(t for t, days in enumerate(together.averaging) if days == 1)
+    np.testing.assert_array_equal(together.read(exact)[1], CFFile(monthly, ("sic", "sit")).read(2)[1])
+    assert np.isnan(together.read(exact + 2)[1]).all()
+
+
 def test_a_month_with_a_day_for_validation_is_not_for_training(tmp_path):
     together = CFFiles(monthly_and_daily(tmp_path, split=True), ("sic", "sit"), interpolated=("sit",))
     assert together.split.tolist() == [b"t", b"t", *[b"v"] * 11, b"t", b"t"]
