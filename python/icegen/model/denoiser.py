@@ -134,7 +134,7 @@ class UViT(nn.Module):
         self.pad_x = -shape[1] % coarsest
         tokens = (shape[0] + self.pad_y) // coarsest * ((shape[1] + self.pad_x) // coarsest)
         self.eof_count = eof_count
-        # Not trained, but parameters, so that archives store them in half precision like the others.
+        # Not trained, but parameters, so that archives store them in fewer bits like the others.
         self.eofs = nn.Parameter(torch.zeros(eof_count, channels * shape[0] * shape[1]), requires_grad=False)
         self.register_buffer("eof_variance", torch.ones(eof_count))
         self.position = nn.Parameter(0.02 * torch.randn(1, config.position_channels, *shape))

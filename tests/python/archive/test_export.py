@@ -95,7 +95,7 @@ def test_metadata_describes_variables_and_condition(metadata):
     assert metadata["condition"] == [{"id": "year", "range": [2000, 2002]}, {"id": "day_of_year", "range": [1, 366]}]
     assert metadata["sampler"] == {"name": "heun", "steps": 4, "evaluations": 7}
     assert metadata["latent"] == {"shape": [4, making.ROWS // 8, making.COLUMNS // 8]}
-    assert metadata["weights"] == "float16, float8_e4m3fn"
+    assert metadata["weights"] == "float16, float8_e4m3fn, float8_e5m2"
 
 
 def test_metadata_places_the_grid(metadata, prepared):

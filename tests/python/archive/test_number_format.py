@@ -4,7 +4,7 @@
 import torch
 
 from icegen import archive
-from icegen.archive.number_format import EIGHT_BITS, HALF, LARGE, round_parameters, stored_in
+from icegen.archive.number_format import EIGHT_BITS, EIGHT_BITS_OF_SMALL, HALF, LARGE, round_parameters, stored_in
 
 
 def test_large_matrices_of_the_denoiser_take_eight_bits(tiny):
@@ -17,8 +17,16 @@ def test_large_matrices_of_the_denoiser_take_eight_bits(tiny):
         assert tensor.dtype in (HALF, EIGHT_BITS), name
 
 
-def test_eofs_keep_half_precision():
-    assert stored_in("denoiser.eofs", torch.zeros(8, LARGE)) == HALF
+def test_eofs_take_eight_bits_that_hold_small_numbers():
+    """An EOF of a hundred thousand cells has numbers of a thousandth."""
+    network = torch.nn.ParameterDict({"eofs": 1e-3 * torch.randn(8, LARGE)})
+    before = network["eofs"].detach().clone()
+    round_parameters(torch.nn.ModuleDict({"denoiser": network}))
+    large = before.abs() > 2.0**-14
+    assert large.float().mean() > 0.9
+    assert ((network["eofs"] - before).abs() / before.abs())[large].max() <= 1 / 8
+    assert stored_in("denoiser.eofs", network["eofs"]) == EIGHT_BITS_OF_SMALL
+    assert stored_in("denoiser.eofs", torch.zeros(2, 8)) == HALF
 
 
 def test_rounded_parameters_come_back_as_they_are(tiny):
