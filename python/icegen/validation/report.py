@@ -29,7 +29,7 @@ NOTES = (
     "Floor: the score of real states of other years, which are training states of the same calendar month within 4 "
     "years.",
     "90 % interval: years are drawn with replacement, each with all its samples; of a record of fewer than four years, "
-    "dates are. With several seeds, values are means over them and intervals those of the means.",
+    "months are. With several seeds, values are means over them and intervals those of the means.",
     "Blocks are 8 x 8 cells. Anomalies are differences from the mean of the training states of the calendar month; "
     "EOFs are those of these anomalies, of block means of all variables.",
     "Nearest training pattern: distance along EOFs. Each set is scaled to unit variance in each band of EOFs, so "
