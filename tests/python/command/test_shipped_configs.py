@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Each shipped configuration goes from its source to an archive as it is, except for how much it computes."""
 
+import shutil
 from pathlib import Path
 
 import netCDF4
@@ -63,6 +64,10 @@ def test_goes_from_its_source_to_an_archive(run, moorings, tiny, name):
     elif len(config.variables) == 5:
         years = ["--years", "2014:2016", "--states-per-month", 1, "--test-years", "2016"]
         run("prepare", "idealised", "--size", 64, "--spacing", 100, *years, "--out", "data.nc")
+    elif config.averaging:
+        with netCDF4.Dataset(shutil.copy(tiny / "source.nc", "days.nc"), "a") as nc:
+            nc["time"][:] = 790 + np.arange(len(nc["time"]))  # from March 2002 on
+        run("prepare", "cf", tiny / "source.nc", "days.nc", "--out", "data.nc")
     else:
         run("prepare", "cf", tiny / "source.nc", "--out", "data.nc")
     trainings = ["features", "diffusion"] if config.space == "data" else ["autoencoder", "decoder", "features",
