@@ -76,7 +76,8 @@ def package(tiny, tmp_path_factory) -> Path:
                 (package / path.relative_to(ROOT / "python/icegen")).symlink_to(path)
     tiny_configuration = (ROOT / "python/icegen/training/configs/tiny.yaml").read_text()
     five = tiny_configuration.replace("[sic, sit]", "[sic, sit, sid, siu, siv]")
-    configurations = {"tiny": tiny_configuration, "observed": tiny_configuration, "idealised": five} | {
+    daily = f"{tiny_configuration}averaging: 1\n"
+    configurations = {"tiny": tiny_configuration, "observed": tiny_configuration, "daily": daily, "idealised": five} | {
         f"comparison_{model}": f"{five}space: {'data' if model == 'data' else 'latent'}\ncondition: none\n"
         for model in ("data", "gaussian", "censored")
     }
