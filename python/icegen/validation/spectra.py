@@ -13,7 +13,6 @@ import numpy as np
 from icegen.data.extent import ICE_EDGE
 
 WIDTH = 800e3  # m, of a window
-SHORTEST = 50e3  # m, of the scales that are scored
 COVERED = 0.95  # share of a window's cells with at least 15 % ice
 OVERLAP = 4  # windows start every quarter of their width
 
@@ -66,12 +65,12 @@ def wavelengths(size: int, spacing: float) -> np.ndarray:
 
 
 def bands(size: int, spacing: float) -> dict[str, np.ndarray]:
-    """Octaves from the window's width down to 50 km, as far as the grid resolves: name (in km) to bool [ring]."""
+    """Octaves from the window's width down to two cells: name (in km) to bool [ring]."""
     found = {}
     wavelength, longest = wavelengths(size, spacing), size * spacing
-    while longest / 2 >= max(SHORTEST, 2 * spacing) * (1 - 1e-6):
+    while longest / 2 >= 2 * spacing * (1 - 1e-6):
         inside = (wavelength <= longest * (1 + 1e-6)) & (wavelength > longest / 2 * (1 + 1e-6))
-        found[f"{longest / 1000:.0f}-{longest / 2000:.0f}"] = inside
+        found[f"{longest / 1000:.3g}-{longest / 2000:.3g}"] = inside
         longest /= 2
     return found
 
