@@ -23,11 +23,13 @@ def round_parameters(module: nn.Module) -> None:
 def stored_in(name: str, parameter: Tensor) -> torch.dtype:
     """The format of a model's parameter: half precision, and eight bits for what is most of an archive.
 
-    These are the large matrices of the denoiser, its EOFs, and the anomalies of which observations take covariances.
+    These are the large matrices of the denoiser and of the detail network, the EOFs, the anomalies of which
+    observations take covariances, and large maps of zeros, such as the gain where there is none.
     Rounding to eight bits moves a number by 3 %, one of the EOFs by 5 %, and sums over many numbers by less: the
-    denoiser's own errors are larger.
+    networks' own errors are larger.
     """
-    if name == "denoiser.eofs" and parameter.numel() >= LARGE:
+    large = parameter.numel() >= LARGE
+    if large and (name == "denoiser.eofs" or not parameter.any()):
         return EIGHT_BITS_OF_SMALL
-    matrix = name.startswith("denoiser.") and name.endswith(".weight") and parameter.numel() >= LARGE
+    matrix = large and name.startswith(("denoiser.", "detail.")) and name.endswith(".weight")
     return EIGHT_BITS if matrix or name == "covariance.anomalies" else HALF

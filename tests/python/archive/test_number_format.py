@@ -14,7 +14,18 @@ def test_large_matrices_of_the_denoiser_take_eight_bits(tiny):
     assert of_denoiser
     for name, tensor in stored.items():
         assert (tensor.dtype == EIGHT_BITS) == (name in of_denoiser | {"covariance.anomalies"}), name
-        assert tensor.dtype in (HALF, EIGHT_BITS), name
+        assert tensor.dtype in (HALF, EIGHT_BITS) or not tensor.float().any(), name
+
+
+def test_large_maps_of_zeros_take_eight_bits():
+    assert stored_in("gain", torch.zeros(2, LARGE)) == EIGHT_BITS_OF_SMALL
+    assert stored_in("gain", torch.full((2, LARGE), 1e-3)) == HALF
+    assert stored_in("gain", torch.zeros(2, 8)) == HALF
+
+
+def test_large_matrices_of_detail_take_eight_bits():
+    assert stored_in("detail.stem.weight", torch.ones(64, 64)) == EIGHT_BITS
+    assert stored_in("detail.head.weight", torch.ones(8, 8)) == HALF
 
 
 def test_eofs_take_eight_bits_that_hold_small_numbers():
