@@ -16,7 +16,7 @@ from icegen.thinning import evenly
 from icegen.training.anomalies import anomalies
 
 BLOCK = 100e3  # m, width of the blocks
-MOST_STATES = 340
+MOST_STATES = 340  # each takes some kilobytes of an archive
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -61,8 +61,13 @@ def test_a_window_is_covered_from_95_percent():
 @pytest.mark.parametrize(
     ("spacing", "expected"),
     [
+        (
+            12500.0,
+            {"800-400": [1], "400-200": [2, 3], "200-100": range(4, 8), "100-50": range(8, 16), "50-25": range(16, 32)},
+        ),
         (25e3, {"800-400": [1], "400-200": [2, 3], "200-100": range(4, 8), "100-50": range(8, 16)}),
         (50e3, {"800-400": [1], "400-200": [2, 3], "200-100": range(4, 8)}),
+        (100e3, {"800-400": [1], "400-200": [2, 3]}),
     ],
 )
 def test_bands_are_octaves_down_to_two_cells(spacing, expected):
