@@ -44,6 +44,7 @@ from icegen.training.checkpoints import (
 )
 from icegen.training.config import Config, from_stored
 from icegen.training.covariance import fit_covariance
+from icegen.training.detail_fit import fit_detail
 from icegen.training.history import fit_history
 from icegen.training.inflation import fit_inflation
 from icegen.version import __version__, git_revision
@@ -222,7 +223,9 @@ def _fit(model: GenerativeModel, data: PreparedData, config: Config) -> None:
     fit_covariance(model, data, config.observations)
     round_parameters(model)
     sampler = config.sampler
-    fit_inflation(model, data.of_averaging(config.averaging), sampler.inflation_beyond, sampler.inflation_fine)
+    states = data.of_averaging(config.averaging)
+    fit_inflation(model, states, sampler.inflation_beyond, sampler.inflation_fine)
+    fit_detail(model, states)
     fit_history(model, data, config.averaging, config.history, sampler.steps)
 
 

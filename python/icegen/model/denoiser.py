@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from icegen.model.eofs import Readers, States, leading_eofs
-from icegen.model.layers import ModulatedConvBlock, Parts, TransformerBlock, zero_init
+from icegen.model.layers import Level, ModulatedConvBlock, Parts, TransformerBlock, zero_init
 from icegen.settings import STRICT
 
 CONDITION_INPUTS = 6  # two harmonics of the day of year, the year, and the flag "conditioned"
@@ -85,19 +85,6 @@ def with_averaging(inputs: Tensor, days: Tensor) -> Tensor:
 def averaging_in(inputs: Tensor) -> Tensor:
     """The days [n] of `with_averaging`."""
     return 30.0 * torch.exp(inputs[:, 6] * math.log(30.0))
-
-
-class Level(nn.Module):
-    """Blocks at one resolution."""
-
-    def __init__(self, blocks: list[nn.Module]):
-        super().__init__()
-        self.blocks = nn.ModuleList(blocks)
-
-    def forward(self, h: Tensor, e: Tensor) -> Tensor:
-        for block in self.blocks:
-            h = block(h, e)
-        return h
 
 
 class UViT(nn.Module):

@@ -158,6 +158,7 @@ class GenerativeModel(nn.Module):
         self.gamma_high = sampler.gamma_high
         self.rho = sampler.rho
         self.latent_noise = sampler.latent_noise
+        self.detail_steps = sampler.detail_steps
         self.inflation_noise = sampler.inflation_noise
         self.inflation_ice = sampler.inflation_ice
         factors = torch.ones(len(denoiser.eofs))
@@ -271,7 +272,11 @@ class GenerativeModel(nn.Module):
         """
         if self.detail is None or noise.shape[1] == 0:
             return mu
-        return mu + self.std * self.detail((mu - self.mean) / self.std, self.ocean.expand(len(mu), -1, -1, -1), noise)
+        ocean = self.ocean.expand(len(mu), -1, -1, -1)
+        shoulder = self.std * self.detail.full_shoulder
+        detailed = mu + self.std * self.detail((mu - self.mean) / self.std, ocean, noise, self.detail_steps)
+        beyond = detailed - (self.upper - shoulder)
+        return torch.where((beyond > 0) & (shoulder > 0), detailed - 0.5 * beyond, detailed)
 
     @torch.jit.export
     def complete(self, given: Tensor, weight: Tensor, condition: Tensor) -> Tensor:

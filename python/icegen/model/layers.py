@@ -62,6 +62,19 @@ class ModulatedConvBlock(nn.Module):
         return x + self.conv2(F.silu(self.conv1(h)))
 
 
+class Level(nn.Module):
+    """Blocks at one resolution."""
+
+    def __init__(self, blocks: list[nn.Module]):
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, h: Tensor, e: Tensor) -> Tensor:
+        for block in self.blocks:
+            h = block(h, e)
+        return h
+
+
 class TransformerBlock(nn.Module):
     """Self-attention and MLP over tokens [n, t, c], both modulated by an embedding (FiLM)."""
 

@@ -63,6 +63,9 @@ class SamplerConfig:
         description="noise level that the decoder assumes in sampled latents, in standard deviations of the "
         "encoder's latents; a sampler's latents are never exact",
     )
+    detail_steps: int = Field(
+        default=4, ge=1, description="evaluations of the detail network, with Euler's method, if the archive has one"
+    )
 
     def __post_init__(self) -> None:
         require_increasing_gamma(self.gamma_low, self.gamma_high)

@@ -17,8 +17,8 @@ from icegen.training.calibration import CalibrationConfig
 from icegen.training.covariance import ObservationsConfig
 from icegen.training.history import HistoryConfig
 
-# Settings that icegen no longer has, with the value at which they changed nothing.
-RETIRED = {("denoiser", "filtered_eofs"): 0}
+# Settings that icegen no longer has, with the value at which they changed nothing. Any value did, where it is None.
+RETIRED = {("denoiser", "filtered_eofs"): 0, ("detail", "noise_channels"): None, ("detail_training", "crops"): None}
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -80,10 +80,9 @@ class DiffusionTrainingConfig(TrainingConfig):
 
 @dataclass(frozen=True, config=STRICT)
 class DetailTrainingConfig(TrainingConfig):
-    """Training of the detail network. A batch consists of whole states, of which crops are scored."""
+    """Training of the detail network on crops."""
 
-    crop: int = Field(default=128, gt=0, multiple_of=8, description="edge of the crops, cells")
-    crops: int = Field(default=1, ge=1, description="crops of a state")
+    crop: int = Field(default=128, gt=0, multiple_of=8, description="edge of the training crops, cells")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -143,7 +142,7 @@ def from_stored(tree: dict[str, Any], path: str | Path) -> Config:
         for (part, key), neutral in RETIRED.items():
             if key in known.get(part, {}):
                 known[part] = {name: value for name, value in known[part].items() if name != key}
-                if tree[part][key] != neutral:
+                if neutral is not None and tree[part][key] != neutral:
                     raise ValueError(f"{part}.{key} is {tree[part][key]!r}; wanted {neutral!r}, "
                                      "since this version no longer has that setting")  # fmt: skip
         return from_dict(Config, known)

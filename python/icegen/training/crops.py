@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Random crops of training states, with which autoencoders are trained."""
+"""Random crops of training states, with which autoencoders and detail networks are trained."""
+
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,7 +12,8 @@ from icegen.data.grid import FACTOR, Grid
 from icegen.data.prepared_file import PreparedData
 from icegen.training.share import Share
 
-Crop = tuple[int, tuple[slice, slice], list[int], bool]  # time, window, axes to flip, whether to transpose
+# Number of the state, window, axes to flip, whether to transpose.
+Crop = tuple[int, tuple[slice, slice], list[int], bool]
 
 
 def at_sea(ocean: Tensor, edge: int) -> Tensor:
@@ -19,12 +22,26 @@ def at_sea(ocean: Tensor, edge: int) -> Tensor:
 
 
 class Crops:
-    """Batches of crops of edge x edge cells; only the cells of a crop are read."""
+    """Batches of crops of edge x edge cells; only the cells of a crop are read.
 
-    def __init__(self, data: PreparedData, edge: int, batch: int, share: Share):
+    times: of the states, int64 [n]; by default those of training.
+    means: file of fields that belong to these states, see `icegen.training.means`, of which batches have the crops,
+        too.
+    """
+
+    def __init__(
+        self,
+        data: PreparedData,
+        edge: int,
+        batch: int,
+        share: Share,
+        times: np.ndarray | None = None,
+        means: Path | None = None,
+    ):
         self.edge, self.batch, self.share = edge, batch, share
         self.state, self.filled = data.state, data.filled
-        self.times = np.flatnonzero(data.training)
+        self.times = np.flatnonzero(data.training) if times is None else times
+        self.means = means
         self.ocean = torch.from_numpy(data.grid.ocean)
         self.ids = [v.id for v in data.variables]
         # Where rows run against y, a transposed x component points against y.
@@ -36,7 +53,8 @@ class Crops:
         return [self._choice() for _ in range(self.batch)][self.share.part(self.batch)]
 
     def read(self, plan: list[Crop]) -> list[Tensor]:
-        """The crops of a plan: states [n, v, e, e], observed cells [n, v, e, e], ocean [n, 1, e, e]."""
+        """The crops of a plan: states [n, v, e, e], observed cells [n, v, e, e], ocean [n, 1, e, e], and means
+        [n, v, e, e] if there is a file of them."""
         return [torch.stack(parts) for parts in zip(*(self._crop(*choice) for choice in plan), strict=True)]
 
     def _choice(self) -> Crop:
@@ -46,24 +64,30 @@ class Crops:
             if self.at_sea[row, column]:
                 break
         y, x = FACTOR * row, FACTOR * column
-        t = self.times[int(torch.randint(len(self.times), (1,)))]
+        number = int(torch.randint(len(self.times), (1,)))
         flips = [axis for axis in (1, 2) if torch.rand(()) < 0.5]
         turned = bool(torch.rand(()) < 0.5) and ("siu" in self.ids) == ("siv" in self.ids)
-        return t, (slice(y, y + self.edge), slice(x, x + self.edge)), flips, turned
+        return number, (slice(y, y + self.edge), slice(x, x + self.edge)), flips, turned
 
-    def _crop(self, t: int, window: tuple[slice, slice], flips: list[int], turned: bool) -> list[Tensor]:
+    def _crop(self, number: int, window: tuple[slice, slice], flips: list[int], turned: bool) -> list[Tensor]:
         """The crop of a choice; drift is transformed with it."""
+        t = self.times[number]
         ocean = self.ocean[window][None]
-        state = torch.tensor(self.state[t, :, *window], dtype=torch.float32)  # a copy
+        fields = [torch.tensor(self.state[t, :, *window], dtype=torch.float32)]  # a copy
+        if self.means is not None:
+            mean = np.load(self.means, mmap_mode="r")[number, :, *window]
+            fields.append(torch.tensor(mean, dtype=torch.float32))
         seen = ocean & ~torch.tensor(self.filled[t, :, *window])
-        for name, axis in (("siv", 1), ("siu", 2)):
-            if name in self.ids and axis in flips:
-                state[self.ids.index(name)] *= -1
-        parts = [torch.flip(part, flips) for part in (state, seen, ocean.float())]
+        for field in fields:
+            for name, axis in (("siv", 1), ("siu", 2)):
+                if name in self.ids and axis in flips:
+                    field[self.ids.index(name)] *= -1
+        state, seen, ocean, *means = [torch.flip(part, flips) for part in (fields[0], seen, ocean.float(), *fields[1:])]
         if turned:
-            parts = [part.transpose(1, 2) for part in parts]
+            state, seen, ocean, *means = [part.transpose(1, 2) for part in (state, seen, ocean, *means)]
             if "siu" in self.ids:
                 drift = [self.ids.index("siu"), self.ids.index("siv")]
-                parts[0][drift] = self.turn_sign * parts[0][drift[::-1]]
-                parts[1][drift] = parts[1][drift[::-1]]
-        return parts
+                for field in (state, *means):
+                    field[drift] = self.turn_sign * field[drift[::-1]]
+                seen[drift] = seen[drift[::-1]]
+        return [state, seen, ocean, *means]

@@ -131,7 +131,7 @@ def train_detail(config: Config, model: GenerativeModel, data: PreparedData, run
     fabric = run.fabric(settings.precision)
     share = _share(fabric, settings)
     torch.manual_seed(settings.seed)
-    task = DetailTask(config, model.to(fabric.device), data, share)
+    task = DetailTask(config, model.to(fabric.device), data, run.folder, share)
     origin = _origin_of(data) | {"autoencoder": fingerprint_of_autoencoder(model)}
     return train(fabric, task, settings, config, run, DETAIL_FILE, ("variables", "detail"), origin)
 

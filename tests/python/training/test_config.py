@@ -34,6 +34,9 @@ def test_a_retired_setting_is_taken_where_it_changed_nothing():
     assert from_stored(stored, "a.pt").denoiser.eofs == 4
     assert stored["denoiser"] == {"eofs": 4, "filtered_eofs": 0}, "the archive's metadata stay as they are"
     stored["denoiser"]["filtered_eofs"] = 8
+    assert from_stored({"detail": {"noise_channels": [4, 8], "widths": [8], "blocks": [1]}}, "a.pt").detail.widths == (
+        8,
+    )
     message = r"^a\.pt is of another version of icegen: denoiser\.filtered_eofs is 8; wanted 0, since"
     with pytest.raises(ValueError, match=message):
         from_stored(stored, "a.pt")
