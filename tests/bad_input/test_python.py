@@ -196,7 +196,7 @@ YAML = [
     configuration("a list", "[1, 2]", "the configuration is [1, 2]; wanted a mapping"),
     configuration("code", "!!python/object/apply:os.system [ls]", "is not valid YAML: "),
     configuration("misspelt key", "sampel: {}", "unknown key sampel; known: autoencoder, "),
-    configuration("misspelt key inside", "sampler: {stepz: 3}", "unknown key sampler.stepz; known: gamma_high, "),
+    configuration("misspelt key inside", "sampler: {stepz: 3}", "unknown key sampler.stepz; known: detail_steps, "),
     configuration("a key twice", "sampler: {steps: 3, steps: 4}", "key steps appears twice"),
     configuration("text for a number", "sampler: {steps: many}", "sampler.steps is 'many'; wanted a whole number"),
     configuration("yes for a number", "sampler: {steps: yes}", "sampler.steps is True; wanted a whole number"),
@@ -208,7 +208,7 @@ YAML = [
     configuration("unknown sampler", "sampler: {name: euler}", "sampler.name is 'euler'; wanted 'heun' or 'dpmpp_2m'"),
     configuration("empty range", "diffusion_training: {gamma_low: 5, gamma_high: -5}", "gamma_low is 5.0; wanted less than gamma_high, -5.0"),
     Case("YAML: a change without a value", "train diffusion --set sampler.steps --data x --out run", ("setting is 'sampler.steps'; wanted KEY=VALUE",)),
-    Case("YAML: a change of a misspelt key", "train diffusion --set sampler.stepz=3 --data x --out run", ("observed.yaml: unknown key sampler.stepz; known: gamma_high, ",)),
+    Case("YAML: a change of a misspelt key", "train diffusion --set sampler.stepz=3 --data x --out run", ("observed.yaml: unknown key sampler.stepz; known: detail_steps, ",)),
     Case("YAML: missing", "train diffusion --config ./mine.yaml --data x --out run", ("configuration file mine.yaml does not exist",)),
 ]  # fmt: skip
 
