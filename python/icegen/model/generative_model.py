@@ -221,6 +221,7 @@ class GenerativeModel(nn.Module):
         """
         return self.cut(self.decode_mean(latent, noise))
 
+    @torch.jit.export
     def cut(self, mu: Tensor) -> Tensor:
         """The state [n, variable, y, x] of the decoder's mu: within the bounds, consistent, and 0 on land."""
         # Above the threshold, the state grows twice as fast until it is mu. Rounding would move cells across a step.

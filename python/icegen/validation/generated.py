@@ -21,7 +21,7 @@ from icegen.model.generative_model import GenerativeModel
 if TYPE_CHECKING:
     from icegen.host import bridge
 
-PARTS = ("noise", "solve", "encode", "decode", "decode_mean", "features", "latent_noise")
+PARTS = ("noise", "solve", "encode", "decode", "decode_mean", "cut", "features", "latent_noise")
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,8 @@ class SampleSource:
         """The state, and the state before it is cut to its bounds; each float32 [variable, y, x], physical units."""
         latent = torch.from_numpy(self._load_or_make(key, self._latent))[None].to(self.device)
         with torch.inference_mode():
-            state, mean = (
-                _array(decode(latent, self.model.latent_noise)[0])
-                for decode in (self.model.decode, self.model.decode_mean)
-            )
-        return state, mean
+            mean = self.model.decode_mean(latent, self.model.latent_noise)
+            return _array(self.model.cut(mean)[0]), _array(mean[0])
 
     def close(self) -> None:
         """Free the resources of sampling."""
