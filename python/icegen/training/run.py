@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Where a training writes, and on which devices it runs."""
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import lightning_fabric
+import torch
 
 from icegen.data.formats.states_on_disk import StatesOnDisk
 from icegen.data.prepared_file import PreparedData
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int, dict[str, float]], None]  # step, steps, running scores
 
@@ -48,7 +52,14 @@ class Run:
             asked = f"accelerator {self.accelerator}, devices {self.devices}, strategy {self.strategy}"
             raise ValueError(f"{asked}: {str(error).strip().splitlines()[0]}") from error
         fabric.launch()
+        if precision == "bf16-mixed" and fabric.device.type == "cpu" and fabric.is_global_zero and not has_bfloat16():
+            log.warning("this processor has no instructions for bfloat16; the precision 32-true trains faster on it")
         return fabric
+
+
+def has_bfloat16() -> bool:
+    """Whether the CPU multiplies matrices in bfloat16 as fast as in float32, or faster."""
+    return bool(torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def workers_for(data: PreparedData) -> int:
