@@ -47,8 +47,10 @@ ELSEWHERE = {
 # What the pages do at length.
 SHORTER = {
     "--size 128 --spacing 50 --states-per-month 4": "--size 32 --spacing 200 --states-per-month 1 --years 2012:2018",
+    "--size 512 --spacing 12.5": "--size 32 --spacing 200 --states-per-month 1 --years 2012:2018",
     "--samples 128": "--samples 12",
     "--samples 48": "--samples 12",
+    "--samples 36": "--samples 12",
     "--members 20 --rank 10": "--members 3 --rank 2",
     "--members 20": "--members 2",
     "--members 22": "--members 4",

@@ -130,7 +130,7 @@ def test_the_mean_of_observations_in_a_cell(archive, observations, tmp_path):
 def test_drift_as_in_a_table(tmp_path):
     """A host's parts to the east and north, passed one after the other, do what those of a table do."""
     archive = icegen.load("arctic_idealised")
-    ocean = np.flatnonzero(archive.grid.ocean)[::40]
+    ocean = np.flatnonzero(archive.grid.ocean)[::640]
     lonlat = np.stack(archive.grid.lonlat, -1).reshape(-1, 2)
     drift = {"siu_east": np.full(ocean.size, 0.2), "siv_north": np.full(ocean.size, -0.1)}
     lonlat[ocean].tofile(tmp_path / "buoys.bin")

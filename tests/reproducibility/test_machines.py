@@ -18,7 +18,7 @@ NORMALS = "9409ba2681de67d642af1e84e788d9572949ddf377912e54b20ded59c9467657"  # 
 
 def check(found: dict[str, machines.Difference], archive) -> None:
     for v in archive.variables:
-        largest, rms = golden.TOLERANCE[v.units]
+        largest, rms = golden.tolerance(archive, v.units)
         assert found[v.id].largest <= largest, v.id
         assert found[v.id].rms <= rms, v.id
 

@@ -75,13 +75,19 @@ def test_goes_from_its_source_to_an_archive(run, moorings, tiny, name):
     changes = [f"{part}_training.{key}" for part in trainings for key in ("steps=1", "batch=1")]
     changes += [f"{part}_training.crop=32" for part in trainings if part != "diffusion"]
     changes += ["denoiser.eofs=2"] if config.denoiser.eofs else []
+    drawn = config.detail_training != type(config.detail_training)()  # its archive draws the detail
+    changes += [f"detail_training.{key}" for key in ("steps=1", "batch=1", "crop=32")] if drawn else []
     settings = [option for change in changes for option in ("--set", change)]
     for part in trainings:
         run("train", part, "--config", name, *settings, "--data", "data.nc", "--out", "run", "--accelerator", "cpu")
     how = ["sampler.steps=2", "history.corrections=0", "history.dates=1", "history.members=2"]
     options = [option for change in how for option in ("--set", change)]
     run("export", "run", "--data", "data.nc", *options, "--samples", 0, "--out", "made.pt")
-    made = archive.load("made.pt")
+    if drawn:
+        of_archive = ["--archive", "made.pt", "--config", name, *settings, "--data", "data.nc"]
+        run("train", "detail", *of_archive, "--out", "run", "--accelerator", "cpu")
+        run("export", "made.pt", "--detail", "run", "--data", "data.nc", *options, "--samples", 0, "--out", "drawn.pt")
+    made = archive.load("drawn.pt" if drawn else "made.pt")
     assert tuple(v.id for v in made.variables) == config.variables
     assert bool(made.metadata["condition"]) == (config.condition == "date")
     stored = made.metadata["provenance"]["configuration"]
