@@ -488,7 +488,8 @@ def test_a_loss_on_one_device_that_is_not_finite_ends_all_with_one_message(tiny,
     with netCDF4.Dataset(tmp_path / "prepared.nc", "a") as nc:
         nc["sit"][5] = 1e30
     command = train_command("autoencoder", tmp_path, tmp_path / "run", "--config", "tiny", "--devices", "2")
-    command += ["--set", "autoencoder_training.batch=2", "--set", "autoencoder_training.steps=1000"]
+    settings = ("batch=2", "steps=1000", "precision=32-true")
+    command += [part for setting in settings for part in ("--set", f"autoencoder_training.{setting}")]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     errors = [line for line in done.stderr.splitlines() if line.startswith("icegen: ") and "resuming" not in line]
